@@ -1,0 +1,28 @@
+"""Where the program's own files lie, and where it keeps state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+ROOT = Path(__file__).resolve().parent.parent
+KNOWLEDGE = ROOT / "knowledge"
+RULES = KNOWLEDGE / "rules"
+PLAYBOOKS = KNOWLEDGE / "playbooks"
+PROMPTS = KNOWLEDGE / "prompts"
+MODELS = ROOT / "models"
+BPF_OBJECT = ROOT / "bpf" / "aegis.bpf.o"
+
+LIVE_STATE = Path("/var/lib/aegis")
+"""Root-owned; the guard's database, and below it the engine's own folder."""
+LIVE_DATABASE = LIVE_STATE / "engine" / "aegis.db"
+RUNTIME = Path("/run/aegis")
+
+
+def user_state() -> Path:
+    """Return the invoking user's state folder, made private when missing."""
+    folder = Path(os.environ.get("XDG_STATE_HOME") or platformdirs.user_state_dir()) / "aegis"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder

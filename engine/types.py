@@ -1,0 +1,631 @@
+"""Every noun that crosses a file, in the order data flows through the program.
+
+Times are seconds since the epoch on the packet clock (the capture's own time stamps) unless a
+docstring says otherwise; addresses are text in canonical form (IPv4-mapped IPv6 becomes IPv4);
+durations end in ``_s`` and sizes in ``_bytes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+WINDOW_BYTES = 512
+"""Payload bytes kept from the start of each direction of a flow: what the model judges."""
+
+MODEL_PAYLOAD_BYTES = 510
+"""Payload bytes that fit a 512-token window beside the CLS and SEP tokens."""
+
+
+# --- source ---------------------------------------------------------------------------------
+
+
+class Frame(NamedTuple):
+    """One captured frame, as the source delivered it."""
+
+    ts: float
+    data: bytes
+    """The captured bytes, from the link header on; may be shorter than ``wire_bytes``."""
+    wire_bytes: int
+    """Length on the wire."""
+
+
+class Capture(NamedTuple):
+    """Where frames come from: an interface or a file."""
+
+    name: str
+    """Interface name, or the file's name without its directory."""
+    linktype: int
+    """Link-layer type, a DLT or LINKTYPE number (1 Ethernet, 113 SLL, 276 SLL2, 0 NULL, 101 raw IP)."""
+
+
+class FiveTuple(NamedTuple):
+    """The two ends of a flow; the initiator, who sent the first packet seen, comes first."""
+
+    src_ip: str
+    src_port: int
+    dst_ip: str
+    dst_port: int
+    proto: str
+    """``tcp``, ``udp``, ``icmp``, ``icmp6``, or ``ip-N`` for any other protocol number N."""
+
+
+# --- flow -----------------------------------------------------------------------------------
+
+
+class Direction(StrEnum):
+    """Which way payload travels within a flow."""
+
+    TO_SERVER = "to_server"
+    """From the initiator to the responder."""
+    TO_CLIENT = "to_client"
+    """From the responder to the initiator."""
+
+
+class FlowState(StrEnum):
+    """How far the connection got, as far as the capture shows."""
+
+    NEW = "new"
+    """Only the first packet (for TCP: a SYN without an answer)."""
+    ESTABLISHED = "established"
+    """Both directions seen; for TCP the three-way handshake, or data where the capture began late."""
+    CLOSED = "closed"
+    """Both sides sent FIN."""
+    RESET = "reset"
+    """Either side sent RST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A bidirectional flow at one moment. Pairs are ``(to_server, to_client)``."""
+
+    id: str
+    """Community ID v1."""
+    five_tuple: FiveTuple
+    iface: str
+    first_seen: float
+    last_seen: float
+    packets: tuple[int, int]
+    bytes: tuple[int, int]
+    """Bytes on the wire."""
+    payload_bytes: tuple[int, int]
+    """In-order payload bytes, retransmissions counted once."""
+    head: tuple[bytes, bytes]
+    """The first ``WINDOW_BYTES`` payload bytes of each direction, in sequence order."""
+    state: FlowState
+    handshake: bool
+    """Whether a complete TCP three-way handshake was seen, so the initiator's address is not spoofed."""
+    app: str = ""
+    """Application protocol recognised from the payload (``http``, ``tls``, ``ssh``, ``dns``), or empty."""
+    name: str = ""
+    """Host header, TLS server name, DNS question or software banner: attacker-chosen text, or empty."""
+
+
+class UpdateReason(StrEnum):
+    """Why the flow table speaks of a flow."""
+
+    NEW = "new"
+    """First packet of the flow."""
+    PAYLOAD = "payload"
+    """In-order payload arrived: ``chunk`` holds it. Signature rules look at each of these."""
+    WINDOW = "window"
+    """A direction reached ``WINDOW_BYTES`` of payload: the model judges now."""
+    QUIET = "quiet"
+    """Payload came, then nothing for 1 s: the model judges what there is."""
+    END = "end"
+    """FIN from both sides, or RST: the flow leaves the table."""
+    IDLE = "idle"
+    """Nothing for the idle time: the flow leaves the table."""
+    EVICTED = "evicted"
+    """The table was full: the flow leaves it early."""
+    FLUSH = "flush"
+    """The source ended: the flow leaves the table."""
+
+
+JUDGE_REASONS = frozenset(UpdateReason) - {UpdateReason.NEW, UpdateReason.PAYLOAD}
+"""The reasons on which the model judges a flow, where it holds payload not judged before."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowUpdate:
+    """What the flow table hands to the judges."""
+
+    flow: Flow
+    reason: UpdateReason
+    at: float
+    direction: Direction | None = None
+    """Set for ``payload`` and ``window``."""
+    chunk: bytes = b""
+    """The new in-order payload, for ``payload``."""
+    offset: int = 0
+    """Where ``chunk`` starts in the direction's payload stream."""
+
+
+# --- judge ----------------------------------------------------------------------------------
+
+
+class Severity(StrEnum):
+    """How much it matters, in the order of increasing harm."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for ``info`` up to 4 for ``critical``."""
+        return list(Severity).index(self)
+
+
+class Party(StrEnum):
+    """The end of a flow that a detection accuses."""
+
+    INITIATOR = "initiator"
+    RESPONDER = "responder"
+
+
+class Span(NamedTuple):
+    """The bytes of a payload stream that a detection rests on."""
+
+    direction: Direction
+    offset: int
+    """From the start of the direction's payload."""
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One detector's opinion about one flow."""
+
+    flow_id: str
+    at: float
+    detector: str
+    """``rules``, ``model``, ``scan``, ``bruteforce``: the file under ``engine/detect``."""
+    version: str
+    """Version of the detector; for the model the first 12 hex digits of the file's SHA-256."""
+    label: str
+    """What was recognised: a rule id such as ``log4shell.jndi``, or ``model.malicious``."""
+    score: float
+    """0 to 1; comparable only between detections of the same detector."""
+    severity: Severity
+    reason: str
+    """One sentence of the program's own words; no captured text."""
+    attacker: Party
+    attack_ids: tuple[str, ...] = ()
+    """MITRE ATT&CK technique ids."""
+    event_class: str = ""
+    """One of the event classes of the playbooks, such as ``web_exploit`` or ``scan``."""
+    spans: tuple[Span, ...] = ()
+    excerpt: bytes = b""
+    """At most 256 captured bytes around the first span: hostile, escaped wherever it is shown."""
+
+
+class Detector(Protocol):
+    """A judge of flows. State depends on the updates alone, so a replay repeats its opinions."""
+
+    name: str
+    version: str
+
+    def inspect(self, update: FlowUpdate) -> Sequence[Detection]:
+        """Return what this detector holds against the flow, usually nothing."""
+        ...
+
+
+# --- alert, incident ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Deduplicated detections worth a look."""
+
+    id: str
+    """``A-`` and 10 hex digits made from the target, detector, label, flow and time."""
+    target_ip: str
+    """The end of the flow that is not this host: computed from addresses, never from text."""
+    local_ip: str
+    """The other end."""
+    first_at: float
+    last_at: float
+    count: int
+    detection: Detection
+    """The first detection folded into this alert."""
+    flow: Flow
+    """The flow as it was then."""
+    incident_id: str = ""
+
+
+class Disposition(StrEnum):
+    """What a person, or the analyst as a suggestion, makes of an incident."""
+
+    UNDETERMINED = "undetermined"
+    TRUE_POSITIVE = "true_positive"
+    BENIGN_POSITIVE = "benign_positive"
+    FALSE_POSITIVE = "false_positive"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts that tell one story around one ``target_ip``."""
+
+    id: str
+    """``INC-`` and 8 hex digits made from the target and the first alert."""
+    target_ip: str
+    opened_at: float
+    updated_at: float
+    severity: Severity
+    title: str
+    """The program's own words, such as ``Log4Shell, then payload fetch``."""
+    alert_ids: tuple[str, ...]
+    attack_ids: tuple[str, ...]
+    handshake: bool
+    """Whether the target ever completed a TCP handshake in these flows (else it may be spoofed)."""
+    disposition: Disposition = Disposition.UNDETERMINED
+    """Set by a person only."""
+
+
+# --- host -----------------------------------------------------------------------------------
+
+
+class Finding(StrEnum):
+    """Whether a question about the host could be answered. Only ``found`` is information."""
+
+    FOUND = "found"
+    GONE = "gone"
+    """It existed no more when asked. Says nothing against the host."""
+    NOT_PERMITTED = "not_permitted"
+    NOT_RECORDED = "not_recorded"
+    """A replay, and nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOwner:
+    """The process behind a five-tuple."""
+
+    finding: Finding
+    pid: int = 0
+    start_time: float = 0.0
+    """When the process started: with the PID it names the process for good."""
+    comm: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """What the kernel tells about one process."""
+
+    finding: Finding
+    pid: int
+    ppid: int = 0
+    start_time: float = 0.0
+    uid: int = -1
+    user: str = ""
+    comm: str = ""
+    exe: str = ""
+    exe_deleted: bool = False
+    exe_sha256: str = ""
+    cmdline: tuple[str, ...] = ()
+    cwd: str = ""
+    unit: str = ""
+    """The systemd unit or container from the control group, or empty."""
+    parents: tuple[str, ...] = ()
+    """``pid comm`` of each ancestor, nearest first."""
+    children: tuple[str, ...] = ()
+    """``pid comm`` of each child."""
+    sockets: tuple[str, ...] = ()
+    """``proto local -> remote state`` of each open socket."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddresses:
+    """The addresses of this host and of those it cannot do without."""
+
+    own: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    """Peers of the SSH sessions this program was started from."""
+
+
+# --- agent ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An immutable recorded fact."""
+
+    id: str
+    """``E-`` and 10 hex digits of the SHA-256 over kind and content."""
+    incident_id: str
+    kind: str
+    """``alert``, ``flow``, ``payload``, ``socket_owner``, ``process``, ``related_flows``, ``related_alerts``."""
+    at: float
+    summary: str
+    """One line, made by the program; captured text in it is escaped."""
+    content: str
+    """JSON, or captured text with control characters escaped."""
+    sha256: str
+
+
+class StepKind(StrEnum):
+    """What a trace step records."""
+
+    PROMPT = "prompt"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    ANSWER = "answer"
+    VERDICT = "verdict"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step of the analyst, stored and shown as it happens."""
+
+    incident_id: str
+    seq: int
+    at: float
+    """Wall clock."""
+    role: str
+    """``investigator``, ``commander``, ``verdict`` or ``proposal``: the node of the graph."""
+    kind: StepKind
+    name: str
+    """The tool's or model's name."""
+    content: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of the knowledge base that answers a query."""
+
+    id: str
+    """``T1190`` for ATT&CK, else ``K-`` and 10 hex digits."""
+    title: str
+    text: str
+    source: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement of a verdict and what it rests on."""
+
+    text: str
+    evidence_ids: tuple[str, ...] = ()
+    knowledge_ids: tuple[str, ...] = ()
+    supported: bool = False
+    """Whether at least one id is given and every one exists: set by code, never by a model."""
+
+
+class Conclusion(StrEnum):
+    """What the analyst makes of an incident."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    BENIGN = "benign"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The analyst's conclusion on an incident. It closes nothing and blocks nothing."""
+
+    incident_id: str
+    at: float
+    analyst: str
+    """``playbook``, or the model's name."""
+    conclusion: Conclusion
+    severity: Severity
+    disposition: Disposition
+    """A suggestion; a person decides."""
+    attack_ids: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    not_done: tuple[str, ...]
+    """Steps that were not performed, each with its reason."""
+    actions: tuple[str, ...]
+    """Recommended next steps."""
+    summary: str
+    """The program's words for the playbook analyst; a model's own text otherwise."""
+
+
+# --- proposal, approval, block --------------------------------------------------------------
+
+
+class ProposalState(StrEnum):
+    """Where a question to a person stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    REPLAY = "replay"
+    """Made in a replay, where nothing can be blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an approval is bound to: change one field and it is another proposal."""
+
+    incident_id: str
+    prefix: str
+    """CIDR, such as ``203.0.113.9/32``."""
+    ttl_s: float
+    """0 means permanent."""
+    ifaces: tuple[str, ...]
+    evidence_digest: str
+    """SHA-256 over the sorted evidence ids, hex."""
+    action: str = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A block that the program asks for."""
+
+    id: str
+    """``P-`` and a number from the guard; ``P-`` and 8 hex digits in a replay."""
+    terms: Terms
+    reason: str
+    created_at: float
+    """Wall clock."""
+    expires_at: float
+    """Wall clock; after it the proposal is never executed."""
+    state: ProposalState
+    warnings: tuple[str, ...] = ()
+    """What the person should know, such as ``the source never completed a handshake``."""
+    typed_confirmation: bool = False
+    """Whether the person has to type the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """The person who decided, as the guard sees them."""
+
+    uid: int
+    login_uid: int
+    tty: str
+    ssh_peer: str
+    command: str
+
+
+class BlockState(StrEnum):
+    """What the kernel does about a block now."""
+
+    LIVE = "live"
+    PENDING = "pending"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An enforced order, as read from the kernel map."""
+
+    prefix: str
+    state: BlockState
+    ifaces: tuple[str, ...]
+    remaining_s: float
+    """Seconds until the kernel lets packets pass again; ``inf`` when permanent."""
+    packets: int
+    bytes: int
+    last_hit_at: float
+    """Wall clock of the last dropped packet, 0 when none."""
+    proposal_id: str = ""
+    incident_id: str = ""
+    approver: str = ""
+    reason: str = ""
+    added_at: float = 0.0
+
+
+# --- health ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A missing ability, or an item that broke a stage and was set aside."""
+
+    ability: str
+    """``bpf``, ``model``, ``llm``, ``capture``, ``store``, ``knowledge``, or the stage's name."""
+    message: str
+    """What was being done, to what, and what went wrong."""
+    remedy: str
+    """What the administrator can do, in one sentence."""
+    at: float
+    """Wall clock."""
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The accounting identity, polled by the console."""
+
+    kernel_seen: int = 0
+    kernel_dropped: int = 0
+    delivered: int = 0
+    parsed: int = 0
+    filtered: int = 0
+    malformed: int = 0
+    shed: int = 0
+    bytes: int = 0
+    flows_now: int = 0
+    flows_total: int = 0
+    flows_evicted: int = 0
+    emergency: bool = False
+    judged: int = 0
+    detections: int = 0
+    alerts: int = 0
+    deduplicated: int = 0
+    suppressed: int = 0
+    quarantined: int = 0
+    queues: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Name of each queue to ``(filled, capacity)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the header of the console says."""
+
+    mode: str
+    """``live``, ``replay`` or ``monitor only`` (live without the means to block)."""
+    source: str
+    """Interfaces, or the name of the capture or incident that is replayed."""
+    dataplane: str
+    """``XDP native``, ``XDP generic``, or why there is none."""
+    analyst: str
+    """``playbook``, or the model's name."""
+    model: str
+    """The ONNX model's name and version, or why there is none."""
+    blocking: bool
+    """Whether an approval would be enforced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of the engine, polled by the console."""
+
+    status: Status
+    counters: Counters
+    now: float
+    """The engine's clock: wall time when live, packet time in a replay."""
+    flows: tuple[Flow, ...]
+    """The most recently active flows, newest first, at most a few hundred."""
+    scores: Mapping[str, float]
+    """Flow id to the model's score, for the flows above that were scored."""
+    incidents: tuple[Incident, ...]
+    """Newest first."""
+    alerts: tuple[Alert, ...]
+    """Newest first, at most a few hundred."""
+    proposals: tuple[Proposal, ...]
+    """Newest first."""
+    blocks: tuple[Block, ...]
+    """From the last read of the kernel map."""
+    faults: tuple[Fault, ...]
+    """Those not cleared, newest first."""
+    finished: bool = False
+    """A replay has come to its end and every incident is investigated."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """Everything that is stored about one incident."""
+
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    evidence: tuple[Evidence, ...]
+    steps: tuple[TraceStep, ...]
+    verdict: Verdict | None
+    proposals: tuple[Proposal, ...]
+    decisions: tuple[str, ...]
+    """One line for each decision: when, by whom, what, and what the kernel did."""
+
+
+Event = Flow | Detection | Alert | Incident | TraceStep | Verdict | Proposal | Block | Fault
+"""What the engine tells its subscribers."""
