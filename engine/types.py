@@ -18,6 +18,9 @@ WINDOW_BYTES = 512
 MODEL_PAYLOAD_BYTES = 510
 """Payload bytes that fit a 512-token window beside the CLS and SEP tokens."""
 
+Octets = bytes
+"""The type ``bytes``, for records that have a field of that name."""
+
 
 # --- source ---------------------------------------------------------------------------------
 
@@ -92,7 +95,7 @@ class Flow:
     """Bytes on the wire."""
     payload_bytes: tuple[int, int]
     """In-order payload bytes, retransmissions counted once."""
-    head: tuple[bytes, bytes]
+    head: tuple[Octets, Octets]
     """The first ``WINDOW_BYTES`` payload bytes of each direction, in sequence order."""
     state: FlowState
     handshake: bool

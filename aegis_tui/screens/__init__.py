@@ -1,0 +1,1 @@
+"""Screens of the console: five views, the block dialog and two one-line questions."""

@@ -1,0 +1,105 @@
+"""The only two ways between the engine and the console: what it may ask, and what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from textual.message import Message
+
+from engine.types import (
+    Block,
+    Disposition,
+    Event,
+    Fault,
+    Incident,
+    IncidentView,
+    Proposal,
+    Snapshot,
+    TraceStep,
+    Verdict,
+)
+
+
+class ReviewView(Protocol):
+    """The guard's record of a proposal: what the block dialog is drawn from."""
+
+    @property
+    def proposal(self) -> Proposal:
+        """The terms as the guard holds them."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """Single use; goes back with the decision."""
+        ...
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why the guard would refuse, each with its reason; empty when it would not."""
+        ...
+
+
+class EngineView(Protocol):
+    """The engine as the console sees it."""
+
+    def subscribe(self) -> asyncio.Queue[Event]:
+        """Return a bounded queue of what happens from now on."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Return the state to draw."""
+        ...
+
+    async def incident(self, incident_id: str) -> IncidentView:
+        """Return everything stored about an incident, or raise LookupError."""
+        ...
+
+    async def review(self, proposal_id: str) -> ReviewView:
+        """Return the guard's record of a proposal."""
+        ...
+
+    async def revise(self, proposal_id: str, prefix: str, ttl_s: float) -> Proposal:
+        """Replace a proposal by one with other terms."""
+        ...
+
+    async def propose(self, target_ip: str, incident_id: str) -> Proposal:
+        """Ask for a block on behalf of a person."""
+        ...
+
+    async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Block | None:
+        """Answer a proposal, or raise PermissionError with the guard's reason."""
+        ...
+
+    async def unblock(self, prefix: str) -> None:
+        """Let a prefix pass again."""
+        ...
+
+    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
+        """Store what a person makes of an incident."""
+        ...
+
+    def transport(self, command: str, value: float = 0.0) -> None:
+        """Steer a replay: ``pause``, ``play``, ``step``, ``speed``."""
+        ...
+
+
+REFUSALS = (OSError, LookupError, ValueError)
+"""What the engine raises when it cannot do what a person asked; PermissionError is an OSError."""
+
+
+class Told(Message):
+    """The engine decided something; each event is one message."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+
+async def listen(events: asyncio.Queue[Event], post: Callable[[Message], object]) -> None:
+    """Pass decisions on for ever; flows, detections and alerts come with the snapshot instead."""
+    while True:
+        event = await events.get()
+        if isinstance(event, Incident | TraceStep | Verdict | Proposal | Block | Fault):
+            post(Told(event))

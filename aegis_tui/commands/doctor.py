@@ -1,0 +1,190 @@
+"""``doctor``: every ability, whether it works here, and what to do where it does not."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from aegis_tui.commands.settings import effective
+from engine import paths
+from engine.config import ENVIRONMENT, Settings
+from engine.text import escape
+
+
+class Health(StrEnum):
+    """How an ability stands."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    MISSING = "missing"
+
+
+class Check(NamedTuple):
+    """One ability."""
+
+    ability: str
+    health: Health
+    detail: str
+    remedy: str = ""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each ability; exit 1 when one is missing."""
+    settings = effective(arguments).settings
+    checks = list(examine(settings))
+    for check in checks:
+        print(json.dumps(check._asdict()) if arguments.json else _line(check))
+    return 1 if any(check.health is Health.MISSING for check in checks) else 0
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Yield one check after the other; none of them changes anything."""
+    yield _kernel()
+    yield _privileges()
+    yield _libbpf()
+    yield _bpf()
+    yield from (_interface(name) for name in settings.interface or _interfaces())
+    yield _capture()
+    yield _sqlite()
+    yield _guarded("model", "the rules judge alone: check AEGIS_MODEL, or reinstall", lambda: _model(settings))
+    yield _guarded("rules", "name a folder of valid rules, or reinstall", lambda: _rules(settings))
+    yield _guarded("knowledge", "reinstall: the analyst works without citations until then", _knowledge)
+    yield _endpoint(settings)
+    yield _environment()
+
+
+def _line(check: Check) -> str:
+    remedy = f"\n{'':21}-> {check.remedy}" if check.remedy else ""
+    return f"{check.ability:11} {check.health:8} {escape(check.detail)}{remedy}"
+
+
+def _kernel() -> Check:
+    release = platform.release()
+    numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
+    if sys.platform != "linux" or numbers < (5, 8):
+        return Check("kernel", Health.DEGRADED, release, "blocking needs Linux 5.8 or later")
+    return Check("kernel", Health.OK, f"Linux {release}")
+
+
+def _privileges() -> Check:
+    if os.geteuid() != 0:
+        detail = f"uid {os.geteuid()}: replay, demo and reports work; capture and blocking do not"
+        return Check("privileges", Health.DEGRADED, detail, "sudo aegis-tui --iface NAME")
+    from engine.privileges import plan_of  # noqa: PLC0415 - only root drops anything
+
+    user, blocked = plan_of(os.environ)
+    if blocked:
+        detail = f"root; {user} cannot read {blocked}, so the engine keeps uid 0 without capabilities"
+        return Check("privileges", Health.DEGRADED, detail, "sudo make install")
+    return Check("privileges", Health.OK, f"root; the engine drops to {user}")
+
+
+def _libbpf() -> Check:
+    try:
+        ctypes.CDLL("libbpf.so.1")
+    except OSError as error:
+        return Check("libbpf", Health.MISSING, str(error), "apt-get install libbpf1 (it comes with iproute2)")
+    return Check("libbpf", Health.OK, "libbpf.so.1")
+
+
+def _bpf() -> Check:
+    if not paths.BPF_OBJECT.is_file():
+        return Check("bpf", Health.MISSING, f"{paths.BPF_OBJECT.name} is not there", "reinstall")
+    if os.geteuid() != 0:
+        return Check("bpf", Health.DEGRADED, "cannot tell without root", "sudo aegis-tui doctor")
+    if not os.path.ismount("/sys/fs/bpf"):
+        return Check("bpf", Health.DEGRADED, "no BPF file system", "mount -t bpf bpf /sys/fs/bpf (the guard does it)")
+    pinned = Path("/sys/fs/bpf/aegis")
+    state = "maps are pinned" if pinned.is_dir() else "nothing of this program is in the kernel yet"
+    return Check("bpf", Health.OK, f"/sys/fs/bpf is mounted, {state}")
+
+
+def _interfaces() -> list[str]:
+    return [name for _, name in socket.if_nameindex()][:8]
+
+
+def _interface(name: str) -> Check:
+    folder = Path("/sys/class/net") / name
+    if not folder.is_dir():
+        return Check("interface", Health.MISSING, f"{name} does not exist", f"one of: {', '.join(_interfaces())}")
+    state = (folder / "operstate").read_text().strip()
+    driver = (folder / "device" / "driver").resolve().name if (folder / "device").exists() else "virtual"
+    return Check("interface", Health.OK, f"{name}: {state}, driver {driver}; XDP native or generic is told at start")
+
+
+def _capture() -> Check:
+    try:
+        import cypcap  # noqa: PLC0415 - a check must not fail for want of it
+    except ImportError as error:
+        return Check("capture", Health.MISSING, str(error), "reinstall")
+    return Check("capture", Health.OK, cypcap.lib_version())
+
+
+def _sqlite() -> Check:
+    if not hasattr(sqlite3.Connection, "enable_load_extension"):
+        detail = f"SQLite {sqlite3.sqlite_version}; this Python cannot load extensions: vectors are scanned by numpy"
+        return Check("sqlite", Health.DEGRADED, detail, "the answers are the same; a distribution's Python can")
+    return Check("sqlite", Health.OK, f"SQLite {sqlite3.sqlite_version}, loads sqlite-vec")
+
+
+def _guarded(ability: str, remedy: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(ability, Health.OK, check())
+    except (OSError, ValueError, ImportError) as error:
+        return Check(ability, Health.DEGRADED, str(error), remedy)
+
+
+def _model(settings: Settings) -> str:
+    from engine.parts import load_model  # noqa: PLC0415 - heavy
+
+    model = load_model(settings)
+    return f"{model.name} {model.version}, threshold {model.threshold:.4g}"
+
+
+def _rules(settings: Settings) -> str:
+    from engine.parts import load_rules  # noqa: PLC0415 - heavy
+
+    rules = load_rules(settings)
+    return f"version {rules.version}"
+
+
+def _knowledge() -> str:
+    from engine.knowledge import Knowledge  # noqa: PLC0415 - heavy
+
+    knowledge = Knowledge()
+    found = knowledge.search("exploit public-facing application", 1)
+    return f"ATT&CK by {knowledge.backend}, answers {found[0].id if found else 'nothing'}"
+
+
+def _endpoint(settings: Settings) -> Check:
+    if not (settings.openai_base_url or settings.openai_api_key):
+        return Check("llm", Health.OK, "none configured: the playbook analyst investigates, nothing leaves this host")
+    url = urlsplit(settings.openai_base_url or "https://api.openai.com/v1")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=3).close()
+    except OSError as error:
+        remedy = "the playbook analyst investigates until it answers; check OPENAI_BASE_URL"
+        return Check("llm", Health.DEGRADED, f"{url.hostname}:{port} does not answer: {error}", remedy)
+    return Check("llm", Health.OK, f"{url.hostname}:{port} answers, model {settings.model_name or 'default'}")
+
+
+def _environment() -> Check:
+    names = [name for name in ENVIRONMENT if os.environ.get(name)]
+    if os.environ.get("SUDO_UID") and not names:
+        remedy = (
+            "sudo --preserve-env=OPENAI_API_KEY,OPENAI_BASE_URL,MODEL_NAME ..., or put them in /etc/aegis/config.toml"
+        )
+        return Check("environment", Health.DEGRADED, "sudo strips variables, and none of ours is left", remedy)
+    return Check("environment", Health.OK, f"set: {', '.join(names) or 'none'}")

@@ -1,0 +1,123 @@
+"""``aegis-tui --iface eth0``: starts the guard, opens the capture, drops root, and runs the engine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aegis_tui.commands.settings import effective
+from engine import paths
+from engine.config import Settings
+from engine.plan import Plan
+from engine.types import Fault
+
+if TYPE_CHECKING:
+    from engine.core import Engine
+    from engine.guard.client import GuardClient
+    from engine.sources.live import LivePcap
+
+FLOWS_SHOWN = 400
+SHUTDOWN_S = 5.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch the interfaces until the console is closed, or a signal comes."""
+    settings = effective(arguments).settings
+    ifaces = settings.interface
+    _check(ifaces)
+    from engine.guard.client import spawn  # noqa: PLC0415 - only after the arguments are known to be right
+    from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
+
+    guard = spawn(ifaces, may_approve=not arguments.headless, dataplane=not settings.no_dataplane)
+    ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
+    sources = _open_sources(settings)
+    dropped = drop(os.environ)
+    engine, printer = _build(arguments, settings, guard, sources, [dropped.fault] if dropped.fault else [])
+    if arguments.headless:
+        status = asyncio.run(headless(engine, printer))
+    else:
+        from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
+
+        status = run_console(engine)
+    _farewell(guard)
+    return status
+
+
+def _check(ifaces: tuple[str, ...]) -> None:
+    present = [name for _, name in socket.if_nameindex()]
+    if not ifaces:
+        msg = f"name an interface with --iface (here: {', '.join(present)}), or try `aegis-tui demo`"
+        raise ValueError(msg)
+    for iface in ifaces:
+        if iface not in present:
+            msg = f"there is no interface {iface!r} here, only {', '.join(present)}"
+            raise ValueError(msg)
+    if os.geteuid() != 0:
+        msg = f"capturing on {ifaces[0]} needs root: sudo aegis-tui --iface {ifaces[0]} (replay and demo do not)"
+        raise PermissionError(msg)
+
+
+def _open_sources(settings: Settings) -> list[LivePcap]:
+    from engine.sources.live import LivePcap  # noqa: PLC0415 - loads libpcap
+
+    return [LivePcap(iface, promiscuous=settings.promiscuous) for iface in settings.interface]
+
+
+def _build(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    guard: GuardClient,
+    sources: list[LivePcap],
+    faults: list[Fault],
+) -> tuple[Engine, Any]:
+    from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after privileges are dropped
+    from engine.core import Engine  # noqa: PLC0415
+    from engine.hostdoor import HostDoor  # noqa: PLC0415
+    from engine.intake import Intake  # noqa: PLC0415
+
+    shown = 0 if arguments.headless else FLOWS_SHOWN
+    readers = [Intake(source, max_flows=settings.max_flows, live=True, view_flows=shown) for source in sources]
+    printer = Printer(arguments.json, arguments.extra) if arguments.headless else None
+    known = guard.addresses()
+    plan = Plan(
+        source="live",
+        title=" ".join(settings.interface),
+        open_readers=[partial(lambda reader: reader, reader) for reader in readers],
+        settings=settings,
+        database=paths.LIVE_DATABASE,
+        live=True,
+        local_ips=known.addresses.own,
+        connected=known.connected,
+        faults=tuple(faults),
+    )
+    return Engine(plan, HostDoor(guard), printer), printer
+
+
+async def headless(engine: Engine, printer: Any) -> int:
+    """Run the engine to its end, or until a signal asks it to stop; print what the run amounted to."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, engine.stop)
+    await engine.run()
+    printer.summary(engine)
+    return 0
+
+
+def _farewell(guard: GuardClient) -> None:
+    with contextlib.suppress(OSError):
+        live = [block for block in guard.blocks() if block.state == "live"]
+        if live:
+            print(
+                f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock",
+                file=sys.stderr,
+            )
+
+
+__all__ = ["headless", "run"]

@@ -1,0 +1,45 @@
+"""``config show``, and the settings every command starts from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from engine import config
+from engine.text import escape
+
+_FLAGS = {
+    "iface": "interface",
+    "promiscuous": "promiscuous",
+    "no_dataplane": "no_dataplane",
+    "model": "model",
+    "threshold": "threshold",
+    "rules": "rules",
+    "local": "local",
+}
+
+
+def effective(arguments: argparse.Namespace) -> config.Effective:
+    """Return the settings in force for a command.
+
+    Raises:
+        ValueError: a setting does not fit.
+        OSError: the file that was named cannot be read.
+    """
+    flags = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
+    named = getattr(arguments, "config", None)
+    return config.load(flags, os.environ, Path(named) if named else _default_file())
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print each setting, its value and its origin."""
+    for key, value, origin in config.shown(effective(arguments)):
+        print(f"{key:22} {escape(value) or '-':40} {escape(origin)}")
+    return 0
+
+
+def _default_file() -> Path | None:
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "aegis" / "config.toml"
+    file = config.SYSTEM_FILE if os.geteuid() == 0 else home
+    return file if file.is_file() else None

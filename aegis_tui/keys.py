@@ -1,0 +1,89 @@
+"""Every key of the console, once: bindings, the footer and the help are made from this table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingType
+
+
+class Command(NamedTuple):
+    """What a key does."""
+
+    keys: str
+    """Textual's names, separated by commas; the first is shown."""
+    action: str
+    shown: str
+    """The key as the footer and the help write it."""
+    label: str
+    """One or two words for the footer; empty where the footer leaves it out."""
+    help: str
+    views: frozenset[str] = frozenset()
+    """The views whose footer names it; empty means all."""
+
+
+TABLE_VIEWS = frozenset({"overview", "incident", "blocks", "replay"})
+
+APP_COMMANDS = (
+    Command("b", "review", "b", "block", "review the block proposal, or propose a block for the row", TABLE_VIEWS),
+    Command("u", "undo", "u", "undo", "undo the block of the row, or the last one", frozenset({"blocks"})),
+    Command("p", "transport('toggle')", "p", "play/pause", "replay: play or pause", frozenset({"replay"})),
+    Command("full_stop", "transport('forward')", ".", "step", "replay: one step on", frozenset({"replay"})),
+    Command("comma", "transport('back')", ",", "", "replay: one step back"),
+    Command("right_square_bracket", "transport('faster')", "[ ]", "speed", "replay: faster", frozenset({"replay"})),
+    Command("left_square_bracket", "transport('slower')", "[", "", "replay: slower"),
+    Command("slash", "filter", "/", "filter", "show only rows that contain the words; esc clears", TABLE_VIEWS),
+    Command("tab", "pane(1)", "tab", "pane", "next pane (shift+tab: the one before)"),
+    Command("shift+tab", "pane(-1)", "shift+tab", "", "previous pane"),
+    Command("1", "view('overview')", "1-5", "screens", "overview"),
+    Command("2", "view('incident')", "2", "", "incident"),
+    Command("3", "view('blocks')", "3", "", "blocks: what the kernel drops now"),
+    Command("4", "view('replay')", "4", "", "replay"),
+    Command("5", "view('health')", "5", "", "health of the tool itself"),
+    Command("n", "alert(1)", "n N", "alert", "next alert", frozenset({"overview", "incident", "replay"})),
+    Command("N", "alert(-1)", "N", "", "previous alert"),
+    Command("d", "disposition", "d", "disposition", "true, benign or false positive", frozenset({"incident"})),
+    Command("space", "freeze", "space", "freeze", "hold the tables still; capture goes on", frozenset({"overview"})),
+    Command("escape", "back", "esc", "", "clear the filter, or go back"),
+    Command("question_mark", "help", "?", "help", "this help"),
+    Command("q", "quit", "q", "quit", "quit; blocks stay in force"),
+)
+
+PANE_COMMANDS = (
+    Command("down,j", "move(1)", "↑↓ jk", "move", "move"),
+    Command("up,k", "move(-1)", "↑ k", "", "move up"),
+    Command("pagedown", "page(1)", "pgdn", "", "one page down"),
+    Command("pageup", "page(-1)", "pgup", "", "one page up"),
+    Command("home", "end(-1)", "home", "", "to the first row"),
+    Command("end", "end(1)", "end", "", "to the last row"),
+    Command("enter", "open", "enter", "open", "open the row"),
+)
+
+HELP = (
+    *(c for c in PANE_COMMANDS if c.shown not in {"↑ k"}),
+    *APP_COMMANDS,
+)
+
+
+def app_bindings() -> list[BindingType]:
+    """Return the bindings of the application."""
+    return [_binding(command) for command in APP_COMMANDS]
+
+
+def pane_bindings() -> list[BindingType]:
+    """Return the bindings of a pane that has the focus."""
+    return [_binding(command) for command in PANE_COMMANDS]
+
+
+def footer_hints(view: str) -> list[tuple[str, str]]:
+    """Return key and label for a view's footer, the most useful first; the quit hint is not among them."""
+    commands = (PANE_COMMANDS[0], PANE_COMMANDS[-1], *APP_COMMANDS)
+    return [
+        (command.shown, command.label)
+        for command in commands
+        if command.label and command.action != "quit" and (not command.views or view in command.views)
+    ]
+
+
+def _binding(command: Command) -> Binding:
+    return Binding(command.keys, command.action, command.label or command.help, id=command.action, show=False)

@@ -1,0 +1,138 @@
+"""Screen 1: what goes on, what is wrong, and what the analyst does about it."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
+
+from aegis_tui.screens.view import Scene, View, welcome
+from aegis_tui.widgets.bars import Bar, bits
+from aegis_tui.widgets.hexview import HexPane, dump
+from aegis_tui.widgets.line import Span, line, paragraph
+from aegis_tui.widgets.pane import TextPane
+from aegis_tui.widgets.rates import BARS, PLAIN_BARS, sparkline
+from aegis_tui.widgets.rows import FLOW_COLUMNS, INCIDENT_COLUMNS, flow_rows, incident_rows
+from aegis_tui.widgets.story import alert_facts, asked, trace, verdict
+from aegis_tui.widgets.table import Table
+from aegis_tui.widgets.words import count
+
+FLOWS_EVERY = 4
+"""Polls between two drawings of the flow table: rows that move faster cannot be read."""
+
+
+class Overview(View):
+    """Flows, incidents and the live trace of the selected incident."""
+
+    view = "overview"
+    first = "#incidents"
+    DEFAULT_CSS = """
+    Overview #left { width: 13fr; }
+    Overview #right { width: 12fr; }
+    Overview #far { width: 10fr; }
+    Overview #incidents { height: 2fr; }
+    Overview #trace { height: 3fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._polls = 0
+        self._flows_drawn: tuple[object, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """Yield the panes."""
+        with Horizontal(id="body"):
+            with Vertical(id="left", classes="column"):
+                yield Chart()
+                yield Table("Flows", FLOW_COLUMNS, id="flows")
+            with Vertical(id="right", classes="column right"):
+                yield Table("Incidents", INCIDENT_COLUMNS, id="incidents")
+                yield TextPane("Trace", id="trace", follow=True)
+            with Vertical(id="far", classes="column right wide"):
+                yield HexPane("Evidence", id="hex")
+
+    def draw_panes(self, scene: Scene) -> None:
+        """Draw tables, trace and, where there is room, the bytes."""
+        self.query_one(Chart).draw(scene)
+        self._draw_flows(scene)
+        incidents = scene.shown.incidents
+        table = self.query_one("#incidents", Table)
+        opened = sum(i.disposition.value == "undetermined" for i in incidents)
+        table.fill(incident_rows(scene.shown), f"Incidents {len(incidents)} ({opened} open)", welcome(scene))
+        table.select(scene.incident_id)
+        self._draw_trace(scene)
+        alert = scene.alert()
+        self.query_one("#hex", HexPane).draw(
+            alert_facts(alert) if alert else [paragraph("The bytes of the selected alert appear here.")],
+            dump(alert) if alert else None,
+        )
+
+    def _draw_flows(self, scene: Scene) -> None:
+        table = self.query_one("#flows", Table)
+        due = (scene.shown is not scene.now, scene.notice, table.size, bool(scene.shown.flows))
+        self._polls += 1
+        if due == self._flows_drawn and self._polls % FLOWS_EVERY:
+            return
+        self._flows_drawn = due
+        total = scene.shown.counters.flows_now
+        table.fill(
+            flow_rows(scene.shown),
+            f"Flows {count(total)}",
+            [
+                f"No traffic seen on {scene.now.status.source} yet.",
+                "Wrong interface? aegis-tui --iface NAME. Faults: 5",
+            ],
+        )
+
+    def _draw_trace(self, scene: Scene) -> None:
+        pane = self.query_one("#trace", TextPane)
+        incident, view = scene.selected(), scene.incident
+        if incident is None:
+            pane.write(
+                [paragraph("What the analyst does about the selected incident appears here, step by step.")], "Trace"
+            )
+            return
+        if view is None or view.incident.id != incident.id:
+            pane.write([paragraph("Reading the incident …")], f"{incident.target_ip} · {incident.id}")
+            return
+        ended = verdict(view)[:1] if view.verdict else []
+        pane.write([*trace(view.steps, 2), *ended, *asked(view)], f"{incident.target_ip} · {incident.id}")
+
+    @on(Table.Moved, "#incidents")
+    def _incident_moved(self, event: Table.Moved) -> None:
+        self.post_message(self.Selected(event.key, go=isinstance(event, Table.Opened)))
+
+    @on(Table.Opened, "#incidents")
+    def _incident_opened(self, event: Table.Opened) -> None:
+        self.post_message(self.Selected(event.key, go=True))
+
+    @on(Table.Opened, "#flows")
+    def _flow_opened(self, event: Table.Opened) -> None:
+        self.post_message(FlowOpened(event.key))
+
+
+class FlowOpened(View.Selected):
+    """A flow was opened: the application looks for its alert."""
+
+    def __init__(self, flow_id: str) -> None:
+        super().__init__("", go=True)
+        self.flow_id = flow_id
+
+
+class Chart(Bar):
+    """Packets per second over the last minutes."""
+
+    DEFAULT_CSS = "Chart { height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_class("chart")
+
+    def draw(self, scene: Scene) -> None:
+        """Show the newest samples that fit."""
+        rates = scene.rates
+        words = f" {count(rates.packets_per_s)} pkt/s {bits(rates.bits_per_s)} "
+        room = Size(max(0, self.size.width - len(words) - 10), 1).width
+        bars = sparkline(rates.packets, room, PLAIN_BARS if scene.plain_bars else BARS)
+        self.put(line(("─ Traffic", ""), Span(bars), Span(words)))

@@ -1,0 +1,148 @@
+"""The top line (is it well, what goes on) and the bottom line (what can I do)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from aegis_tui.keys import footer_hints
+from aegis_tui.widgets.line import Line, Span, line, plain, strip
+from aegis_tui.widgets.rates import Rates
+from aegis_tui.widgets.words import clock, count
+from engine.types import BlockState, Disposition, Incident, Snapshot
+
+
+class Item(NamedTuple):
+    """One statement of the header, long and short."""
+
+    rank: int
+    """The item with the highest rank is shortened first, and left out first."""
+    long: Line
+    short: Line
+
+
+class Bar(Widget):
+    """One row that repaints only when its text changes."""
+
+    DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line: Line = ()
+
+    def put(self, spans: Line) -> None:
+        """Show this line."""
+        if spans != self._line:
+            self._line = spans
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return the row."""
+        return strip(self._line, self.size.width)
+
+
+class Header(Bar):
+    """Health in one line."""
+
+    def draw(self, snapshot: Snapshot, rates: Rates, frozen: str) -> None:
+        """Show as much as fits, the most important longest."""
+        items = header_items(snapshot, rates, frozen)
+        self.put(arrange(items, self.size.width, line((clock(snapshot.now), ""))))
+
+
+class Footer(Bar):
+    """Key hints of the view; the quit hint is always there. A notice takes the hints' place for a while."""
+
+    def draw(self, view: str, notice: Line) -> None:
+        """Show the hints of a view, or the notice."""
+        quit_hint = line(("q", "bold"), " quit")
+        width = self.size.width - len(plain(quit_hint)) - 1
+        spans: list[Span] = [Span(" ")]
+        for key, label in footer_hints(view) if not notice else ():
+            if len(plain(spans)) + len(key) + len(label) + 3 > width:
+                break
+            spans += [Span(key, "bold"), Span(f" {label}  ")]
+        spans = [*_cut(spans if not notice else [Span(" "), *notice], width - 1)]
+        gap = width - cell_len(plain(spans))
+        self.put((*spans, Span(" " * max(1, gap)), *quit_hint))
+
+
+def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
+    """Return what the header says, left to right."""
+    status, counters = snapshot.status, snapshot.counters
+    lost = counters.kernel_dropped + counters.shed
+    backlog = max((filled / size for filled, size in counters.queues.values() if size), default=0.0)
+    live = sum(block.state is BlockState.LIVE for block in snapshot.blocks)
+    dropped = sum(block.packets for block in snapshot.blocks)
+    opened = [i for i in snapshot.incidents if i.disposition is Disposition.UNDETERMINED]
+    lost_style = "danger" if lost else ""
+    plane = f" · {status.dataplane}" if status.blocking else ""
+    items = [
+        Item(3, line(f"{status.source}{plane}"), line(status.source)),
+        Item(0, *_health(snapshot)),
+        Item(
+            2,
+            line(f"{count(rates.packets_per_s)} pkt/s {bits(rates.bits_per_s)}"),
+            line(f"{count(rates.packets_per_s)}/s"),
+        ),
+        Item(5, line(f"judged {count(counters.judged)} queue {backlog:.0%}"), line()),
+        Item(1, line((f"lost {count(lost)}", lost_style)), line((f"lost {count(lost)}", lost_style))),
+        Item(2, line(_opened(opened)), line(_opened(opened))),
+        Item(6, line(f"analyst {status.analyst}"), line()),
+        Item(2, line(f"{live} {'block' if live == 1 else 'blocks'} ↓{count(dropped)} pkt"), line(f"{live} blk")),
+    ]
+    return [Item(0, line((frozen, "hit")), line((frozen, "hit"))), *items] if frozen else items
+
+
+def bits(per_second: float) -> str:
+    """Return a bit rate, such as ``9.8 Mb/s``."""
+    text = count(per_second)
+    return f"{text[:-1]} {text[-1]}b/s" if text[-1].isalpha() else f"{text} b/s"
+
+
+def arrange(items: list[Item], width: int, tail: Line) -> Line:
+    """Return the items joined so that they fit beside ``tail``."""
+    forms = [item.long for item in items]
+    head = line((" AEGIS ", "bold"))
+    for n in sorted(range(len(items)), key=lambda n: -items[n].rank):
+        if _length(forms, head, tail) > width:
+            forms[n] = items[n].short
+    for n in sorted(range(len(items)), key=lambda n: -items[n].rank):
+        if _length(forms, head, tail) > width and items[n].rank:
+            forms[n] = ()
+    body = [span for form in forms if form for span in (Span(" │ ", "dim"), *form)]
+    gap = width - cell_len(plain((*head, *body, *tail))) - 1
+    return (*head, *body[1:], Span(" " * max(1, gap)), *tail)
+
+
+def _length(forms: list[Line], head: Line, tail: Line) -> int:
+    return cell_len(plain(head)) + cell_len(plain(tail)) + 2 + sum(cell_len(plain(form)) + 3 for form in forms if form)
+
+
+def _opened(incidents: list[Incident]) -> str:
+    return f"{len(incidents)} open"
+
+
+def _health(snapshot: Snapshot) -> tuple[Line, Line]:
+    status, faults = snapshot.status, snapshot.faults
+    if status.mode == "replay":
+        word = "REPLAY ended" if snapshot.finished else "REPLAY"
+        words = line((f"{word} · blocking off", "warn"))
+        return words, words
+    if not faults and status.blocking and not snapshot.counters.emergency:
+        return line("ok"), line("ok")
+    words = ["monitor only"] if not status.blocking else []
+    words += ["EMERGENCY: flow table full"] if snapshot.counters.emergency else []
+    words += [f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"] if faults else []
+    return line((" · ".join(words) + " [5]", "warn")), line((words[-1], "warn"))
+
+
+def _cut(spans: list[Span], width: int) -> list[Span]:
+    kept: list[Span] = []
+    for span in spans:
+        room = width - cell_len(plain(kept))
+        kept.append(Span(span.text[: max(0, room)], span.style))
+    return kept

@@ -1,0 +1,123 @@
+"""Lines of styled text and how they become strips: the only way text reaches the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from aegis_tui.widgets.safe import visible
+
+STYLES = {
+    "": Style(),
+    "dim": Style(dim=True),
+    "bold": Style(bold=True),
+    "good": Style(color="green"),
+    "warn": Style(color="yellow"),
+    "danger": Style(color="red", bold=True),
+    "critical": Style(color="red", bold=True, reverse=True),
+    "hit": Style(bold=True, reverse=True),
+    "cursor": Style(reverse=True),
+}
+"""Only the eight plain colours and attributes: they exist on every terminal, and mean nothing alone."""
+
+
+class Span(NamedTuple):
+    """A piece of text in one style."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+class Paragraph(NamedTuple):
+    """Text that wraps at spaces; continuation rows start at ``indent``."""
+
+    spans: Line
+    indent: int = 0
+    max_rows: int = 40
+
+
+def line(*parts: str | tuple[str, str]) -> Line:
+    """Return a line from plain strings and ``(text, style)`` pairs."""
+    return tuple(Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+
+
+def paragraph(*parts: str | tuple[str, str], indent: int = 0, max_rows: int = 40) -> Paragraph:
+    """Return a paragraph from plain strings and ``(text, style)`` pairs."""
+    return Paragraph(line(*parts), indent, max_rows)
+
+
+def plain(spans: Iterable[Span]) -> str:
+    """Return the text of a line without its styles."""
+    return "".join(span.text for span in spans)
+
+
+def fit(text: str, width: int) -> str:
+    """Return ``text`` in exactly ``width`` cells, cut with an ellipsis or padded."""
+    safe = visible(text)
+    if cell_len(safe) > width:
+        safe = set_cell_size(safe, max(0, width - 1)) + "…"
+    return set_cell_size(safe, width)
+
+
+def strip(spans: Line, width: int, over: str = "") -> Strip:
+    """Return the strip of a line, escaped and exactly ``width`` cells; ``over`` is laid over every style."""
+    segments = []
+    left = width
+    for text, name in spans:
+        safe = visible(text)
+        cells = cell_len(safe)
+        if cells > left:
+            safe, cells = fit(safe, left), left
+        if cells:
+            segments.append(Segment(safe, STYLES[name] + STYLES[over]))
+        left -= cells
+        if left <= 0:
+            break
+    if left > 0:
+        segments.append(Segment(" " * left, STYLES[over]))
+    return Strip(segments, width).simplify()
+
+
+def wrap(text: Paragraph, width: int) -> list[Line]:
+    """Return the rows of a paragraph, at most ``max_rows`` of them."""
+    rows: list[Line] = []
+    row: list[Span] = []
+    room = width
+    for word, name in _words(text.spans, max(8, width - text.indent)):
+        cells = cell_len(word)
+        if cells > room and row and word != " ":
+            rows.append(tuple(row))
+            row = [Span(" " * text.indent)] if text.indent else []
+            room = width - text.indent
+        if cells <= room:
+            row.append(Span(word, name))
+            room -= cells
+    rows.append(tuple(row))
+    if len(rows) > text.max_rows:
+        rows = [
+            *rows[: text.max_rows - 1],
+            line(" " * text.indent, (f"… +{len(rows) - text.max_rows + 1} rows", "dim")),
+        ]
+    return rows
+
+
+def _words(spans: Sequence[Span], longest: int) -> Iterable[Span]:
+    for text, name in spans:
+        for number, word in enumerate(visible(text).split(" ")):
+            if number:
+                yield Span(" ", name)
+            piece = word
+            while cell_len(piece) > longest:
+                head = piece[: max(1, longest // 2)]
+                yield Span(head, name)
+                piece = piece[len(head) :]
+            if piece:
+                yield Span(piece, name)

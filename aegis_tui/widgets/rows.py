@@ -1,0 +1,182 @@
+"""Engine nouns as table rows: flows, incidents, alerts, blocks, proposals, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aegis_tui.widgets.line import Span
+from aegis_tui.widgets.safe import foreign
+from aegis_tui.widgets.table import Column, Row
+from aegis_tui.widgets.words import (
+    BLOCK_STYLES,
+    DISPOSITION_WORDS,
+    SEVERITY_STYLES,
+    SEVERITY_WORDS,
+    clock,
+    count,
+    ends,
+    minutes,
+    span,
+)
+from engine.types import Alert, Block, BlockState, Disposition, Flow, Incident, Proposal, ProposalState, Snapshot
+
+FLOW_COLUMNS = (
+    Column("last", 8, 6),
+    Column("source", 12, 0, cap=39),
+    Column("service", 12, 1, cap=45),
+    Column("score", 6, 2, right=True),
+    Column("app", 5, 3),
+    Column("name", 10, 5, flex=True),
+    Column("bytes", 5, 4, right=True),
+    Column("packets", 7, 7, right=True),
+    Column("state", 11, 8),
+)
+INCIDENT_COLUMNS = (
+    Column("sev", 4, 1),
+    Column("target", 12, 0, cap=39),
+    Column("story", 29, 3, flex=True),
+    Column("state", 12, 2),
+    Column("alerts", 6, 4, right=True),
+    Column("since", 8, 5),
+)
+ALERT_COLUMNS = (
+    Column("at", 8, 2),
+    Column("sev", 4, 1),
+    Column("what", 16, 0, cap=30),
+    Column("reason", 10, 3, flex=True),
+    Column("times", 5, 4, right=True),
+    Column("detector", 10, 5),
+)
+BLOCK_COLUMNS = (
+    Column("state", 7, 1),
+    Column("prefix", 14, 0, cap=43),
+    Column("remaining", 9, 2),
+    Column("packets", 7, 3, right=True),
+    Column("bytes", 6, 5, right=True),
+    Column("last hit", 8, 4),
+    Column("who", 8, 7, cap=20),
+    Column("why", 12, 6, flex=True),
+)
+PROPOSAL_COLUMNS = (
+    Column("id", 6, 2, cap=10),
+    Column("prefix", 14, 0, cap=43),
+    Column("for", 9, 3),
+    Column("expires", 9, 1),
+    Column("why", 12, 4, flex=True),
+)
+
+
+def flow_rows(snapshot: Snapshot) -> list[Row]:
+    """Return the flows, newest first."""
+    alerted = {alert.detection.flow_id for alert in snapshot.alerts}
+    return [_flow(flow, snapshot.scores.get(flow.id), flow.id in alerted) for flow in snapshot.flows]
+
+
+def incident_rows(snapshot: Snapshot) -> list[Row]:
+    """Return the incidents, newest first, each with what is done or asked about it."""
+    return [_incident(incident, incident_state(incident, snapshot)) for incident in snapshot.incidents]
+
+
+def incident_state(incident: Incident, snapshot: Snapshot) -> Span:
+    """Return the one thing to know about an incident: asked, blocked, judged or new."""
+    pending = ProposalState.PENDING
+    if any(p.state is pending and p.terms.incident_id == incident.id for p in snapshot.proposals):
+        return Span("? proposal", "warn")
+    block = next((b for b in snapshot.blocks if b.incident_id == incident.id), None)
+    if block:
+        left = span(block.remaining_s) if block.state is BlockState.LIVE else ""
+        return Span(f"{block.state.value} {left}", BLOCK_STYLES.get(block.state, ""))
+    if incident.disposition is not Disposition.UNDETERMINED:
+        return Span(DISPOSITION_WORDS[incident.disposition])
+    return Span("open")
+
+
+def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
+    """Return alerts in the order given."""
+    return [_alert(alert) for alert in alerts]
+
+
+def block_rows(blocks: Iterable[Block]) -> list[Row]:
+    """Return blocks as the kernel has them."""
+    return [_block(block) for block in blocks]
+
+
+def proposal_rows(proposals: Iterable[Proposal], now: float) -> list[Row]:
+    """Return the proposals that wait for a person."""
+    return [_proposal(p, now) for p in proposals if p.state in (ProposalState.PENDING, ProposalState.REPLAY)]
+
+
+def _flow(flow: Flow, score: float | None, alerted: bool) -> Row:
+    ip = flow.five_tuple
+    cells = (
+        Span(clock(flow.last_seen)),
+        Span(ip.src_ip),
+        Span(ends(ip.dst_ip, ip.dst_port) if ip.dst_port else f"{ip.dst_ip} {ip.proto}"),
+        _score(flow, score, alerted),
+        Span(flow.app or ip.proto),
+        Span(foreign(flow.name, 120)),
+        Span(count(sum(flow.bytes))),
+        Span(count(sum(flow.packets))),
+        Span(flow.state.value),
+    )
+    return Row(flow.id, cells)
+
+
+def _score(flow: Flow, score: float | None, alerted: bool) -> Span:
+    style = "danger" if alerted else ""
+    mark = "!" if alerted else " "
+    if score is not None:
+        return Span((f"{score:.3f}".lstrip("0") if score < 1 else "1.00") + mark, style)
+    return Span(("? enc" if flow.app in ("tls", "ssh") else "—") + mark, style)
+
+
+def _incident(incident: Incident, state: Span) -> Row:
+    cells = (
+        Span(SEVERITY_WORDS[incident.severity], SEVERITY_STYLES.get(incident.severity, "")),
+        Span(incident.target_ip),
+        Span(incident.title),
+        state,
+        Span(str(len(incident.alert_ids))),
+        Span(clock(incident.opened_at)),
+    )
+    return Row(incident.id, cells)
+
+
+def _alert(alert: Alert) -> Row:
+    found = alert.detection
+    cells = (
+        Span(clock(alert.first_at)),
+        Span(SEVERITY_WORDS[found.severity], SEVERITY_STYLES.get(found.severity, "")),
+        Span(found.label),
+        Span(found.reason),
+        Span(f"×{alert.count}"),
+        Span(found.detector),
+    )
+    return Row(alert.id, cells)
+
+
+def _block(block: Block) -> Row:
+    cells = (
+        Span(block.state.value, BLOCK_STYLES.get(block.state, "")),
+        Span(block.prefix),
+        Span(span(block.remaining_s)),
+        Span(count(block.packets)),
+        Span(count(block.bytes)),
+        Span(clock(block.last_hit_at)),
+        Span(foreign(block.approver, 60) or "—"),
+        Span(f"{block.incident_id} {foreign(block.reason, 200)}".strip()),
+    )
+    return Row(block.prefix, cells)
+
+
+def _proposal(proposal: Proposal, now: float) -> Row:
+    terms = proposal.terms
+    left = minutes(proposal.expires_at - now) if proposal.state is ProposalState.PENDING else "replay"
+    cells = (
+        Span(proposal.id),
+        Span(terms.prefix),
+        Span("permanent" if terms.ttl_s == 0 else span(terms.ttl_s)),
+        Span(left, "warn"),
+        Span(f"{terms.incident_id} {foreign(proposal.reason, 200)}".strip()),
+    )
+    return Row(proposal.id, cells)

@@ -1,0 +1,146 @@
+"""Incidents in words: trace, verdict, evidence, proposals and blocks as paragraphs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from aegis_tui.widgets.line import Paragraph, paragraph
+from aegis_tui.widgets.safe import foreign
+from aegis_tui.widgets.words import BLOCK_STYLES, SEVERITY_STYLES, SEVERITY_WORDS, clock, count, span
+from engine.types import (
+    Alert,
+    Block,
+    Claim,
+    Conclusion,
+    Evidence,
+    IncidentView,
+    Proposal,
+    ProposalState,
+    StepKind,
+    TraceStep,
+)
+
+FENCE = "┆ "
+"""Stands before every row of captured or model-written text; such text cannot contain it."""
+
+STEP_STYLES = {StepKind.FAULT: "warn", StepKind.VERDICT: "bold"}
+STEP_WORDS = {StepKind.TOOL_CALL: "calls", StepKind.TOOL_RESULT: "gets", StepKind.PROMPT: "asks"}
+
+
+def trace(steps: Iterable[TraceStep], rows: int = 12) -> list[Paragraph]:
+    """Return the analyst's steps, oldest first, each in at most ``rows`` rows."""
+    return [_step(step, rows) for step in steps]
+
+
+def verdict(view: IncidentView) -> list[Paragraph]:
+    """Return what the analyst concludes, what it rests on, and what was not done."""
+    found = view.verdict
+    if found is None:
+        return [paragraph("No verdict yet. It appears here when the analyst is done; nothing waits for you.")]
+    style = "danger" if found.conclusion is Conclusion.MALICIOUS else "bold"
+    severity = SEVERITY_WORDS[found.severity]
+    return [
+        paragraph((found.conclusion.upper(), style), f" · {severity} · by {foreign(found.analyst)} {clock(found.at)}"),
+        paragraph(" ".join(found.attack_ids)),
+        *fenced(found.summary),
+        *(_claim(claim) for claim in found.claims),
+        *(paragraph(("todo ", "bold"), foreign(action), indent=5) for action in found.actions),
+        *(paragraph(("not done ", "warn"), foreign(step), indent=9) for step in found.not_done),
+    ]
+
+
+def asked(view: IncidentView) -> list[Paragraph]:
+    """Return the proposals and decisions of an incident."""
+    rows = [_proposal(proposal) for proposal in view.proposals]
+    return rows + [paragraph("decision ", foreign(text), indent=9) for text in view.decisions]
+
+
+def evidence(items: Iterable[Evidence]) -> list[Paragraph]:
+    """Return recorded facts, each with its content fenced."""
+    rows: list[Paragraph] = []
+    for item in items:
+        rows.append(paragraph((f"{item.kind} ", "bold"), foreign(item.summary), (f"  {item.id}", "dim"), indent=2))
+        rows += facts(item.content)
+    return rows
+
+
+def facts(content: str) -> list[Paragraph]:
+    """Return JSON objects as a row per field that is set, any other text as it is, all fenced."""
+    try:
+        record = json.loads(content)
+    except ValueError:
+        return fenced(content)
+    if not isinstance(record, dict):
+        return fenced(content)
+    kept = {key: value for key, value in record.items() if value not in ("", [], {}, None, False, -1)}
+    return [
+        paragraph((f"  {FENCE}{foreign(str(key)):<11}", "dim"), foreign(_flat(value), 600), indent=15, max_rows=6)
+        for key, value in kept.items()
+    ]
+
+
+def fenced(text: str, rows: int = 12) -> list[Paragraph]:
+    """Return captured or model-written text, each row behind a fence it cannot draw itself."""
+    kept = text.splitlines()[:rows]
+    return [paragraph((f"  {FENCE}", "dim"), foreign(row, 600), indent=4, max_rows=6) for row in kept]
+
+
+def alert_facts(alert: Alert) -> list[Paragraph]:
+    """Return what one alert says."""
+    found = alert.detection
+    severity = (SEVERITY_WORDS[found.severity], SEVERITY_STYLES.get(found.severity, ""))
+    return [
+        paragraph(severity, f" {found.label} ×{alert.count} score {found.score:.3f}"),
+        paragraph(f"{found.detector} {found.version}: {found.reason}"),
+    ]
+
+
+def block_facts(block: Block) -> list[Paragraph]:
+    """Return one block in full."""
+    state = (block.state.upper(), BLOCK_STYLES.get(block.state, ""))
+    approver = foreign(block.approver) or "not recorded"
+    return [
+        paragraph(state, f" {block.prefix} on {', '.join(block.ifaces) or 'no interface'}"),
+        paragraph(f"remaining  {span(block.remaining_s)}, added {clock(block.added_at)}"),
+        paragraph(f"dropped    {block.packets} packets, {count(block.bytes)}B, last {clock(block.last_hit_at)}"),
+        paragraph(f"approved   {approver} ({block.proposal_id or 'no proposal'})", indent=11),
+        paragraph(f"why        {foreign(block.reason)} {block.incident_id}", indent=11),
+        paragraph("undo       u"),
+    ]
+
+
+def _step(step: TraceStep, rows: int) -> Paragraph:
+    style = STEP_STYLES.get(step.kind, "")
+    word = STEP_WORDS.get(step.kind, step.kind.value)
+    role = step.role if step.role != word else ""
+    took = f" ({step.elapsed_s:.1f} s)" if step.elapsed_s >= 0.05 else ""
+    text = foreign(" ".join(step.content.split()))
+    head = (f"{clock(step.at)} ", "dim")
+    return paragraph(
+        head, (f"{role} {word} ".lstrip(), style), (foreign(step.name), "bold"), f" {text}{took}", indent=9, max_rows=rows
+    )
+
+
+def _claim(claim: Claim) -> Paragraph:
+    mark = ("  + ", "") if claim.supported else ("  ? ", "warn")
+    ids = " ".join((*claim.evidence_ids, *claim.knowledge_ids))
+    unsupported = ("", "") if claim.supported else (" unsupported", "warn")
+    return paragraph(mark, foreign(claim.text), unsupported, (f" {foreign(ids)}", "dim"), indent=4)
+
+
+def _proposal(proposal: Proposal) -> Paragraph:
+    terms = proposal.terms
+    term = "permanently" if terms.ttl_s == 0 else f"for {span(terms.ttl_s)}"
+    pending = proposal.state is ProposalState.PENDING
+    hint = ("  [b] review", "bold") if pending else ("", "")
+    state = (proposal.state.value, "warn" if pending else "")
+    return paragraph(
+        f"{proposal.id} block {terms.prefix} {term}: ", state, hint, f" {foreign(proposal.reason)}", indent=2
+    )
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, list):
+        return " | ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,182 @@
+"""A table drawn by lines: columns drop by priority, the cursor follows its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from textual import events
+from textual.message import Message
+
+from aegis_tui.widgets.line import Line, Span, fit, line, paragraph, wrap
+from aegis_tui.widgets.pane import Pane
+
+
+class Column(NamedTuple):
+    """How one column is drawn."""
+
+    title: str
+    width: int
+    priority: int
+    """The column with the highest number is the first to go when room is short."""
+    cap: int = 0
+    """Width it may grow to when a cell needs it; 0 means ``width``."""
+    flex: bool = False
+    """Whether it takes what the others leave."""
+    right: bool = False
+    """Whether cells are set to the right."""
+
+
+class Row(NamedTuple):
+    """One row: its key and its cells."""
+
+    key: str
+    cells: tuple[Span, ...]
+
+
+class Table(Pane):
+    """Rows under column titles, with a cursor and a filter."""
+
+    class Moved(Message):
+        """The cursor came to another row."""
+
+        def __init__(self, table: Table, key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> Table:
+            """The table, for selectors."""
+            return self.table
+
+    class Opened(Moved):
+        """A row was opened."""
+
+    def __init__(self, heading: str, columns: Sequence[Column], *, id: str | None = None) -> None:
+        super().__init__(heading, id=id)
+        self.columns = tuple(columns)
+        self.filter = ""
+        self.cursor = 0
+        self._rows: tuple[Row, ...] = ()
+        self._shown: list[Row] = []
+        self._empty: Sequence[str] = ()
+        self._head: Line = ()
+
+    @property
+    def above(self) -> int:
+        """Rows above the lines: the heading and the column titles."""
+        return 2
+
+    @property
+    def cursor_row(self) -> int:
+        """Index of the row under the cursor."""
+        return self.cursor if self._shown else -1
+
+    @property
+    def key(self) -> str:
+        """Key of the row under the cursor, or empty."""
+        return self._shown[self.cursor].key if self._shown else ""
+
+    def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
+        """Replace the rows; ``empty`` is what to say when there are none."""
+        if (tuple(rows), heading, empty) == (self._rows, self.heading, self._empty):
+            return
+        self._rows, self._empty = tuple(rows), empty
+        self.heading = heading
+        self._arrange()
+
+    def narrow(self, words: str) -> None:
+        """Show only rows that contain every word."""
+        self.filter = words
+        self._arrange()
+
+    def select(self, key: str) -> None:
+        """Put the cursor on the row with this key, if it is there."""
+        keys = [row.key for row in self._shown]
+        if key in keys and keys[self.cursor] != key:
+            self.cursor = keys.index(key)
+            self._arrange()
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor and keep it in sight."""
+        if not self._shown:
+            return
+        before = self.key
+        self.cursor = max(0, min(len(self._shown) - 1, self.cursor + rows))
+        self._arrange()
+        if self.key != before:
+            self.post_message(self.Moved(self, self.key))
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self._shown:
+            self.post_message(self.Opened(self, self.key))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row clicked."""
+        if event.y >= self.above:
+            self.action_move(self.offset_y + event.y - self.above - self.cursor)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the columns again."""
+        self._strips.clear()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        key = self.key if self.cursor else ""
+        words = self.filter.casefold().split()
+        self._shown = [row for row in self._rows if _matches(row, words)]
+        keys = [row.key for row in self._shown]
+        self.cursor = keys.index(key) if key in keys else max(0, min(self.cursor, len(keys) - 1))
+        if self.cursor < self.offset_y or self.cursor >= self.offset_y + self.room:
+            self.offset_y = max(0, self.cursor - self.room // 2)
+        widths = self._widths()
+        self._head = line(("  " + " ".join(_cell(c.title, w, c.right) for c, w in widths), "dim"))
+        self.show([self._line(number, row, widths) for number, row in enumerate(self._shown)] or self._nothing())
+
+    def _nothing(self) -> list[Line]:
+        if self._rows:
+            return [line(f"  No row matches '{self.filter}'. esc clears the filter.")]
+        return [row for text in self._empty for row in wrap(paragraph("  ", text, indent=2), self.size.width or 80)]
+
+    def _row(self, y: int) -> tuple[Line, str]:
+        if y == 1:
+            return (self._head if self._shown else ()), ""
+        return super()._row(y)
+
+    def _line(self, number: int, row: Row, widths: list[tuple[Column, int]]) -> Line:
+        cells = dict(zip(self.columns, row.cells, strict=True))
+        spans = [Span("> " if number == self.cursor else "  ")]
+        for column, width in widths:
+            text, style = cells[column]
+            spans += [Span(_cell(text, width, column.right), style), Span(" ")]
+        return tuple(spans[:-1])
+
+    def _widths(self) -> list[tuple[Column, int]]:
+        kept = {column: self._wanted(index) for index, column in enumerate(self.columns)}
+        room = self.size.width - 2
+        while len(kept) > 1 and sum(kept.values()) + len(kept) - 1 > room:
+            del kept[max(kept, key=lambda column: column.priority)]
+        spare = room - sum(kept.values()) - len(kept) + 1
+        flexible = [column for column in kept if column.flex]
+        for column in flexible:
+            kept[column] += max(0, spare // len(flexible))
+        return list(kept.items())
+
+    def _wanted(self, index: int) -> int:
+        column = self.columns[index]
+        if not column.cap:
+            return column.width
+        longest = max((cell_len(row.cells[index].text) for row in self._shown), default=0)
+        return max(column.width, min(column.cap, longest))
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    return fit(text.rjust(width) if right else text, width)
+
+
+def _matches(row: Row, words: list[str]) -> bool:
+    text = " ".join(cell.text for cell in row.cells).casefold()
+    return all(word in text for word in words)

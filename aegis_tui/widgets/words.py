@@ -1,0 +1,74 @@
+"""Numbers, times and states as short words of fixed width."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from engine.types import BlockState, Disposition, Severity
+
+SEVERITY_WORDS = {
+    Severity.INFO: "INFO",
+    Severity.LOW: "LOW",
+    Severity.MEDIUM: "MED",
+    Severity.HIGH: "HIGH",
+    Severity.CRITICAL: "CRIT",
+}
+SEVERITY_STYLES = {Severity.HIGH: "danger", Severity.CRITICAL: "critical", Severity.MEDIUM: "warn"}
+
+BLOCK_STYLES = {
+    BlockState.LIVE: "good",
+    BlockState.FAILED: "danger",
+    BlockState.DRIFTED: "danger",
+    BlockState.HALTED: "danger",
+    BlockState.PENDING: "warn",
+}
+
+DISPOSITION_WORDS = {
+    Disposition.UNDETERMINED: "",
+    Disposition.TRUE_POSITIVE: "true pos",
+    Disposition.BENIGN_POSITIVE: "benign pos",
+    Disposition.FALSE_POSITIVE: "false pos",
+}
+
+
+def count(number: float) -> str:
+    """Return a number in at most five characters: ``812``, ``1.2k``, ``48M``."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{unit}" if scaled < 10 else f"{scaled:.0f}{unit}"
+    return f"{number:.0f}"
+
+
+def clock(at: float) -> str:
+    """Return a moment as local time of day, or a dash for never."""
+    return time.strftime("%H:%M:%S", time.localtime(at)) if at > 0 else "—"
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its two largest units, or ``permanent``."""
+    if math.isinf(seconds):
+        return "permanent"
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m"
+    if whole < 86400:
+        hours, rest = divmod(whole // 60, 60)
+        return f"{hours}h {rest:02d}m" if rest else f"{hours}h"
+    days, rest = divmod(whole // 3600, 24)
+    return f"{days}d {rest:02d}h" if rest else f"{days}d"
+
+
+def minutes(seconds: float) -> str:
+    """Return a countdown as ``14:31``."""
+    whole = max(0, int(seconds))
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def ends(address: str, port: int) -> str:
+    """Return one end of a flow, brackets around IPv6; no port for protocols without."""
+    host = f"[{address}]" if ":" in address and port else address
+    return f"{host}:{port}" if port else host

@@ -1,0 +1,105 @@
+"""The words a model is given: prompt files, and the brief of a case with everything untrusted fenced."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from engine import paths
+from engine.agent.case import Case
+from engine.agent.evidence import alert_evidence, ends, flow_evidence, known_flows, ranked
+from engine.agent.steps import steps_of
+from engine.text import escape, fence
+from engine.types import Alert
+
+_ALERTS = 6
+_FLOWS = 4
+_EXCERPTS = 3
+_EXCERPT_CHARACTERS = 240
+_PLAYBOOK_CHARACTERS = 1600
+
+_PROCESS_SECRET = os.urandom(16)
+
+
+def nonce_for(case: Case) -> str:
+    """Return the fence nonce of a case.
+
+    Live it is made with a secret of this process, so that nobody outside can know it. A replay has
+    to repeat itself and uses a public key: there the fence holds because it breaks up every marker
+    and nonce in the text, which it does in both cases.
+    """
+    key = b"replay" if case.replay else _PROCESS_SECRET
+    return hmac.new(key, case.incident.id.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+class Prompts:
+    """Reads prompt files from a user's folder first, then from the program's own."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folders = [folder, paths.PROMPTS] if folder else [paths.PROMPTS]
+
+    def text(self, name: str, **values: str) -> str:
+        """Return the prompt with ``$name`` placeholders filled in."""
+        file = next(path for folder in self._folders if (path := folder / f"{name}.md").is_file())
+        return Template(file.read_text(encoding="utf-8")).safe_substitute(values).strip()
+
+    def json_tools(self, tools: Sequence[dict[str, Any]]) -> str:
+        """Return how to call tools on a server without native tool calls."""
+        lines = [json.dumps(tool["function"], sort_keys=True) for tool in tools]
+        return self.text("json_tools", tools="\n".join(lines))
+
+
+def brief(case: Case, nonce: str) -> str:
+    """Return the case for a model: the program's words, then untrusted excerpts in fences."""
+    incident = case.incident
+    alerts = ranked(case.alerts)[:_ALERTS]
+    lines = [
+        f"Incident {incident.id}: {escape(incident.title, limit=200)}",
+        f"Target {incident.target_ip}, severity {incident.severity}, "
+        f"{'a TCP handshake was completed' if incident.handshake else 'no TCP handshake was completed'}.",
+        f"Alerts ({len(alerts)} of {len(case.alerts)} shown):",
+        *(_alert_line(case, alert) for alert in alerts),
+        "Flows:",
+        *_flow_lines(case),
+        _playbook_text(case),
+    ]
+    for alert in [one for one in alerts if one.detection.excerpt][:_EXCERPTS]:
+        evidence_id = alert_evidence(case, alert).id
+        lines.append(f"Captured bytes of alert {evidence_id}:")
+        lines.append(fence(alert.detection.excerpt, nonce, evidence_id, limit=_EXCERPT_CHARACTERS))
+    return "\n".join(lines)
+
+
+def _alert_line(case: Case, alert: Alert) -> str:
+    detection = alert.detection
+    return (
+        f"- {alert_evidence(case, alert).id}: {detection.detector} {detection.label}, {detection.severity}, "
+        f"score {detection.score:.2f}, {alert.count}x, flow {alert.flow.id}: {escape(detection.reason, limit=200)}"
+        f" {' '.join(detection.attack_ids)}"
+    )
+
+
+def _flow_lines(case: Case) -> list[str]:
+    flows = known_flows(case)
+    carriers = list(dict.fromkeys(alert.flow.id for alert in ranked(case.alerts)[:_ALERTS]))[:_FLOWS]
+    return [
+        f"- {flow_evidence(case, flows[one]).id}: flow {one}, {ends(flows[one])}, {flows[one].state}, "
+        f"payload {flows[one].payload_bytes[0]} to server, {flows[one].payload_bytes[1]} to client"
+        for one in carriers
+    ]
+
+
+def _playbook_text(case: Case) -> str:
+    if case.playbook is None:
+        return "There is no playbook for this class of event."
+    steps = [f"{number}. {tool} {text}" for number, (tool, text) in enumerate(steps_of(case), 1)]
+    text = (
+        f"Playbook {case.playbook.id}:\n" + "\n".join(steps) + f"\nVerdict criteria: {' '.join(case.playbook.criteria)}"
+    )
+    return text[:_PLAYBOOK_CHARACTERS]

@@ -1,0 +1,186 @@
+"""Settings from flags, environment and file, and where each value came from.
+
+Flags win over the environment, the environment over the file, the file over the defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+SYSTEM_FILE = Path("/etc/aegis/config.toml")
+"""The default file when running as root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an administrator can choose. A field's name is its key in the file."""
+
+    interface: tuple[str, ...] = ()
+    promiscuous: bool = False
+    no_dataplane: bool = False
+    """Watch only: attach nothing to the kernel."""
+    model: str = ""
+    """ONNX file; empty means the one that is shipped."""
+    threshold: float = 0.0
+    """Score from which the model raises a detection; 0 means the model card's."""
+    dedup_window: float = 60.0
+    """Seconds in which repeats fold into one alert."""
+    block_ttl: float = 3600.0
+    """Seconds that a proposed block lasts."""
+    model_name: str = ""
+    openai_base_url: str = ""
+    openai_api_key: str = ""
+    embedding_model_name: str = ""
+    mcp_port: int = 8000
+    max_flows: int = 65536
+    rules: str = ""
+    """Folder of signature rules; empty means those that are shipped."""
+    local: tuple[str, ...] = ()
+    """Addresses that count as this host when a capture is replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings in force and the origin of each."""
+
+    settings: Settings
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Field name to ``flag``, ``environment AEGIS_...``, the file's path, or ``default``."""
+
+
+ENVIRONMENT = {
+    "AEGIS_INTERFACE": "interface",
+    "AEGIS_MCP_PORT": "mcp_port",
+    "AEGIS_MODEL": "model",
+    "AEGIS_THRESHOLD": "threshold",
+    "AEGIS_DEDUP_WINDOW": "dedup_window",
+    "AEGIS_NO_DATAPLANE": "no_dataplane",
+    "MODEL_NAME": "model_name",
+    "OPENAI_API_KEY": "openai_api_key",
+    "OPENAI_BASE_URL": "openai_base_url",
+    "EMBEDDING_MODEL_NAME": "embedding_model_name",
+}
+"""Environment variables and the field each one sets."""
+
+SECRET = frozenset({"openai_api_key"})
+"""Fields whose value is never shown."""
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "threshold": (0.0, 1.0),
+    "dedup_window": (0.0, 86400.0),
+    "block_ttl": (60.0, 604800.0),
+    "mcp_port": (1, 65535),
+    "max_flows": (64, 4_000_000),
+}
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> Effective:
+    """Return the settings in force.
+
+    Raises:
+        ValueError: a key is unknown or a value does not fit; the text names the origin and the key.
+    """
+    settings = Settings()
+    origins = {item.name: "default" for item in fields(Settings)}
+    for origin, key, value in [*_from_file(file), *_from_environment(environ), *_from_flags(flags)]:
+        settings = replace(settings, **{key: _fit(origin, key, value)})
+        origins[key] = origin
+    return Effective(settings, origins)
+
+
+def _from_file(file: Path | None) -> list[tuple[str, str, Any]]:
+    if file is None:
+        return []
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{file}: not TOML: {error}"
+        raise ValueError(msg) from error
+    known = {item.name for item in fields(Settings)}
+    for key in table:
+        if key not in known:
+            msg = f"{file}: unknown key {key!r}; known keys: {', '.join(sorted(known))}"
+            raise ValueError(msg)
+    return [(str(file), key, value) for key, value in table.items()]
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    return [(f"environment {name}", key, environ[name]) for name, key in ENVIRONMENT.items() if environ.get(name)]
+
+
+def _from_flags(flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    return [("flag", key, value) for key, value in flags.items() if value not in (None, (), [], False, "")]
+
+
+def _fit(origin: str, key: str, value: Any) -> Any:
+    kind = type(getattr(Settings(), key))
+    try:
+        fitted = _CASTS[kind](value)
+    except (TypeError, ValueError) as error:
+        msg = f"{origin}: {key} does not fit: {value!r} ({error})"
+        raise ValueError(msg) from error
+    low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
+    if isinstance(fitted, int | float) and not low <= fitted <= high:
+        msg = f"{origin}: {key} must be from {low:g} to {high:g}, not {fitted:g}"
+        raise ValueError(msg)
+    return fitted
+
+
+def _as_tuple(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(_as_text(item).strip() for item in items if _as_text(item).strip())
+
+
+def _as_text(value: Any) -> str:
+    if not isinstance(value, str):
+        msg = "text expected"
+        raise ValueError(msg)
+    return value
+
+
+def _as_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        msg = "true or false expected"
+        raise ValueError(msg)
+    return words[str(value).lower()]
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, bool):
+        msg = "number expected"
+        raise ValueError(msg)
+    return float(value)
+
+
+def _as_int(value: Any) -> int:
+    number = _as_float(value)
+    if number != int(number):
+        msg = "whole number expected"
+        raise ValueError(msg)
+    return int(number)
+
+
+_CASTS: dict[type, Callable[[Any], Any]] = {
+    tuple: _as_tuple,
+    bool: _as_bool,
+    str: _as_text,
+    float: _as_float,
+    int: _as_int,
+}
+
+
+def shown(effective: Effective) -> list[tuple[str, str, str]]:
+    """Return ``(key, value, origin)`` for each setting, secrets hidden."""
+    rows = []
+    for item in fields(Settings):
+        value = getattr(effective.settings, item.name)
+        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        rows.append((item.name, "(set)" if item.name in SECRET and value else text, effective.origins[item.name]))
+    return rows

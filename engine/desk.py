@@ -1,0 +1,52 @@
+"""One judge and one casebook: what a batch of flow updates amounts to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.casebook import Casebook, Due
+from engine.detect.judge import Broken, Judge
+from engine.intake import Batch
+from engine.recorder import Recorded
+from engine.types import Alert, Detection, Detector, Flow, Incident, UpdateReason
+
+_LEAVING = frozenset((UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH))
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch brought about, in order."""
+
+    items: list[Detection | tuple[Alert, bool] | Incident | Due] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
+    ended: list[Flow] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+
+
+class Desk:
+    """Works through batches; used by one thread at a time."""
+
+    def __init__(self, detectors: Iterable[Detector], dedup_window_s: float, local_ips: Iterable[str]) -> None:
+        self.judge = Judge(tuple(detectors))
+        self.casebook = Casebook(dedup_window_s, local_ips)
+        self.detections = 0
+
+    def work(self, batch: Batch) -> Work:
+        """Judge and book every update of a batch."""
+        work = Work()
+        for update in batch.updates:
+            detections = self.judge.inspect(update)
+            self.detections += len(detections)
+            entries = self.casebook.enter(update, detections)
+            work.items += entries.due
+            work.items += entries.detections
+            for alert, incident in zip(entries.alerts, entries.incidents, strict=True):
+                work.items += [alert, incident]
+            work.recorded += entries.recorded
+            if update.reason in _LEAVING:
+                work.ended.append(update.flow)
+        work.items += self.casebook.due(math.inf if batch.last else batch.now)
+        work.broken, self.judge.broken = self.judge.broken, []
+        return work

@@ -1,0 +1,232 @@
+"""Signature rules on payload: YARA rules over raw and decoded bytes of each direction of each flow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yara_x
+
+from engine.detect.decode import decode
+from engine.types import Detection, Direction, FlowUpdate, Party, Severity, Span, UpdateReason
+
+TAIL_BYTES = 512
+"""Payload kept from chunk to chunk, so that a pattern split over two of them is found."""
+MAX_STREAMS = 32_768
+"""Directions of flows remembered; the one longest silent is forgotten first."""
+SCAN_TIMEOUT_S = 1
+_EXCERPT_BYTES = 256
+_CLEAR_BYTES = 4096
+"""How much of an SSH or TLS stream is read before it counts as encrypted."""
+
+_GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
+_REQUEST = re.compile(rb"[A-Z]{3,16} [^\r\n]{1,8000}(?: HTTP/\d|$)|PRI \* HTTP/2")
+_FILE_LINE = re.compile(r"--> (.+?):(\d+):\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a rule's metadata says about a match."""
+
+    label: str
+    reason: str
+    severity: Severity
+    score: float
+    attack_ids: tuple[str, ...]
+    event_class: str
+    direction: str
+    """``to_server``, ``to_client`` or ``any``."""
+    attacker: Party
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One direction of a flow, between two chunks."""
+
+    tail: bytes = b""
+    end: int = 0
+    encrypted: bool = False
+    reported: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The bytes that one scan sees: the tail and the new chunk, raw or decoded."""
+
+    raw: bytes
+    offset: int
+    """Where ``raw`` starts in the direction's payload."""
+    at_start: bool
+    """Whether a message begins with ``raw``: it opens the stream, or is a datagram."""
+    http: bool
+
+
+class RuleDetector:
+    """Reports each rule once for each flow and direction in which it matches."""
+
+    name = "rules"
+
+    def __init__(self, folder: Path) -> None:
+        files = sorted(folder.glob("*.yar"))
+        self._rules = _compile(files)
+        self.signatures = {(rule.namespace, rule.identifier): _signature(rule, folder) for rule in self._rules}
+        self.version = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+        self.timeouts = 0
+        self._streams: OrderedDict[tuple[str, Direction], _Stream] = OrderedDict()
+        self._local = threading.local()
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def inspect(self, update: FlowUpdate) -> Sequence[Detection]:
+        """Return the rules that match the new payload and were not reported for this direction before."""
+        if update.reason in _GONE:
+            self._streams.pop((update.flow.id, Direction.TO_SERVER), None)
+            self._streams.pop((update.flow.id, Direction.TO_CLIENT), None)
+            return ()
+        if update.reason is not UpdateReason.PAYLOAD or update.direction is None or not update.chunk:
+            return ()
+        stream = self._stream(update.flow.id, update.direction)
+        if _is_encrypted(stream, update):
+            stream.tail, stream.end = b"", update.offset + len(update.chunk)
+            return ()
+        return self._judge(stream, update, update.direction)
+
+    def _stream(self, flow_id: str, direction: Direction) -> _Stream:
+        key = (flow_id, direction)
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._streams[key] = _Stream()
+            if len(self._streams) > MAX_STREAMS:
+                self._streams.popitem(last=False)
+        else:
+            self._streams.move_to_end(key)
+        return stream
+
+    def _judge(self, stream: _Stream, update: FlowUpdate, direction: Direction) -> list[Detection]:
+        in_order = update.flow.five_tuple.proto == "tcp" and stream.end == update.offset
+        tail = stream.tail if in_order else b""
+        offset = update.offset - len(tail)
+        at_start = offset == 0 or update.flow.five_tuple.proto != "tcp"
+        view = _View(tail + update.chunk, offset, at_start, bool(_REQUEST.match(update.flow.head[0])))
+        stream.tail, stream.end = view.raw[-TAIL_BYTES:], update.offset + len(update.chunk)
+        found = []
+        for signature, span in self._matches(view, direction):
+            if signature.label not in stream.reported:
+                stream.reported.add(signature.label)
+                found.append(self._detection(update, signature, span, view))
+        return found
+
+    def _matches(self, view: _View, direction: Direction) -> Iterator[tuple[Signature, Span]]:
+        for signature, offset, length in self._scan(view.raw, view):
+            if signature.direction in (direction, "any"):
+                yield signature, Span(direction, view.offset + offset, length)
+        if direction is Direction.TO_SERVER and (view.http or b"${" in view.raw):
+            decoded = decode(view.raw, form=view.http)
+            if decoded != view.raw:
+                for signature, offset, _ in self._scan(decoded, view):
+                    if signature.direction in (direction, "any"):
+                        yield signature, _raw_line(direction, view, decoded, offset)
+
+    def _scan(self, text: bytes, view: _View) -> list[tuple[Signature, int, int]]:
+        scanner = self._scanner()
+        scanner.set_global("at_start", view.at_start)
+        scanner.set_global("http", view.http)
+        try:
+            rules = scanner.scan(text).matching_rules
+        except yara_x.TimeoutError:
+            self.timeouts += 1
+            return []
+        return [(self.signatures[rule.namespace, rule.identifier], *_first_match(rule)) for rule in rules]
+
+    def _scanner(self) -> yara_x.Scanner:
+        """Return this thread's scanner: YARA-X forbids one to be used by two threads."""
+        scanner: yara_x.Scanner | None = getattr(self._local, "scanner", None)
+        if scanner is None:
+            scanner = self._local.scanner = yara_x.Scanner(self._rules)
+            scanner.set_timeout(SCAN_TIMEOUT_S)
+            scanner.max_matches_per_pattern(16)
+        return scanner
+
+    def _detection(self, update: FlowUpdate, signature: Signature, span: Span, view: _View) -> Detection:
+        start = max(0, span.offset - view.offset - (_EXCERPT_BYTES - min(span.length, _EXCERPT_BYTES)) // 2)
+        return Detection(
+            flow_id=update.flow.id,
+            at=update.at,
+            detector=self.name,
+            version=self.version,
+            label=signature.label,
+            score=signature.score,
+            severity=signature.severity,
+            reason=signature.reason,
+            attacker=signature.attacker,
+            attack_ids=signature.attack_ids,
+            event_class=signature.event_class,
+            spans=(span,),
+            excerpt=view.raw[start : start + _EXCERPT_BYTES],
+        )
+
+
+def _compile(files: Sequence[Path]) -> yara_x.Rules:
+    compiler = yara_x.Compiler(error_on_slow_pattern=True, includes_enabled=False)
+    compiler.define_global("at_start", False)
+    compiler.define_global("http", False)
+    for file in files:
+        compiler.new_namespace(file.stem)
+        try:
+            compiler.add_source(file.read_text("utf-8"), origin=file.name)
+        except (yara_x.CompileError, UnicodeDecodeError) as error:
+            place = _FILE_LINE.search(str(error))
+            line = f", line {place[2]}" if place else ""
+            raise ValueError(f"cannot compile rule file {file}{line}: {error}") from error
+    return compiler.build()
+
+
+def _signature(rule: yara_x.Rule, folder: Path) -> Signature:
+    meta = dict(rule.metadata)
+    try:
+        return Signature(
+            label=meta["id"],
+            reason=meta["description"],
+            severity=Severity(meta["severity"]),
+            score=float(meta["score"]),
+            attack_ids=tuple(part.strip() for part in meta["attack"].split(",")),
+            event_class=meta["event_class"],
+            direction="any" if meta["direction"] == "any" else Direction(meta["direction"]),
+            attacker=Party(meta["attacker"]),
+        )
+    except (KeyError, ValueError) as error:
+        file = folder / f"{rule.namespace}.yar"
+        head = re.search(rf"^rule\s+{rule.identifier}\b", file.read_text("utf-8"), re.MULTILINE)
+        line = file.read_text("utf-8").count("\n", 0, head.start()) + 1 if head else 0
+        raise ValueError(f"cannot read metadata of rule {rule.identifier} in {file}, line {line}: {error}") from error
+
+
+def _first_match(rule: yara_x.Rule) -> tuple[int, int]:
+    """Return offset and length of the rule's first match, (0, 0) for a rule without patterns."""
+    return min(((match.offset, match.length) for pattern in rule.patterns for match in pattern.matches), default=(0, 0))
+
+
+def _raw_line(direction: Direction, view: _View, decoded: bytes, offset: int) -> Span:
+    """Return the raw line that a match in the decoded bytes came from, found by its share of the whole."""
+    if offset < decoded.find(b"\r\n"):
+        return Span(direction, view.offset, view.raw.find(b"\r\n"))
+    near = min(len(view.raw) - 1, offset * len(view.raw) // max(1, len(decoded)))
+    start = view.raw.rfind(b"\n", 0, near) + 1
+    end = view.raw.find(b"\n", near)
+    return Span(direction, view.offset + start, (len(view.raw) if end < 0 else end) - start)
+
+
+def _is_encrypted(stream: _Stream, update: FlowUpdate) -> bool:
+    """Say whether the chunk is the encrypted part of a TLS, SSH or QUIC flow, as cheaply as can be told."""
+    app, chunk = update.flow.app, update.chunk
+    if app == "tls":
+        if chunk[:2] == b"\x17\x03":
+            stream.encrypted = True
+        return stream.encrypted and chunk[:2] not in (b"\x16\x03", b"\x18\x03")
+    return app == "quic" or (app == "ssh" and update.offset > _CLEAR_BYTES)

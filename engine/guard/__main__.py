@@ -1,0 +1,122 @@
+"""Starts the guard: ``python -I -m engine.guard --fd N --iface eth0``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.guard.blocker import Blocker
+from engine.guard.clock import SystemClock
+from engine.guard.enforce import Enforcer
+from engine.guard.folders import HostLock, secure_folder
+from engine.guard.guard import Guard, Surroundings
+from engine.guard.ledger import Ledger
+from engine.guard.policy import Protected, canonical_prefix
+from engine.guard.server import Server, console_channel, decline, listen
+from engine.host.addresses import connected_prefixes, host_addresses
+from engine.host.logins import login_peers
+from engine.types import HostAddresses
+
+LOG_BYTES = 1 << 20
+
+
+def main() -> int:
+    """Run until the console goes or a signal comes."""
+    options = _options()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
+    console = socket.socket(fileno=options.fd) if options.fd >= 0 else None
+    try:
+        lock = _hold_host(options)
+        server = _build(options, console)
+    except (OSError, sqlite3.Error) as error:
+        if console is not None:
+            decline(console, str(error))
+        print(f"cannot start the guard: {error}", file=sys.stderr)
+        return 1
+    server.stop_on(signal.SIGTERM)
+    server.serve()
+    lock.release()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -I -m engine.guard", description=__doc__)
+    parser.add_argument("--fd", type=int, default=-1, help="inherited socket of the console")
+    parser.add_argument("--iface", action="append", default=[], help="interface to block on, repeatable")
+    parser.add_argument("--state", type=Path, default=Path("/var/lib/aegis"))
+    parser.add_argument("--pin-root", type=Path, default=Path("/sys/fs/bpf/aegis"))
+    parser.add_argument("--socket", type=Path, default=Path("/run/aegis/guard.sock"))
+    parser.add_argument(
+        "--endpoint", action="append", default=[], help="address of the model's endpoint, never blocked"
+    )
+    parser.add_argument("--shared-hop", action="append", default=[], help="prefix of a proxy, CDN or NAT")
+    parser.add_argument("--no-approve", action="store_true", help="refuse approvals from the console")
+    parser.add_argument("--no-dataplane", action="store_true", help="monitor only: block nothing")
+    parser.add_argument("--stay", action="store_true", help="go on when the console is gone")
+    return parser.parse_args()
+
+
+def _hold_host(options: argparse.Namespace) -> HostLock:
+    if os.geteuid() != 0:
+        raise PermissionError("the guard needs root")
+    secure_folder(options.state, 0o711)
+    return HostLock(secure_folder(options.socket.parent, 0o700) / "lock")
+
+
+def _build(options: argparse.Namespace, console: socket.socket | None) -> Server:
+    _log_to(options.state / "guard.log")
+    parent = os.getppid()
+    clock, ledger = SystemClock(), Ledger(options.state)
+    enforcer = Enforcer(ledger, clock, _opener(options), options.iface)
+    surroundings = Surroundings(_looker(options, parent), ledger)
+    guard = Guard(ledger, clock, enforcer, surroundings, os.getpid())
+    channel = (console, console_channel(parent, not options.no_approve)) if console is not None else None
+    return Server(guard, listen(options.socket), channel, options.stay or console is None)
+
+
+def _opener(options: argparse.Namespace) -> Callable[[], Blocker]:
+    def open_blocker() -> Blocker:
+        if options.no_dataplane:
+            raise OSError("monitor only: the data plane is switched off")
+        from engine.guard.xdp import XdpBlocker  # noqa: PLC0415 - libbpf may be missing, and then only blocking is
+
+        return XdpBlocker(pin_root=options.pin_root)
+
+    return open_blocker
+
+
+def _looker(options: argparse.Namespace, parent: int) -> Callable[[], tuple[Protected, tuple[str, ...]]]:
+    """The operators found at the start stay protected when the console that led to them is gone."""
+    endpoints = tuple(canonical_prefix(address).partition("/")[0] for address in options.endpoint)
+    hops = tuple(canonical_prefix(prefix) for prefix in options.shared_hop)
+    first = host_addresses({}, parent).operators
+
+    def look() -> tuple[Protected, tuple[str, ...]]:
+        now = host_addresses({}, parent)
+        operators = tuple(dict.fromkeys((*first, *now.operators)))
+        addresses = HostAddresses(now.own, now.gateways, now.resolvers, operators)
+        protected = Protected(addresses, endpoints, shared_hops=hops, logins=login_peers())
+        return protected, connected_prefixes()
+
+    return look
+
+
+def _log_to(path: Path) -> None:
+    """Send tracebacks to a file: the terminal belongs to the console."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if os.fstat(fd).st_size > LOG_BYTES:
+        os.ftruncate(fd, 0)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""Keeps the kernel's map and the approved orders the same, and tells what the kernel does now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from engine.guard.blocker import Blocker, Entry
+from engine.guard.clock import Clock
+from engine.guard.ledger import Ledger, Order
+from engine.types import Block, BlockState
+
+SAME_DEADLINE_NS = 10**9
+"""Deadlines closer than this are the same."""
+
+
+class Enforcer:
+    """Writes approved orders and nothing else; the ledger says what should be, the map what is."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, open_blocker: Callable[[], Blocker], ifaces: Sequence[str]
+    ) -> None:
+        self._ledger, self._clock, self._open = ledger, clock, open_blocker
+        self.ifaces = tuple(ifaces)
+        """Interfaces the kernel program should be attached to."""
+        self._blocker: Blocker | None = None
+        self._attached: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
+        self._failed: dict[int, str] = {}
+        self._was_halted = False
+        self.drifted: tuple[str, ...] = ()
+        """Live prefixes in the kernel that no order stands for."""
+
+    # --- the data plane
+
+    @property
+    def halted(self) -> bool:
+        """Whether panic-unblock stopped all blocking."""
+        return self._blocker is not None and self._blocker.halted
+
+    @property
+    def attached(self) -> dict[str, str]:
+        """Interface to mode, as of the last look."""
+        return dict(self._attached)
+
+    def trouble(self) -> str:
+        """Return why an approval would not be enforced, or empty."""
+        if self._troubles:
+            return "; ".join(self._troubles.values())
+        if not self._attached:
+            return "monitor only: the guard was started for no interface"
+        return "blocking is halted by panic-unblock until a person resumes it" if self.halted else ""
+
+    def dataplane(self) -> str:
+        """Return ``XDP native``, ``XDP generic``, or why there is none."""
+        modes = ", ".join(sorted(set(self._attached.values())))
+        return "; ".join([*([f"XDP {modes}"] if modes else []), *self._troubles.values()]) or self.trouble()
+
+    def attach(self, ifaces: Sequence[str]) -> None:
+        """Attach to more interfaces, and to those that were lost."""
+        self.ifaces = tuple(dict.fromkeys((*self.ifaces, *ifaces)))
+        blocker = self._ready()
+        if blocker is None:
+            return
+        before = blocker.attached()
+        for iface in self.ifaces:
+            self._troubles.pop(iface, None)
+            if iface not in before:
+                self._attach_one(blocker, iface)
+        self._attached = {iface: mode for iface, mode in blocker.attached().items() if iface in self.ifaces}
+
+    def _attach_one(self, blocker: Blocker, iface: str) -> None:
+        try:
+            mode = blocker.attach(iface)
+        except OSError as error:
+            self._troubles[iface] = _words(f"cannot attach XDP to {iface}", error)
+            return
+        self._ledger.note(self._clock.wall(), "attach", iface=iface, mode=mode)
+
+    def _ready(self) -> Blocker | None:
+        """Open the kernel's maps, again and again until it works."""
+        self._troubles.pop("open", None)
+        if self._blocker is None:
+            try:
+                self._blocker = self._open()
+            except OSError as error:
+                self._troubles["open"] = _words("cannot open the kernel's maps", error)
+        return self._blocker
+
+    def set_allow(self, prefixes: Sequence[str]) -> None:
+        """Refresh the kernel's allow map."""
+        self._troubles.pop("allow", None)
+        if self._blocker is not None:
+            try:
+                self._blocker.set_allow(prefixes)
+            except OSError as error:
+                self._troubles["allow"] = _words("cannot refresh the kernel's allow map", error)
+
+    def resume(self) -> None:
+        """Clear the halt and restore what is still within its term; raises ``OSError``."""
+        if self._blocker is not None:
+            self._blocker.resume()
+        self.reconcile()
+
+    # --- orders
+
+    def enforce(self, order: Order) -> Block:
+        """Write an order and return the block as read back."""
+        self._write(order, "write")
+        return next(block for block in self.blocks() if block.prefix == order.prefix)
+
+    def remove(self, prefix: str, who: str) -> bool:
+        """Take a block out of the kernel and its order back; raises ``OSError``."""
+        known = any(order.prefix == prefix for order in self._ledger.orders())
+        removed = self._blocker.remove(prefix) if self._blocker is not None else False
+        if known or removed:
+            self._ledger.end(prefix, self._clock.wall(), "remove", by=who, in_kernel=removed)
+        return known or removed
+
+    def reconcile(self) -> None:
+        """Restore orders within their term, end those past it, and look for strangers."""
+        self.attach(())
+        self._troubles.pop("read", None)
+        try:
+            entries = {entry.prefix: entry for entry in self._blocker.entries()} if self._blocker else {}
+            self._note_halt()
+            for order in self._ledger.orders():
+                self._reconcile_one(self._current(order), entries.get(order.prefix))
+            self._find_strangers(entries)
+        except OSError as error:
+            self._troubles["read"] = _words("cannot reconcile the kernel's map", error)
+
+    def _reconcile_one(self, order: Order, entry: Entry | None) -> None:
+        if self._over(order):
+            if entry is not None and self._blocker is not None:
+                self._blocker.remove(order.prefix)
+            self._failed.pop(order.entry_id, None)
+            self._ledger.end(order.prefix, self._clock.wall(), "expired", proposal=order.proposal_id)
+        elif self._blocker is not None and not self.halted and not _matches(order, entry):
+            self._write(order, "restore")
+
+    def _write(self, order: Order, kind: str) -> None:
+        if self._blocker is None:
+            self._failed[order.entry_id] = self.trouble()
+            return
+        try:
+            self._blocker.add(order.prefix, order.deadline_ns, order.entry_id)
+        except OSError as error:
+            failure = _words(f"cannot block {order.prefix}", error)
+            if self._failed.get(order.entry_id) != failure:
+                self._ledger.note(self._clock.wall(), f"{kind}_failed", prefix=order.prefix, why=failure)
+            self._failed[order.entry_id] = failure
+            return
+        self._failed.pop(order.entry_id, None)
+        self._ledger.note(self._clock.wall(), kind, prefix=order.prefix, entry_id=order.entry_id)
+
+    def _current(self, order: Order) -> Order:
+        """Carry the remaining time over a reboot or a wall clock that was set."""
+        if not order.ttl_s:
+            return order
+        wall, boot_ns = self._clock.wall(), self._clock.boot_ns()
+        if order.boot_id != self._clock.boot_id:
+            remaining = min(order.expires_at - wall, order.ttl_s)
+            deadline_ns = max(boot_ns + int(remaining * 1e9), 1)
+            return self._ledger.rebase(order, order.expires_at, self._clock.boot_id, deadline_ns)
+        expires_at = wall + (order.deadline_ns - boot_ns) / 1e9
+        if abs(expires_at - order.expires_at) > 1:
+            return self._ledger.rebase(order, expires_at, order.boot_id, order.deadline_ns)
+        return order
+
+    def _over(self, order: Order) -> bool:
+        return 0 < order.deadline_ns <= self._clock.boot_ns()
+
+    def _find_strangers(self, entries: dict[str, Entry]) -> None:
+        """Expired strangers are inert and go; live ones are told, and stay until a person decides."""
+        known = {order.prefix for order in self._ledger.orders()}
+        now = self._clock.boot_ns()
+        strangers = [entry for prefix, entry in entries.items() if prefix not in known]
+        for entry in strangers:
+            if 0 < entry.deadline_ns <= now and self._blocker is not None:
+                self._blocker.remove(entry.prefix)
+        drifted = tuple(sorted(entry.prefix for entry in strangers if not 0 < entry.deadline_ns <= now))
+        if drifted != self.drifted:
+            self._ledger.note(self._clock.wall(), "drift", count=len(drifted), prefixes=drifted[:64])
+        self.drifted = drifted
+
+    def _note_halt(self) -> None:
+        if self.halted != self._was_halted:
+            self._was_halted = self.halted
+            self._ledger.note(self._clock.wall(), "halted" if self.halted else "resumed")
+
+    # --- what is
+
+    def blocks(self) -> list[Block]:
+        """Return every order and every stranger with its state in the kernel; raises ``OSError``."""
+        entries = {entry.prefix: entry for entry in self._blocker.entries()} if self._blocker else {}
+        orders = [self._current(order) for order in self._ledger.orders()]
+        found = [self._block(order, entries.pop(order.prefix, None)) for order in orders]
+        return found + [self._stranger(entry) for entry in entries.values()]
+
+    def _block(self, order: Order, entry: Entry | None) -> Block:
+        return Block(
+            prefix=order.prefix,
+            state=self._state(order, entry),
+            ifaces=tuple(self._attached),
+            remaining_s=self._remaining_s(order.deadline_ns),
+            packets=entry.packets if entry else 0,
+            bytes=entry.bytes if entry else 0,
+            last_hit_at=self._last_hit_at(entry),
+            proposal_id=order.proposal_id,
+            incident_id=order.incident_id,
+            approver=order.approver,
+            reason=self._failed.get(order.entry_id) or order.reason,
+            added_at=order.added_at,
+        )
+
+    def _state(self, order: Order, entry: Entry | None) -> BlockState:
+        if self.halted:
+            return BlockState.HALTED
+        if self._over(order):
+            return BlockState.EXPIRED
+        if order.entry_id in self._failed or not self._attached:
+            return BlockState.FAILED
+        if entry is None:
+            return BlockState.PENDING
+        return BlockState.LIVE if _matches(order, entry) else BlockState.DRIFTED
+
+    def _stranger(self, entry: Entry) -> Block:
+        over = 0 < entry.deadline_ns <= self._clock.boot_ns()
+        return Block(
+            prefix=entry.prefix,
+            state=BlockState.EXPIRED if over else BlockState.DRIFTED,
+            ifaces=tuple(self._attached),
+            remaining_s=self._remaining_s(entry.deadline_ns),
+            packets=entry.packets,
+            bytes=entry.bytes,
+            last_hit_at=self._last_hit_at(entry),
+            reason="in the kernel without an approval in the guard's ledger",
+        )
+
+    def _remaining_s(self, deadline_ns: int) -> float:
+        return max(deadline_ns - self._clock.boot_ns(), 0) / 1e9 if deadline_ns else math.inf
+
+    def _last_hit_at(self, entry: Entry | None) -> float:
+        if entry is None or not entry.last_hit_ns:
+            return 0.0
+        return self._clock.wall() - (self._clock.boot_ns() - entry.last_hit_ns) / 1e9
+
+
+def _matches(order: Order, entry: Entry | None) -> bool:
+    if entry is None or entry.entry_id != order.entry_id or entry.count_only:
+        return False
+    if not entry.deadline_ns or not order.deadline_ns:
+        return entry.deadline_ns == order.deadline_ns
+    return abs(entry.deadline_ns - order.deadline_ns) < SAME_DEADLINE_NS
+
+
+def _words(doing: str, error: OSError) -> str:
+    """Say what was being done, unless the error says so itself."""
+    told = error.strerror or str(error)
+    return told if told.startswith((doing, "cannot", "monitor only")) else f"{doing}: {told}"

@@ -1,0 +1,298 @@
+"""What may be asked of the guard, and what it answers: one dataclass each, one packet each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.guard import codec
+from engine.types import Approver, Block, FiveTuple, HostAddresses, ProcessFacts, Proposal, SocketOwner, Terms
+
+# --- requests -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Asks who the guard is and what it can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Asks to attach the kernel program to interfaces the guard was started for."""
+
+    ifaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Asks for the never-block set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Asks for a block that a person then decides on."""
+
+    terms: Terms
+    """With no interfaces named, those the guard is attached to are filled in."""
+    reason: str
+    handshake: bool
+    """Whether the target completed a TCP handshake here."""
+    reported_only: bool
+    """Whether the target was only named by another system's report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Asks for the proposals, newest first."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Asks for one proposal, to be decided on."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """A person says yes to exactly what ``Review`` showed."""
+
+    id: str
+    token: str
+    typed: str
+    """The address as the person typed it, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A person says no."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Takes a block out of the kernel."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Asks for the blocks as the kernel has them."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindOwner:
+    """Asks for the process behind a five-tuple."""
+
+    five_tuple: FiveTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Asks for the facts of a process."""
+
+    pid: int
+    start_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A person clears the halt that panic-unblock set."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyAudit:
+    """Asks whether the audit chain is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """A person puts a prefix on the allow-list."""
+
+    prefix: str
+    reason: str
+    ttl_s: float
+    """0 means until it is taken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disallow:
+    """A person takes a prefix off the allow-list."""
+
+    prefix: str
+
+
+# --- replies --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """How the kernel program sits on an interface."""
+
+    iface: str
+    mode: str
+    """``native`` or ``generic``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Who the guard is and what it can do."""
+
+    pid: int
+    attached: tuple[Attachment, ...]
+    dataplane: str
+    """``XDP native``, ``XDP generic``, or why nothing can be blocked."""
+    blocking: bool
+    """Whether an approval would be enforced now."""
+    halted: bool
+    may_approve: bool
+    why_not: str
+    """Why this channel may not approve, or empty."""
+    approver: Approver
+    """The person at the other end of this channel."""
+    drifted: tuple[str, ...]
+    """Prefixes in the kernel that nobody approved here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverBlock:
+    """The addresses no block may hold."""
+
+    addresses: HostAddresses
+    endpoints: tuple[str, ...]
+    allowed: tuple[str, ...]
+    """The allow-list's prefixes."""
+    connected: tuple[str, ...]
+    """Prefixes reached without a gateway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The proposal that was made, or the one with the same terms that waits already."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalList:
+    """One page of proposals."""
+
+    proposals: tuple[Proposal, ...]
+    more: bool
+    """Whether another page follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The guard's record of a proposal: what the dialog is drawn from."""
+
+    proposal: Proposal
+    token: str
+    """Approves these terms once; empty when there are refusals."""
+    refusals: tuple[str, ...]
+    """Why an approval would be refused now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The block as read back from the kernel."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList:
+    """One page of blocks."""
+
+    blocks: tuple[Block, ...]
+    more: bool
+    halted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process behind a five-tuple."""
+
+    owner: SocketOwner
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The facts of a process."""
+
+    facts: ProcessFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What checking the audit chain found."""
+
+    entries: int
+    problems: tuple[str, ...]
+    """Empty when the chain is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, in words."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the guard did not do it."""
+
+    reason: str
+
+
+Request = (
+    Hello
+    | Attach
+    | Addresses
+    | Propose
+    | Proposals
+    | Show
+    | Approve
+    | Refuse
+    | Remove
+    | Blocks
+    | FindOwner
+    | Describe
+    | Resume
+    | VerifyAudit
+    | Allow
+    | Disallow
+)
+Reply = (
+    Welcome
+    | NeverBlock
+    | Proposed
+    | ProposalList
+    | Review
+    | Approved
+    | BlockList
+    | Owner
+    | Process
+    | Audit
+    | Done
+    | Refused
+)
+REQUESTS: dict[str, type[Any]] = {kind.__name__: kind for kind in Request.__args__}
+REPLIES: dict[str, type[Any]] = {kind.__name__: kind for kind in Reply.__args__}
+
+
+def decode_request(packet: bytes) -> tuple[Request, int]:
+    """Return a request and its number; raises ``codec.MessageError`` only."""
+    return codec.decode(packet, REQUESTS)
+
+
+def decode_reply(packet: bytes) -> tuple[Reply, int]:
+    """Return a reply and its number; raises ``codec.MessageError`` only."""
+    return codec.decode(packet, REPLIES)

@@ -1,0 +1,158 @@
+"""The guard's loop: one thread, one message at a time, the console's socket and root's own."""
+
+from __future__ import annotations
+
+import select
+import selectors
+import signal
+import socket
+import struct
+from pathlib import Path
+from time import monotonic
+
+from engine.guard import codec, messages
+from engine.guard.guard import TICK_S, Channel, Guard
+from engine.host import people
+
+PEERS = 16
+"""Most connections at once; a further one waits in the kernel."""
+NO_TTY = "only a person at a terminal may approve, and this process has none"
+
+
+def console_channel(pid: int, may_approve: bool) -> Channel:
+    """Return the channel of the console that started the guard."""
+    approver = people.approver(pid)
+    if not may_approve:
+        return Channel(approver, "this console was started without the right to approve")
+    return Channel(approver, "" if approver.tty else NO_TTY)
+
+
+def listen(path: Path) -> socket.socket:
+    """Return root's own socket; the caller holds the host's lock, so a file in the way is stale."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(PEERS)
+    listener.setblocking(False)
+    return listener
+
+
+def decline(console: socket.socket, reason: str) -> None:
+    """Answer the console's first request with why the guard does not start."""
+    console.settimeout(5)
+    try:
+        packet = console.recv(codec.PACKET_BYTES)
+        console.send(codec.encode(messages.Refused(reason), codec.sent_number(packet)))
+    except OSError:
+        return
+
+
+class Server:
+    """Serves until the console's end closes, unless told to stay."""
+
+    def __init__(
+        self, guard: Guard, listener: socket.socket, console: tuple[socket.socket, Channel] | None, stay: bool
+    ) -> None:
+        self._guard, self._listener, self._stay = guard, listener, stay
+        self._selector = selectors.DefaultSelector()
+        self._channels: dict[socket.socket, Channel] = {}
+        self._console = console[0] if console else None
+        self._stopped = ""
+        self._wake, self._woken = socket.socketpair()
+        if console:
+            self._open(*console)
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+
+    def stop_on(self, number: signal.Signals) -> None:
+        """End the loop cleanly on a signal."""
+        self._woken.setblocking(False)
+        signal.set_wakeup_fd(self._woken.fileno())
+        signal.signal(number, lambda *_: None)
+
+    def serve(self) -> str:
+        """Answer until the end and return why it came."""
+        self._guard.start()
+        due = monotonic() + TICK_S
+        while not self._stopped:
+            for key, _ in self._selector.select(max(due - monotonic(), 0)):
+                self._ready(key.fileobj)
+            if monotonic() >= due:
+                self._guard.tick()
+                due = monotonic() + TICK_S
+        self._guard.stop(self._stopped)
+        return self._stopped
+
+    def _ready(self, source: object) -> None:
+        if source is self._wake:
+            self._stopped = "told to stop"
+        elif source is self._listener:
+            self._accept()
+        elif isinstance(source, socket.socket):
+            self._read(source)
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._listener.accept()
+        except OSError:
+            return
+        channel = peer_channel(peer)
+        if channel is None or len(self._channels) > PEERS:
+            peer.close()
+            return
+        self._open(peer, channel)
+
+    def _open(self, peer: socket.socket, channel: Channel) -> None:
+        peer.setblocking(False)
+        self._channels[peer] = channel
+        self._selector.register(peer, selectors.EVENT_READ)
+
+    def _read(self, peer: socket.socket) -> None:
+        try:
+            packet, _, flags, _ = peer.recvmsg(codec.PACKET_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._close(peer)
+            return
+        if not packet and _hung_up(peer):
+            self._close(peer)
+            return
+        if flags & socket.MSG_TRUNC:
+            packet = b""
+        self._send(peer, self._guard.answer(packet, self._channels[peer]))
+
+    def _send(self, peer: socket.socket, reply: bytes) -> None:
+        """A peer that does not read its replies loses them; only the console is kept all the same."""
+        try:
+            peer.send(reply)
+        except OSError as error:
+            if peer is not self._console or not isinstance(error, BlockingIOError):
+                self._close(peer)
+
+    def _close(self, peer: socket.socket) -> None:
+        self._selector.unregister(peer)
+        del self._channels[peer]
+        peer.close()
+        if peer is self._console and not self._stay:
+            self._stopped = "the console is gone"
+
+
+def peer_channel(peer: socket.socket) -> Channel | None:
+    """Return the channel of a process on root's socket, or None when it is not root.
+
+    An engine that could not change its user keeps uid 0 without capabilities: it is not root here.
+    """
+    pid, uid, _ = struct.unpack("=iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid != 0 or not people.capable(pid):
+        return None
+    approver = people.approver(pid)
+    return Channel(approver, "" if approver.tty else NO_TTY)
+
+
+def _hung_up(peer: socket.socket) -> bool:
+    """An empty packet is not the end of a SEQPACKET connection."""
+    poll = select.poll()
+    poll.register(peer, select.POLLRDHUP)
+    return any(event & (select.POLLRDHUP | select.POLLHUP) for _, event in poll.poll(0))

@@ -1,0 +1,156 @@
+"""The first room: frames of one source become flow updates, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.flow import FlowTable
+from engine.framering import FrameRing, pcap
+from engine.types import Capture, FiveTuple, Flow, FlowUpdate, Frame
+
+PACED_FRAMES = 8
+"""Frames in a batch when a replay keeps the capture's pace: few, so that the pace is even."""
+
+
+VIEW_S = 0.2
+"""How often the list of recent flows is made anew, on the packet clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read of a source brought."""
+
+    updates: list[FlowUpdate]
+    now: float
+    """Packet clock after the batch; 0 before the first frame."""
+    last: bool = False
+    """The source has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeCounters:
+    """One source's share of the accounting identity."""
+
+    kernel_seen: int = 0
+    kernel_dropped: int = 0
+    delivered: int = 0
+    parsed: int = 0
+    filtered: int = 0
+    malformed: int = 0
+    bytes: int = 0
+    flows_now: int = 0
+    flows_total: int = 0
+    flows_evicted: int = 0
+    emergency: bool = False
+
+
+class Source(Protocol):
+    """Where frames come from."""
+
+    capture: Capture
+
+    def batches(self) -> Iterator[list[Frame]]: ...
+
+    def stop(self) -> None: ...
+
+    def stats(self) -> tuple[int, int]: ...
+
+
+class Reader(Protocol):
+    """What the engine reads batches from: a source of frames, or a stored incident."""
+
+    name: str
+    live: bool
+    view: tuple[Flow, ...]
+    """The flows active last, newest first, as the reading thread left them."""
+
+    def read(self, wall: float | None = None) -> Batch: ...
+
+    def flush(self) -> Batch: ...
+
+    def stop(self) -> None: ...
+
+    def counters(self) -> IntakeCounters: ...
+
+    def packets(self, flows: list[FiveTuple]) -> bytes: ...
+
+
+class Intake:
+    """Reads one source of frames. Used by one thread at a time."""
+
+    def __init__(
+        self, source: Source, *, max_flows: int, live: bool = False, paced: bool = False, view_flows: int = 0
+    ) -> None:
+        """Take ``view_flows``: how many recent flows to hold ready for the console, 0 for none."""
+        self.name = source.capture.name
+        self.live = live
+        self._source = source
+        self._paced = paced
+        self._table = FlowTable(source.capture, max_flows=max_flows)
+        self._ring = FrameRing(source.capture.linktype)
+        self._batches = self._portions()
+        self._delivered = 0
+        self._bytes = 0
+        self._now = 0.0
+        self._view_flows = view_flows
+        self._viewed_at = 0.0
+        self.view: tuple[Flow, ...] = ()
+
+    def read(self, wall: float | None = None) -> Batch:
+        """Return the next batch; a live source gives one at least every tenth of a second.
+
+        Raises:
+            CaptureError: the source cannot be read any further; what was read stays.
+        """
+        frames = next(self._batches, None)
+        if frames is None:
+            return Batch(self._table.flush(), self._now, last=True)
+        updates: list[FlowUpdate] = []
+        for frame in frames:
+            updates += self._table.add(frame)
+            self._ring.add(frame)
+            self._bytes += frame.wire_bytes
+        self._delivered += len(frames)
+        self._now = max(self._now, frames[-1].ts) if frames else self._now
+        if self.live and wall is not None:
+            self._now = max(self._now, wall)
+            updates += self._table.advance(self._now)
+        self._refresh_view()
+        return Batch(updates, self._now)
+
+    def stop(self) -> None:
+        """Make a read in another thread return soon, and the source end."""
+        self._source.stop()
+
+    def flush(self) -> Batch:
+        """Return what is still in the table after the source broke off."""
+        return Batch(self._table.flush(), self._now, last=True)
+
+    def counters(self) -> IntakeCounters:
+        """Return the counters as they stand; for a file the kernel's share is what was read."""
+        seen, dropped = self._source.stats()
+        table = self._table
+        return IntakeCounters(
+            seen, dropped, self._delivered, table.parsed, table.filtered, table.malformed, self._bytes,
+            len(table), table.flows_total, table.evicted, table.emergency,
+        )  # fmt: skip
+
+    def packets(self, flows: list[FiveTuple]) -> bytes:
+        """Return the remembered packets of some flows as a capture file, empty when there are none."""
+        frames = self._ring.cut(flows)
+        return pcap(frames, self._ring.linktype) if frames else b""
+
+    def _refresh_view(self) -> None:
+        if self._view_flows and self._now - self._viewed_at >= VIEW_S:
+            self._viewed_at = self._now
+            self.view = tuple(self._table.recent(self._view_flows))
+
+    def _portions(self) -> Iterator[list[Frame]]:
+        for frames in self._source.batches():
+            if not self._paced:
+                yield frames
+                continue
+            for start in range(0, len(frames), PACED_FRAMES):
+                yield frames[start : start + PACED_FRAMES]

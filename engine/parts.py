@@ -1,0 +1,90 @@
+"""Builds the heavy parts of the engine off the UI thread; a part that cannot be had is a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from engine import paths
+from engine.config import Settings
+from engine.types import Detector, Fault
+
+if TYPE_CHECKING:
+    from engine.detect.model import ModelDetector
+    from engine.detect.rules import RuleDetector
+
+NO_MODEL = "no model"
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Detectors:
+    """The judges that may serve one source after another, and how to make those that may not."""
+
+    lasting: list[Detector]
+    model: ModelDetector | None
+    faults: list[Fault] = field(default_factory=list)
+
+    def for_source(self) -> list[Detector]:
+        """Return the judges of one source: behaviour is judged within a source only."""
+        from engine.detect.bruteforce import BruteForceDetector  # noqa: PLC0415 - after the first paint
+        from engine.detect.scan import ScanDetector  # noqa: PLC0415 - after the first paint
+
+        return [*self.lasting, ScanDetector(), BruteForceDetector()]
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The model's recent scores by flow id."""
+        return self.model.scores if self.model else {}
+
+    @property
+    def model_name(self) -> str:
+        """What judges, for the header."""
+        return f"{self.model.name} {self.model.version}" if self.model else NO_MODEL
+
+
+def load_detectors(settings: Settings, now: float) -> Detectors:
+    """Compile the rules and load the model."""
+    detectors = Detectors([], None)
+    rules = _try(detectors, "rules", "name a folder of valid rules, or reinstall", now, lambda: load_rules(settings))
+    detectors.model = _try(
+        detectors, "model", "the rules judge alone: check AEGIS_MODEL, or reinstall", now, lambda: load_model(settings)
+    )
+    detectors.lasting = [part for part in (rules, detectors.model) if part is not None]
+    return detectors
+
+
+def load_rules(settings: Settings) -> RuleDetector:
+    """Compile the signature rules.
+
+    Raises:
+        ValueError: a rule file is broken; the text names it.
+        OSError: the folder cannot be read.
+    """
+    from engine.detect.rules import RuleDetector  # noqa: PLC0415 - heavy, after the first paint
+
+    return RuleDetector(Path(settings.rules) if settings.rules else paths.RULES)
+
+
+def load_model(settings: Settings) -> ModelDetector:
+    """Load the ONNX model.
+
+    Raises:
+        ValueError: the file is not a model of the expected shape.
+        OSError: the file cannot be read.
+    """
+    from engine.detect.model import ModelDetector  # noqa: PLC0415 - heavy, after the first paint
+
+    file = Path(settings.model) if settings.model else paths.MODELS / "flow-cnn.onnx"
+    return ModelDetector(file, settings.threshold or None)
+
+
+def _try(detectors: Detectors, ability: str, remedy: str, now: float, make: Callable[[], _T]) -> _T | None:
+    try:
+        return make()
+    except (OSError, ValueError, ImportError) as error:
+        detectors.faults.append(Fault(ability, str(error), remedy, now))
+        return None

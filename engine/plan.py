@@ -1,0 +1,55 @@
+"""What an engine is to do: made by the command line, read by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config import Settings
+from engine.intake import Reader
+from engine.types import Fault
+
+if TYPE_CHECKING:
+    from engine.agent.case import HostFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What an investigation heard from outside: with it, it repeats itself."""
+
+    analyst: str
+    host: Mapping[str, str] = field(default_factory=dict)
+    """Questions about sockets and processes, and their answers."""
+    answers: tuple[str, ...] = ()
+    """The model's replies, in order; empty for the playbook analyst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an engine is to do."""
+
+    source: str
+    """``live``, or the name of what is replayed: incidents are stored under it."""
+    title: str
+    """For the header."""
+    open_readers: Sequence[Callable[[], Reader]]
+    """Live: all at once, opened while privileged; a replay: one after another."""
+    settings: Settings
+    database: Path | None
+    live: bool = False
+    lockstep: bool = False
+    """Replay: judge no further while an incident is investigated, so that the output has one order."""
+    paced: bool = False
+    """Replay: keep the capture's pace."""
+    local_ips: tuple[str, ...] = ()
+    connected: tuple[str, ...] = ()
+    """Prefixes reached without a gateway."""
+    host: HostFacts | None = None
+    """Replay: the recorded host facts."""
+    speed: float = 1.0
+    faults: tuple[Fault, ...] = ()
+    """What went wrong before the engine was made."""
+    recordings: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
+    """Replay of stored incidents: by incident id, one for each investigation."""

@@ -1,0 +1,85 @@
+"""What the console is shown: the engine's recent events, kept within bounds."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
+
+from engine.types import Alert, Block, Counters, Event, Fault, Flow, Incident, Proposal, Snapshot, Status
+
+KEPT = 500
+"""Alerts, incidents and proposals shown; all of them are in the database."""
+
+_T = TypeVar("_T")
+
+
+class _Latest(Generic[_T]):
+    """The latest values by id, the one changed last at the end."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[str, _T] = OrderedDict()
+
+    def put(self, key: str, value: _T) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > KEPT:
+            self._values.popitem(last=False)
+
+    def get(self, key: str) -> _T | None:
+        return self._values.get(key)
+
+    def newest(self) -> tuple[_T, ...]:
+        return tuple(reversed(self._values.values()))
+
+
+class State:
+    """The latest of everything, from which snapshots are drawn."""
+
+    def __init__(self) -> None:
+        self.alerts: _Latest[Alert] = _Latest()
+        self.incidents: _Latest[Incident] = _Latest()
+        self.proposals: _Latest[Proposal] = _Latest()
+        self.blocks: tuple[Block, ...] = ()
+        self._faults: dict[str, Fault] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case Alert():
+                self.alerts.put(event.id, event)
+            case Incident():
+                self.incidents.put(event.id, event)
+            case Proposal():
+                self.proposals.put(event.id, event)
+            case Fault():
+                self._note_fault(event)
+            case _:
+                pass
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return the faults that stand, newest first."""
+        return tuple(sorted(self._faults.values(), key=lambda fault: -fault.at))
+
+    def snapshot(
+        self,
+        status: Status,
+        counters: Counters,
+        now: float,
+        flows: Iterable[Flow],
+        scores: Mapping[str, float],
+        finished: bool,
+    ) -> Snapshot:
+        """Return everything as it stands."""
+        shown = tuple(flows)
+        known = {flow.id: scores[flow.id] for flow in shown if flow.id in scores}
+        incidents = tuple(sorted(self.incidents.newest(), key=lambda item: -item.opened_at))
+        return Snapshot(
+            status, counters, now, shown, known, incidents,
+            self.alerts.newest(), self.proposals.newest(), self.blocks, self.faults(), finished,
+        )  # fmt: skip
+
+    def _note_fault(self, fault: Fault) -> None:
+        self._faults.pop(fault.ability, None)
+        if not fault.cleared:
+            self._faults[fault.ability] = fault

@@ -1,0 +1,265 @@
+"""The engine's database: one writer that batches, and the queries of the console and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from engine import wire
+from engine.plan import Recording
+from engine.store.schema import migrate
+from engine.types import (
+    Alert,
+    Disposition,
+    Evidence,
+    Fault,
+    Flow,
+    FlowUpdate,
+    Incident,
+    IncidentView,
+    Proposal,
+    TraceStep,
+    Verdict,
+)
+
+Row = tuple[str, tuple[Any, ...]]
+"""A statement and its parameters."""
+
+_CHILDREN = ("step", "verdict", "input", "recording", "evidence", "alert", "proposal", "packets")
+
+_PUT_INCIDENT = "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_ALERT = "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?)"
+_PUT_EVIDENCE = "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)"
+_PUT_STEP = "INSERT OR REPLACE INTO step VALUES (?, ?, ?)"
+_PUT_VERDICT = "INSERT INTO verdict SELECT ?, COALESCE(MAX(seq), 0) + 1, ? FROM verdict WHERE incident_id = ?"
+_PUT_RECORDING = "INSERT INTO recording SELECT ?, COALESCE(MAX(seq), 0) + 1, ? FROM recording WHERE incident_id = ?"
+_PUT_PROPOSAL = "INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?)"
+_PUT_DECISION = "INSERT INTO decision (incident_id, at, line) VALUES (?, ?, ?)"
+_PUT_INPUT = "INSERT OR REPLACE INTO input VALUES (?, ?, ?)"
+_PUT_PACKETS = "INSERT OR REPLACE INTO packets VALUES (?, ?)"
+_PUT_FLOW = "INSERT OR REPLACE INTO flow VALUES (?, ?, ?, ?, ?)"
+_PUT_FAULT = "INSERT INTO fault (at, body) VALUES (?, ?)"
+_PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?, ?, ?)"
+
+
+def put_incident(incident: Incident, source: str) -> Row:
+    """Store an incident as it is now."""
+    head = (incident.id, source, incident.target_ip, incident.opened_at, incident.updated_at, incident.severity.value)
+    return _PUT_INCIDENT, (*head, wire.dumps(incident))
+
+
+def forget_incident(incident_id: str) -> list[Row]:
+    """Remove what an earlier replay of the same capture stored under the same id."""
+    return [(f"DELETE FROM {table} WHERE incident_id = ?", (incident_id,)) for table in _CHILDREN]  # noqa: S608 - names from the constant above
+
+
+def put_alert(alert: Alert) -> Row:
+    """Store an alert with its present count."""
+    return _PUT_ALERT, (alert.id, alert.incident_id, alert.last_at, wire.dumps(alert))
+
+
+def put_evidence(evidence: Evidence) -> Row:
+    """Store one fact."""
+    return _PUT_EVIDENCE, (evidence.incident_id, evidence.id, evidence.at, wire.dumps(evidence))
+
+
+def put_step(step: TraceStep) -> Row:
+    """Store one step of the analyst."""
+    return _PUT_STEP, (step.incident_id, step.seq, wire.dumps(step))
+
+
+def put_verdict(verdict: Verdict) -> Row:
+    """Store the verdict of one investigation; earlier ones stay."""
+    return _PUT_VERDICT, (verdict.incident_id, wire.dumps(verdict), verdict.incident_id)
+
+
+def put_proposal(proposal: Proposal) -> Row:
+    """Store a proposal in its present state."""
+    return _PUT_PROPOSAL, (proposal.id, proposal.terms.incident_id, proposal.created_at, wire.dumps(proposal))
+
+
+def put_decision(incident_id: str, at: float, line: str) -> Row:
+    """Store what a person decided and what came of it."""
+    return _PUT_DECISION, (incident_id, at, line)
+
+
+def put_input(incident_id: str, seq: int, update: FlowUpdate) -> Row:
+    """Store one flow input of an incident, from which it replays."""
+    return _PUT_INPUT, (incident_id, seq, wire.dumps(update))
+
+
+def put_packets(incident_id: str, pcap: bytes) -> Row:
+    """Store the packets of an incident, a file that Wireshark opens."""
+    return _PUT_PACKETS, (incident_id, pcap)
+
+
+def put_recording(incident_id: str, recording: Recording) -> Row:
+    """Store what an investigation heard from outside; earlier ones stay."""
+    return _PUT_RECORDING, (incident_id, wire.dumps(recording), incident_id)
+
+
+def put_flow(flow: Flow, source: str) -> Row:
+    """Store a flow that has ended."""
+    return _PUT_FLOW, (source, flow.id, flow.first_seen, flow.last_seen, wire.dumps(flow))
+
+
+def put_fault(fault: Fault) -> Row:
+    """Store a fault."""
+    return _PUT_FAULT, (fault.at, wire.dumps(fault))
+
+
+def put_quarantine(at: float, stage: str, reason: str, item: str) -> Row:
+    """Store an item that broke a stage."""
+    return _PUT_QUARANTINE, (at, stage, reason, item)
+
+
+class Store:
+    """The database, open."""
+
+    def __init__(self, db: aiosqlite.Connection) -> None:
+        self._db = db
+
+    async def write(self, rows: Iterable[Row]) -> None:
+        """Write a batch as one transaction."""
+        try:
+            for statement, parameters in rows:
+                await self._db.execute(statement, parameters)
+            await self._db.commit()
+        except sqlite3.Error:
+            await self._db.rollback()
+            raise
+
+    async def incidents(self, limit: int = 500) -> list[Incident]:
+        """Return the newest incidents first."""
+        query = "SELECT body FROM incident ORDER BY opened_at DESC, id LIMIT ?"
+        return [wire.loads(Incident, body) for (body,) in await self._all(query, limit)]
+
+    async def uninvestigated(self, source: str, since: float) -> list[Incident]:
+        """Return incidents of a source without a verdict: a run that died is run again."""
+        query = (
+            "SELECT body FROM incident WHERE source = ? AND updated_at >= ?"
+            " AND id NOT IN (SELECT incident_id FROM verdict) ORDER BY opened_at, id"
+        )
+        return [wire.loads(Incident, body) for (body,) in await self._all(query, source, since)]
+
+    async def recent_incidents(self, source: str, since: float) -> list[Incident]:
+        """Return the incidents of a source that may still take alerts, oldest first."""
+        query = "SELECT body FROM incident WHERE source = ? AND updated_at >= ? ORDER BY opened_at, id"
+        return [wire.loads(Incident, body) for (body,) in await self._all(query, source, since)]
+
+    async def alerts(self, incident_id: str) -> list[Alert]:
+        """Return the alerts of an incident, oldest first."""
+        query = "SELECT body FROM alert WHERE incident_id = ?"
+        alerts = [wire.loads(Alert, body) for (body,) in await self._all(query, incident_id)]
+        return sorted(alerts, key=lambda alert: (alert.first_at, alert.id))
+
+    async def source_of(self, incident_id: str) -> str:
+        """Return where an incident was captured."""
+        rows = await self._all("SELECT source FROM incident WHERE id = ?", incident_id)
+        return str(rows[0][0]) if rows else ""
+
+    async def find(self, text: str) -> str:
+        """Return the one incident id that equals or starts with ``text``.
+
+        Raises:
+            LookupError: there is none, or more than one.
+        """
+        query = "SELECT id FROM incident WHERE id = ? OR substr(id, 1, length(?)) = ? ORDER BY id LIMIT 3"
+        found = [str(row[0]) for row in await self._all(query, text, text, text)]
+        if text in found or len(found) == 1:
+            return text if text in found else found[0]
+        msg = f"no incident {text!r} is stored" if not found else f"{text!r} fits several incidents: {', '.join(found)}"
+        raise LookupError(msg)
+
+    async def view(self, incident_id: str) -> IncidentView | None:
+        """Return everything about one incident but its packets."""
+        rows = await self._all("SELECT body FROM incident WHERE id = ?", incident_id)
+        if not rows:
+            return None
+        steps = await self._bodies(TraceStep, "step", incident_id, "seq")
+        verdicts = await self._bodies(Verdict, "verdict", incident_id, "seq DESC LIMIT 1")
+        decisions = await self._all("SELECT line FROM decision WHERE incident_id = ? ORDER BY number", incident_id)
+        return IncidentView(
+            wire.loads(Incident, rows[0][0]),
+            tuple(await self.alerts(incident_id)),
+            tuple(await self._bodies(Evidence, "evidence", incident_id, "at, id")),
+            tuple(steps),
+            verdicts[0] if verdicts else None,
+            tuple(await self._bodies(Proposal, "proposal", incident_id, "created_at DESC")),
+            tuple(str(row[0]) for row in decisions),
+        )
+
+    async def inputs(self, incident_id: str) -> list[FlowUpdate]:
+        """Return the flow inputs of an incident in the order they came."""
+        return await self._bodies(FlowUpdate, "input", incident_id, "seq")
+
+    async def recordings(self, incident_id: str) -> tuple[Recording, ...]:
+        """Return what each investigation of an incident heard from outside, in order."""
+        return tuple(await self._bodies(Recording, "recording", incident_id, "seq"))
+
+    async def packets(self, incident_id: str) -> bytes:
+        """Return the stored packets of an incident as a pcap file, empty when there are none."""
+        rows = await self._all("SELECT pcap FROM packets WHERE incident_id = ?", incident_id)
+        return bytes(rows[0][0]) if rows else b""
+
+    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
+        """Store what a person makes of an incident."""
+        rows = await self._all("SELECT body FROM incident WHERE id = ?", incident_id)
+        body = json.loads(rows[0][0]) | {"disposition": disposition.value}
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+        await self.write([("UPDATE incident SET body = ? WHERE id = ?", (text, incident_id))])
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return how many rows each table holds."""
+        tables = ("incident", "alert", "flow", "quarantine")
+        return {table: int((await self._all(f"SELECT COUNT(*) FROM {table}"))[0][0]) for table in tables}  # noqa: S608 - names from the line above
+
+    async def _bodies(self, cls: Any, table: str, incident_id: str, order: str) -> list[Any]:
+        query = f"SELECT body FROM {table} WHERE incident_id = ? ORDER BY {order}"  # noqa: S608 - names from this file
+        return [wire.loads(cls, body) for (body,) in await self._all(query, incident_id)]
+
+    async def _all(self, query: str, *parameters: Any) -> list[Any]:
+        return list(await self._db.execute_fetchall(query, parameters))
+
+
+@asynccontextmanager
+async def open_store(path: Path | None) -> AsyncIterator[Store]:
+    """Open the database at ``path``, made with mode 0600 when missing; ``None`` is one that vanishes when closed.
+
+    Raises:
+        sqlite3.DatabaseError: the file is not a database, or is damaged.
+        ValueError: a later version of the program wrote it.
+    """
+    with tempfile.TemporaryDirectory(prefix="aegis-") as folder:
+        file = path or Path(folder) / "aegis.db"
+        _prepare(file)
+        async with aiosqlite.connect(file, timeout=10.0) as db:
+            await db.execute("PRAGMA synchronous = NORMAL")
+            yield Store(db)
+
+
+def _prepare(file: Path) -> None:
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=10.0)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        migrate(db)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged database and its companions out of the way, and return its new name."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,76 @@
+"""The engine's tables, as numbered migrations: a database is brought forward one step at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+_TABLES = """
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, target_ip TEXT NOT NULL, opened_at REAL NOT NULL,
+    updated_at REAL NOT NULL, severity TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX incident_by_time ON incident (opened_at);
+CREATE TABLE alert (
+    id TEXT PRIMARY KEY, incident_id TEXT NOT NULL, last_at REAL NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX alert_by_incident ON alert (incident_id);
+CREATE INDEX alert_by_time ON alert (last_at);
+CREATE TABLE evidence (
+    incident_id TEXT NOT NULL, id TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident_id, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE step (
+    incident_id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE verdict (
+    incident_id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE proposal (
+    id TEXT PRIMARY KEY, incident_id TEXT NOT NULL, created_at REAL NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX proposal_by_incident ON proposal (incident_id);
+CREATE TABLE decision (
+    number INTEGER PRIMARY KEY, incident_id TEXT NOT NULL, at REAL NOT NULL, line TEXT NOT NULL) STRICT;
+CREATE INDEX decision_by_incident ON decision (incident_id);
+CREATE TABLE input (
+    incident_id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE packets (
+    incident_id TEXT PRIMARY KEY, pcap BLOB NOT NULL) STRICT;
+CREATE TABLE recording (
+    incident_id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE flow (
+    source TEXT NOT NULL, id TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (source, id, first_seen)) STRICT, WITHOUT ROWID;
+CREATE INDEX flow_by_time ON flow (last_seen);
+CREATE TABLE fault (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE quarantine (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL,
+    item TEXT NOT NULL) STRICT;
+"""
+
+
+def m001_create_tables(db: sqlite3.Connection) -> None:
+    """Create the first set of tables."""
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_create_tables]
+"""Appended to, never edited: a database's ``user_version`` is how many of these it has had."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a database forward.
+
+    Raises:
+        ValueError: the database was written by a later version of the program.
+    """
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        msg = f"the database has layout {version}, this program knows {len(MIGRATIONS)}: use a newer aegis-tui"
+        raise ValueError(msg)
+    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        migration(db)
+        db.execute(f"PRAGMA user_version = {number:d}")
+        db.execute("COMMIT")

@@ -1,0 +1,29 @@
+// Data carried inside DNS and ICMP, which were not made for it.
+
+rule dns_tunnel_tool {
+  meta:
+    id = "dns.tunnel"
+    description = "A DNS question carries encoded data of a tunnelling tool in its labels"
+    severity = "high" score = 0.9 attack = "T1071.004, T1572, T1048.003" event_class = "dns_tunnel"
+    direction = "to_server" attacker = "initiator"
+  strings:
+    $dnscat = /\x06dnscat[\x00-\x3f]/
+    $hex_labels = /[\x20-\x3f][0-9a-f]{32,63}[\x20-\x3f][0-9a-f]{32,63}[\x01-\x3f]/
+    $iodine_login = /\x00\x00[\x05-\x3f][vzlpry][a-z0-9]{4,12}[^\x00]{0,40}\x00\x00\x0a\x00\x01/
+  condition:
+    not http and at_start and uint16be(4) == 1 and uint8(2) < 0x80
+    and ($dnscat or $hex_labels or $iodine_login
+      or (uint8(12) > 56 and uint8(12) < 64 and uint8(13 + uint8(12)) > 56 and uint8(13 + uint8(12)) < 64))
+}
+
+rule icmp_tunnel {
+  meta:
+    id = "icmp.tunnel"
+    description = "An ICMP message carries the header of a tunnelling tool"
+    severity = "high" score = 0.85 attack = "T1095, T1572" event_class = "exfiltration"
+    direction = "any" attacker = "initiator"
+  strings:
+    $ptunnel = { D5 20 08 80 }
+  condition:
+    $ptunnel at 0 and at_start
+}

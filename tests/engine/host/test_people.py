@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from engine.host import people
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        pytest.param(0, "", id="none"),
+        pytest.param(os.makedev(136, 3), "pts/3", id="first pts major"),
+        pytest.param(os.makedev(137, 1), "pts/257", id="second pts major"),
+        pytest.param(os.makedev(4, 1), "tty1", id="console"),
+        pytest.param(os.makedev(4, 64), "ttyS0", id="serial"),
+        pytest.param(os.makedev(204, 64), "tty 204:64", id="other"),
+    ],
+)
+def test_a_terminal_is_named_by_its_device_number(number: int, name: str) -> None:
+    assert people.tty_name(number) == name
+
+
+@pytest.mark.parametrize(
+    ("environ", "peer"),
+    [
+        pytest.param({"SSH_CONNECTION": "203.0.113.5 50000 192.0.2.1 22"}, "203.0.113.5", id="connection"),
+        pytest.param({"SSH_CLIENT": "2001:db8::5 50000 22"}, "2001:db8::5", id="client"),
+        pytest.param({"SSH_CONNECTION": ""}, "", id="empty"),
+        pytest.param({}, "", id="local"),
+    ],
+)
+def test_the_ssh_peer_is_the_first_field(environ: dict[str, str], peer: str) -> None:
+    assert people.peer_of(environ) == peer
+
+
+ASK = "import os; from engine.host import people; print(people.approver(os.getpid()))"
+
+
+def test_the_ssh_peer_is_found_through_a_parent_when_sudo_cleared_the_environment() -> None:
+    shell = f"env -u SSH_CONNECTION {sys.executable} -c '{ASK}'; true"
+    environ = {**os.environ, "SSH_CONNECTION": "203.0.113.5 50000 192.0.2.1 22"}
+    told = subprocess.run(["/bin/sh", "-c", shell], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "ssh_peer='203.0.113.5'" in told
+
+
+def test_a_process_without_a_terminal_has_no_tty() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", ASK], start_new_session=True, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"uid={os.getuid()}" in told
+    assert "tty=''" in told

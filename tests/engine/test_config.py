@@ -1,0 +1,64 @@
+"""Flags win over the environment, the environment over the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.config import load, shown
+
+
+def _file(folder: Path, text: str) -> Path:
+    file = folder / "config.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(tmp_path: Path) -> None:
+    file = _file(tmp_path, "threshold = 0.5\ndedup_window = 10\nblock_ttl = 600\n")
+    environ = {"AEGIS_THRESHOLD": "0.6", "AEGIS_DEDUP_WINDOW": "20"}
+    effective = load({"threshold": 0.7}, environ, file)
+    settings = effective.settings
+    assert (settings.threshold, settings.dedup_window, settings.block_ttl) == (0.7, 20.0, 600.0)
+    assert effective.origins["threshold"] == "flag"
+    assert effective.origins["dedup_window"] == "environment AEGIS_DEDUP_WINDOW"
+    assert effective.origins["block_ttl"] == str(file)
+
+
+def test_an_unknown_key_is_an_error_that_names_file_and_key(tmp_path: Path) -> None:
+    file = _file(tmp_path, "treshold = 0.5\n")
+    with pytest.raises(ValueError, match=r"config\.toml: unknown key 'treshold'"):
+        load({}, {}, file)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"AEGIS_THRESHOLD": "1.5"}, "threshold must be from 0 to 1"),
+        ({"AEGIS_THRESHOLD": "high"}, "threshold does not fit"),
+        ({"AEGIS_NO_DATAPLANE": "maybe"}, "no_dataplane does not fit"),
+        ({"AEGIS_MCP_PORT": "80.5"}, "mcp_port does not fit"),
+        ({"AEGIS_MCP_PORT": "0"}, "mcp_port must be"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_an_error_that_names_it(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        load({}, environ, None)
+
+
+@pytest.mark.parametrize("text", ["threshold = ", 'interface = [1]\nmodel = "x"', "model = 5"])
+def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"config\.toml"):
+        load({}, {}, _file(tmp_path, text))
+
+
+@pytest.mark.parametrize(("value", "expected"), [("eth0", ("eth0",)), ("eth0,eth1", ("eth0", "eth1"))])
+def test_the_interface_variable_takes_a_list(value: Any, expected: tuple[str, ...]) -> None:
+    assert load({}, {"AEGIS_INTERFACE": value}, None).settings.interface == expected
+
+
+def test_a_key_is_never_shown() -> None:
+    effective = load({}, {"OPENAI_API_KEY": "sk-secret"}, None)
+    assert "sk-secret" not in str(shown(effective))
