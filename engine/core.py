@@ -73,7 +73,7 @@ class Engine:
         self, plan: Plan, door: HostDoor | None = None, on_event: Callable[[Event], None] | None = None
     ) -> None:
         self.plan = plan
-        self.transport = Transport(plan.speed)
+        self._deck = Transport(plan.speed)
         self.finished = asyncio.Event()
         self.failed: list[str] = []
         """Sources that could not be read to their end, with the reason."""
@@ -178,6 +178,10 @@ class Engine:
         if incident is not None:
             self._publish(replace(incident, disposition=disposition))
 
+    def transport(self, command: str, value: float = 0.0) -> None:
+        """Obey the tape deck of a replay: ``play``, ``pause``, ``step`` or ``speed``."""
+        self._deck.command(command, value)
+
     def totals(self) -> dict[str, int]:
         """Return what a finished run amounted to; the same input gives the same numbers."""
         counters = self.counters()
@@ -192,7 +196,7 @@ class Engine:
     def stop(self) -> None:
         """End every source; what was read is judged and stored before ``run`` returns."""
         self._stopping = True
-        self.transport.command("play")
+        self._deck.command("play")
         for reader in self._readers:
             reader.stop()
 
@@ -308,9 +312,9 @@ class Engine:
                 return
 
     async def _keep_pace(self, batch: Batch) -> None:
-        while self.transport.holds() and not self._stopping:  # noqa: ASYNC110 - a step uses the hold up
+        while self._deck.holds() and not self._stopping:  # noqa: ASYNC110 - a step uses the hold up
             await asyncio.sleep(0.05)
-        await asyncio.sleep(self.transport.wait_s(batch.now))
+        await asyncio.sleep(self._deck.wait_s(batch.now))
 
     async def _judge(self, desk: Desk, open_sources: int) -> None:
         while open_sources:

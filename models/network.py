@@ -1,4 +1,9 @@
-"""The 1-D conv net over bytes: torch for training, a plain ONNX graph for run time."""
+"""The 1-D conv net over hashed byte n-grams: torch for training, a plain ONNX graph for run time.
+
+Each position is described by its byte and by hashes of the 3 and 5 bytes around it; the strongest
+of each four positions go into one convolution. That costs a fifth of three stacked convolutions on
+bytes, and learns short attack strings from far fewer examples.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +17,38 @@ from torch.nn import functional
 from engine.detect.tokens import VOCABULARY
 from engine.types import WINDOW_BYTES
 
-EMBEDDING = 8
-GRAM_BUCKETS = 1 << 14
-GRAM_FACTORS = (1, 271, 75_931)
-"""A position is also described by the hash of three tokens: the sum of each times its factor."""
-LAYERS = ((32, 6, 2), (64, 5, 2), (96, 5, 2))
-"""Channels, kernel and stride of each convolution: the last sees 30 bytes at a time."""
+FACTORS = ((0, 0, 1, 0, 0), (0, 7919, 271, 11197, 0), (9973, 3571, 6007, 587, 11743))
+"""One row for each n-gram: its hash is the sum of tokens times factors, below 2**24 and so exact in float32."""
+BUCKETS = (VOCABULARY, 1 << 14, 1 << 14)
+OFFSETS = (0, VOCABULARY, VOCABULARY + (1 << 14))
+WIDTH = 12
+POOL = 4
+CHANNELS = 64
+KERNEL = 5
+STRIDE = 2
 HIDDEN = 64
 OPSET = 17
 MOMENTUM = 0.02
 Weights = dict[str, Any]
 
+_FEATURES = WIDTH * len(FACTORS)
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "table": (sum(BUCKETS), WIDTH),
+    "conv.weight": (CHANNELS, _FEATURES, KERNEL),
+    "conv.bias": (CHANNELS,),
+    "conv.scale": (CHANNELS,),
+    "hidden.weight": (2 * (CHANNELS + _FEATURES), HIDDEN),
+    "hidden.bias": (HIDDEN,),
+    "out.weight": (HIDDEN, 1),
+    "out.bias": (1,),
+}
+
 
 def initial_weights(seed: int) -> tuple[Weights, Weights]:
     """Return fresh parameters and the running statistics of the normalisation."""
     generator = torch.Generator().manual_seed(seed)
-    shapes: dict[str, tuple[int, ...]] = {"bytes": (VOCABULARY, EMBEDDING), "grams": (GRAM_BUCKETS, EMBEDDING)}
-    channels = 2 * EMBEDDING
-    for index, (width, kernel, _) in enumerate(LAYERS):
-        shapes |= {f"conv{index}.weight": (width, channels, kernel), f"conv{index}.bias": (width,)}
-        shapes[f"conv{index}.scale"] = (width,)
-        channels = width
-    shapes |= {"hidden.weight": (2 * channels, HIDDEN), "hidden.bias": (HIDDEN,)}
-    shapes |= {"out.weight": (HIDDEN, 1), "out.bias": (1,)}
-    weights = {name: _drawn(shape, name, generator).requires_grad_() for name, shape in shapes.items()}
-    running = {f"conv{i}.mean": torch.zeros(width) for i, (width, _, _) in enumerate(LAYERS)}
-    running |= {f"conv{i}.var": torch.ones(width) for i, (width, _, _) in enumerate(LAYERS)}
-    return weights, running
+    weights = {name: _drawn(shape, name, generator).requires_grad_() for name, shape in _SHAPES.items()}
+    return weights, {"mean": torch.zeros(CHANNELS), "var": torch.ones(CHANNELS)}
 
 
 def _drawn(shape: tuple[int, ...], name: str, generator: Any) -> Any:
@@ -47,38 +57,32 @@ def _drawn(shape: tuple[int, ...], name: str, generator: Any) -> Any:
     if name.endswith("scale"):
         return torch.ones(shape)
     fan_in = shape[1] * shape[2] if len(shape) == 3 else shape[0]
-    spread = 0.5 if name in {"bytes", "grams"} else (2 / fan_in) ** 0.5
+    spread = 0.2 if name == "table" else (2 / fan_in) ** 0.5
     return torch.randn(shape, generator=generator) * spread
 
 
 def logits(weights: Weights, running: Weights, input_ids: Any, attention_mask: Any, dropout: float) -> Any:
     """Return one logit per window, as training sees it: batch statistics and dropout."""
-    padded = functional.pad(input_ids, (1, 1))
-    grams = sum(factor * padded[:, i : i + WINDOW_BYTES] for i, factor in enumerate(GRAM_FACTORS)) % GRAM_BUCKETS
-    both = (functional.embedding(input_ids, weights["bytes"]), functional.embedding(grams, weights["grams"]))
-    x = torch.cat(both, 2) * attention_mask.unsqueeze(2).float()
-    # conv2d over one row, channels last, trains 1.7 times as fast on a CPU as conv1d does.
-    x = x.transpose(1, 2).unsqueeze(2).contiguous(memory_format=torch.channels_last)
-    for index, (_, kernel, stride) in enumerate(LAYERS):
-        name = f"conv{index}"
-        x = functional.pad(x, (kernel // 2, (kernel - 1) // 2))
-        x = functional.conv2d(x, weights[f"{name}.weight"].unsqueeze(2), stride=(1, stride))
-        statistics = (running[f"{name}.mean"], running[f"{name}.var"], weights[f"{name}.scale"], weights[f"{name}.bias"])
-        x = torch.relu(functional.batch_norm(x, *statistics, training=True, momentum=MOMENTUM))
-    x = x.squeeze(2)
-    pooled = functional.dropout(torch.cat((x.amax(2), x.mean(2)), 1).float(), dropout)
+    kernels = torch.tensor(FACTORS, dtype=torch.float32).unsqueeze(1)
+    hashes = functional.conv1d(input_ids.float().unsqueeze(1), kernels, padding=2).long()
+    rows = hashes % torch.tensor(BUCKETS)[:, None] + torch.tensor(OFFSETS)[:, None]
+    vectors = functional.embedding(rows, weights["table"]) * attention_mask[:, None, :, None].float()
+    strongest = vectors.view(len(vectors), len(FACTORS), WINDOW_BYTES // POOL, POOL, WIDTH).amax(3)
+    x = strongest.transpose(2, 3).reshape(len(vectors), _FEATURES, WINDOW_BYTES // POOL)
+    y = functional.conv1d(x, weights["conv.weight"], stride=STRIDE, padding=KERNEL // 2)
+    statistics = (running["mean"], running["var"], weights["conv.scale"], weights["conv.bias"])
+    y = torch.relu(functional.batch_norm(y, *statistics, training=True, momentum=MOMENTUM))
+    pooled = functional.dropout(torch.cat((y.amax(2), y.mean(2), x.amax(2), x.mean(2)), 1), dropout)
     hidden = torch.relu(pooled @ weights["hidden.weight"] + weights["hidden.bias"])
     return (hidden @ weights["out.weight"] + weights["out.bias"]).squeeze(1)
 
 
 def folded(weights: Weights, running: Weights) -> Weights:
-    """Return the weights with the normalisation worked into the convolutions."""
-    result = {name: value.detach() for name, value in weights.items() if not name.endswith("scale")}
-    for index in range(len(LAYERS)):
-        name = f"conv{index}"
-        factor = weights[f"{name}.scale"].detach() / (running[f"{name}.var"] + 1e-5).sqrt()
-        result[f"{name}.weight"] = result[f"{name}.weight"] * factor[:, None, None]
-        result[f"{name}.bias"] = result[f"{name}.bias"] - running[f"{name}.mean"] * factor
+    """Return the weights with the normalisation worked into the convolution."""
+    result = {name: value.detach() for name, value in weights.items() if name != "conv.scale"}
+    factor = weights["conv.scale"].detach() / (running["var"] + 1e-5).sqrt()
+    result["conv.weight"] = result["conv.weight"] * factor[:, None, None]
+    result["conv.bias"] = result["conv.bias"] - running["mean"] * factor
     return result
 
 
@@ -90,7 +94,7 @@ def onnx_bytes(weights: Weights) -> bytes:
         for name in ("input_ids", "attention_mask")
     ]
     output = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", 1])
-    nodes = [*_embedding_nodes(), *_conv_nodes(), *_head_nodes()]
+    nodes = [*_feature_nodes(), *_judging_nodes()]
     graph = helper.make_graph(nodes, "flow-cnn", inputs, [output], initializers + _constants())
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
@@ -98,51 +102,48 @@ def onnx_bytes(weights: Weights) -> bytes:
 
 
 def _constants() -> list[Any]:
-    values = {"axis1": [1], "axis2": [2], "pads": [0, 1, 0, 1], "buckets": [GRAM_BUCKETS]}
-    values |= {f"start{i}": [i] for i in range(len(GRAM_FACTORS))}
-    values |= {f"end{i}": [i + WINDOW_BYTES] for i in range(len(GRAM_FACTORS))}
-    values |= {f"factor{i}": [factor] for i, factor in enumerate(GRAM_FACTORS)}
-    return [helper.make_tensor(name, TensorProto.INT64, [len(value)], value) for name, value in values.items()]
-
-
-def _embedding_nodes() -> list[Any]:
-    nodes = [helper.make_node("Pad", ["input_ids", "pads"], ["padded"])]
-    for i in range(len(GRAM_FACTORS)):
-        nodes.append(helper.make_node("Slice", ["padded", f"start{i}", f"end{i}", "axis1"], [f"token{i}"]))
-        nodes.append(helper.make_node("Mul", [f"token{i}", f"factor{i}"], [f"part{i}"]))
+    count = len(FACTORS)
+    factors = [float(factor) for row in FACTORS for factor in row]
+    integers = {"channel_axis": ([1], [1]), "mask_axes": ([2], [1, 3]), "shape": ([3], [0, _FEATURES, WINDOW_BYTES])}
+    integers |= {"buckets": ([count, 1], list(BUCKETS)), "offsets": ([count, 1], list(OFFSETS))}
     return [
-        *nodes,
-        helper.make_node("Add", ["part0", "part1"], ["pair"]),
-        helper.make_node("Add", ["pair", "part2"], ["hash"]),
-        helper.make_node("Mod", ["hash", "buckets"], ["gram_ids"]),
-        helper.make_node("Gather", ["bytes", "input_ids"], ["byte_vectors"]),
-        helper.make_node("Gather", ["grams", "gram_ids"], ["gram_vectors"]),
-        helper.make_node("Concat", ["byte_vectors", "gram_vectors"], ["vectors"], axis=2),
-        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["mask", "axis2"], ["mask_column"]),
-        helper.make_node("Mul", ["vectors", "mask_column"], ["masked"]),
-        helper.make_node("Transpose", ["masked"], ["layer0"], perm=[0, 2, 1]),
+        helper.make_tensor("factors", TensorProto.FLOAT, [count, 1, len(FACTORS[0])], factors),
+        *(helper.make_tensor(name, TensorProto.INT64, dims, values) for name, (dims, values) in integers.items()),
     ]
 
 
-def _conv_nodes() -> list[Any]:
-    nodes = []
-    for index, (_, kernel, stride) in enumerate(LAYERS):
-        parameters = [f"layer{index}", f"conv{index}.weight", f"conv{index}.bias"]
-        pads = [kernel // 2, (kernel - 1) // 2]
-        nodes.append(helper.make_node("Conv", parameters, [f"sum{index}"], strides=[stride], pads=pads))
-        nodes.append(helper.make_node("Relu", [f"sum{index}"], [f"layer{index + 1}"]))
-    return nodes
-
-
-def _head_nodes() -> list[Any]:
-    last = f"layer{len(LAYERS)}"
+def _feature_nodes() -> list[Any]:
+    node = helper.make_node
     return [
-        helper.make_node("GlobalMaxPool", [last], ["most"]),
-        helper.make_node("GlobalAveragePool", [last], ["mean"]),
-        helper.make_node("Concat", ["most", "mean"], ["pooled"], axis=1),
-        helper.make_node("Flatten", ["pooled"], ["features"], axis=1),
-        helper.make_node("Gemm", ["features", "hidden.weight", "hidden.bias"], ["hidden_sum"]),
-        helper.make_node("Relu", ["hidden_sum"], ["hidden"]),
-        helper.make_node("Gemm", ["hidden", "out.weight", "out.bias"], ["logit"]),
+        node("Cast", ["input_ids"], ["tokens"], to=TensorProto.FLOAT),
+        node("Unsqueeze", ["tokens", "channel_axis"], ["token_row"]),
+        node("Conv", ["token_row", "factors"], ["sums"], pads=[2, 2]),
+        node("Cast", ["sums"], ["hashes"], to=TensorProto.INT64),
+        node("Mod", ["hashes", "buckets"], ["reduced"]),
+        node("Add", ["reduced", "offsets"], ["rows"]),
+        node("Gather", ["table", "rows"], ["found"]),
+        node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        node("Unsqueeze", ["mask", "mask_axes"], ["mask_column"]),
+        node("Mul", ["found", "mask_column"], ["vectors"]),
+        node("Transpose", ["vectors"], ["by_feature"], perm=[0, 1, 3, 2]),
+        node("Reshape", ["by_feature", "shape"], ["features"]),
+        node("MaxPool", ["features"], ["strongest"], kernel_shape=[POOL], strides=[POOL]),
+    ]
+
+
+def _judging_nodes() -> list[Any]:
+    node = helper.make_node
+    pads = [KERNEL // 2, KERNEL // 2]
+    return [
+        node("Conv", ["strongest", "conv.weight", "conv.bias"], ["conv"], strides=[STRIDE], pads=pads),
+        node("Relu", ["conv"], ["patterns"]),
+        node("GlobalMaxPool", ["patterns"], ["pattern_most"]),
+        node("GlobalAveragePool", ["patterns"], ["pattern_mean"]),
+        node("GlobalMaxPool", ["strongest"], ["feature_most"]),
+        node("GlobalAveragePool", ["strongest"], ["feature_mean"]),
+        node("Concat", ["pattern_most", "pattern_mean", "feature_most", "feature_mean"], ["pooled"], axis=1),
+        node("Flatten", ["pooled"], ["summary"], axis=1),
+        node("Gemm", ["summary", "hidden.weight", "hidden.bias"], ["hidden_sum"]),
+        node("Relu", ["hidden_sum"], ["hidden"]),
+        node("Gemm", ["hidden", "out.weight", "out.bias"], ["logit"]),
     ]

@@ -24,7 +24,7 @@ from models import corpus, network, synthesis
 from models.augment import Payload, vary
 
 SEED = 20
-BATCH = 128
+BATCH = 256
 WINDOWS_PER_EPOCH = 48_000
 DROPOUT = 0.3
 PEAK_RATE = 4e-3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.types import Block, BlockState, Disposition, Event, IncidentView, Proposal, ProposalState, Snapshot, Terms
@@ -108,3 +108,99 @@ class FakeEngine:
         if found is None:
             raise LookupError(f"no proposal {proposal_id}")
         return found
+
+
+@dataclass
+class FakeClock:
+    """A clock that is two numbers and a name."""
+
+    now: float = 1_800_000_000.0
+    boot: int = 1_000 * 10**9
+    boot_id: str = "boot-one"
+
+    def wall(self) -> float:
+        """Return the wall clock's number."""
+        return self.now
+
+    def boot_ns(self) -> int:
+        """Return the boot clock's number."""
+        return self.boot
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on both clocks."""
+        self.now += seconds
+        self.boot += int(seconds * 1e9)
+
+    def reboot(self, off_s: float) -> None:
+        """Start another boot after the host was off for a while."""
+        self.now += off_s
+        self.boot = 10 * 10**9
+        self.boot_id += "+"
+
+
+@dataclass(frozen=True)
+class DryRunEntry:
+    """One entry of the map in memory."""
+
+    prefix: str
+    deadline_ns: int
+    packets: int
+    bytes: int
+    last_hit_ns: int
+    entry_id: int
+    count_only: bool
+
+
+@dataclass
+class DryRunBlocker:
+    """The block and allow maps as two collections; ``failure`` makes the next writes fail."""
+
+    map: dict[str, DryRunEntry] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    links: dict[str, str] = field(default_factory=dict)
+    halted: bool = False
+    failure: OSError | None = None
+    writes: list[str] = field(default_factory=list)
+    """Every prefix that was written, in order."""
+
+    def attach(self, iface: str) -> str:
+        """Attach to any interface, natively."""
+        self._fail()
+        return self.links.setdefault(iface, "native")
+
+    def attached(self) -> dict[str, str]:
+        """Return interface to mode."""
+        return dict(self.links)
+
+    def set_allow(self, prefixes: Sequence[str]) -> None:
+        """Replace the allow map."""
+        self.allow = tuple(prefixes)
+
+    def add(self, prefix: str, deadline_boot_ns: int, entry_id: int, count_only: bool = False) -> None:
+        """Write an entry."""
+        self._fail()
+        if self.halted:
+            raise PermissionError(f"cannot block {prefix}: blocking is halted until a person resumes it")
+        self.writes.append(prefix)
+        self.map[prefix] = DryRunEntry(prefix, deadline_boot_ns, 0, 0, 0, entry_id, count_only)
+
+    def remove(self, prefix: str) -> bool:
+        """Take an entry out."""
+        return self.map.pop(prefix, None) is not None
+
+    def entries(self) -> Sequence[DryRunEntry]:
+        """Return every entry."""
+        return list(self.map.values())
+
+    def halt(self) -> None:
+        """Empty the map and refuse writes."""
+        self.map.clear()
+        self.halted = True
+
+    def resume(self) -> None:
+        """Accept writes again."""
+        self.halted = False
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure

@@ -20,20 +20,18 @@ _TEXT_LIMIT = 1024
 _ITEMS_LIMIT = 64
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 - one return for each kind of value
-    """Return a JSON form of ``value`` in which every text is escaped and bounded."""
+def plain(value: Any, limit: int | None = _TEXT_LIMIT, items: int | None = _ITEMS_LIMIT) -> Any:
+    """Return a JSON form of ``value`` in which every text is escaped, and texts and lists are bounded."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, StrEnum):
-        return value.value
+        return {f.name: plain(getattr(value, f.name), limit, items) for f in dataclasses.fields(value)}
     if isinstance(value, str | bytes):
-        return escape(value, limit=_TEXT_LIMIT)
+        return value.value if isinstance(value, StrEnum) else escape(value, limit=limit)
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, Mapping):
-        return {escape(str(key)): plain(entry) for key, entry in value.items()}
+        return {escape(str(key)): plain(entry, limit, items) for key, entry in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value[:_ITEMS_LIMIT]]
+        return [plain(entry, limit, items) for entry in value[:items]]
     return value
 
 

@@ -22,6 +22,11 @@ Format = Literal["md", "json", "html"]
 
 PLAYBOOK = "playbook"
 _CONTENT_LIMIT = 2_000
+_OBSERVABLES = {
+    "process": (("exe", "program"), ("exe_sha256", "SHA-256 of program")),
+    "payload": (("sha256", "SHA-256 of payload"),),
+}
+"""Kind of evidence to the fields of it that others can look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +147,17 @@ def indicators(view: IncidentView) -> list[tuple[str, str]]:
         if alert.detection.severity.rank >= Severity.MEDIUM.rank and alert.flow.name:
             found.append(("name in the traffic", alert.flow.name))
     for evidence in view.evidence:
-        if evidence.kind == "process":
-            found += _process_indicators(evidence)
-        if evidence.kind == "payload":
-            found += [
-                ("SHA-256 of payload", digest) for digest in re.findall(r'"sha256":"([0-9a-f]{64})"', evidence.content)
-            ]
+        facts = _facts(evidence)
+        found += [(kind, str(facts[name])) for name, kind in _OBSERVABLES.get(evidence.kind, ()) if facts.get(name)]
     return list(dict.fromkeys(found))
 
 
-def _process_indicators(evidence: Evidence) -> list[tuple[str, str]]:
+def _facts(evidence: Evidence) -> dict[str, Any]:
     try:
         facts = json.loads(evidence.content)
     except ValueError:
-        return []
-    named = (("program", facts.get("exe")), ("SHA-256 of program", facts.get("exe_sha256")))
-    return [(kind, str(value)) for kind, value in named if value]
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _evidence(evidence: Evidence) -> Line:
@@ -256,7 +256,7 @@ def _as_json(view: IncidentView) -> str:
     by_model = verdict is not None and verdict.analyst != PLAYBOOK
     body: dict[str, Any] = {
         "incident": view.incident,
-        "verdict": verdict and {**plain(verdict), "summary": "" if by_model else verdict.summary},
+        "verdict": verdict and {**plain(verdict, None, None), "summary": "" if by_model else verdict.summary},
         "timeline": [
             {"at": a.first_at, "last_at": a.last_at, "count": a.count, "alert": a.id, "detection": a.detection}
             for a in sorted(view.alerts, key=lambda one: (one.first_at, one.id))
@@ -268,5 +268,5 @@ def _as_json(view: IncidentView) -> str:
         "decisions": view.decisions,
         "model_text": verdict.summary if verdict and by_model else None,
     }
-    text = json.dumps(plain(body), ensure_ascii=True, indent=2, sort_keys=True)
+    text = json.dumps(plain(body, None, None), ensure_ascii=True, indent=2, sort_keys=True)
     return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"}) + "\n"

@@ -7,11 +7,12 @@ rule scanner_agent {
     severity = "medium" score = 0.9 attack = "T1595.002" event_class = "scan"
     direction = "to_server" attacker = "initiator"
   strings:
-    $agent = /\nUser-Agent:[^\r\n]{0,200}(nikto|sqlmap|nuclei|wpscan|joomscan|droopescan|dirbuster|gobuster|feroxbuster|ffuf|fuzz faster|wfuzz|dirb\b|dirsearch|acunetix|netsparker|invicti|appscan|webinspect|w3af|arachni|skipfish|nessus|openvas|burpsuite|burp collaborator|zaproxy|owasp zap|zap\/|havij|sqlninja|sqlsus|bsqlbf|absinthe|jorgee|morfeus|zmeu|muieblackcat|whatweb|wapiti|vega\/|paros|grendel|grabber|golismero|commix|jaeles|xsser|xspider|cgichk|whisker|webshag|brutus|thc-hydra|hydra\b|medusa|metasploit|nmap scripting|nmap nse|nmap-|gitleaks|kxss|dalfox|tplmap|kiterunner|katana|httpx - open|subjack|aquatone|eyewitness|retire\.js|cmsmap|cms-scan|vulnscan|vuln\w{0,6}scan|securityscan|security scanner|webscan\b|pangolin|safe3|sitelockspider|wvs|hp asc|n-stealth|webtrends security|webvulnscan|domino hunter|sensepost|cgi-scan|masscan|internet-?measurement|l9explore|l9tcpid|l9scan|leakix|xfinity scan|python-dirsearch|uniscan|webcopier|fimap|detectify|probely|qualys|rapid7|nexpose|intruder\.io|hackertarget|pentest|tenable|detectify|gospider|hakrawler|blackwidow|wafw00f|sitescanner|visionutils|scanbot|blindelephant|fhscan|goby|xray\b|awvs|yakit|afrog|pocsuite|interactsh|zoomeye|sn1per)/ nocase
-    $generic = /\nUser-Agent: (Mozilla\/5\.0 )?(zgrab|zmap|Hello,? ?World|masscan|libredtail|Custom-AsyncHttpClient|kinza|xrx\b|Wget\/1\.\w+ \(hello|Polaris|Rift|Cakes|Tsunami|Go-hax|gbrmss|Ankit|Nimo|r00ts3c|LMAO|Kratos|Demon|MtmKilledYou|Yowai|Sefa|Dark\b|Hakai|Gemini\/2|Mirai|Fodcha|B4ckdoor|APEP|OwO)/ nocase
+    $tool = /(nikto|sqlmap|nuclei|wpscan|joomscan|droopescan|dirbuster|gobuster|feroxbuster|ffuf|fuzz faster|wfuzz|dirsearch|acunetix|netsparker|appscan|webinspect|w3af|arachni|skipfish|nessus|openvas|burpsuite|zaproxy|owasp zap|havij|sqlninja|sqlsus|bsqlbf|jorgee|morfeus|zmeu|muieblackcat|whatweb|wapiti|grendel|golismero|commix|jaeles|xsser|xspider|cgichk|webshag|thc-hydra|nmap scripting|nmap nse|nmap-|gitleaks|kxss|dalfox|tplmap|kiterunner|httpx - open|subjack|aquatone|eyewitness|cmsmap|cms-scan|vulnscan|vuln\w{0,6}scan|securityscan|security scanner|pangolin|safe3|sitelockspider|hp asc|n-stealth|webtrends security|webvulnscan|domino hunter|sensepost|cgi-scan|masscan|python-dirsearch|uniscan|fimap|nexpose|pentest|detectify|gospider|hakrawler|blackwidow|wafw00f|sitescanner|visionutils|blindelephant|awvs|yakit|afrog|pocsuite|interactsh|zoomeye|sn1per|\bzap\/\d|\bdirb[ \/]|\bhydra[ \/)]|\(hydra|\bmedusa\/|\bxray\/|\bgoby\/|\bkatana\/|\bl9(explore|tcpid|scan)\/|x-scan|\bvega\/\d)/ nocase
+    $agent = "\nUser-Agent:" nocase
+    $bot = /\nUser-Agent: (Mozilla\/5\.0 )?(zgrab|zmap|Hello,? ?World|masscan|libredtail|Custom-AsyncHttpClient|kinza|xrx\b|Wget\/1\.\w+ \(hello|Polaris|Rift|Cakes|Tsunami|Go-hax|gbrmss|Ankit|Nimo|r00ts3c|LMAO|Kratos|Demon|MtmKilledYou|Yowai|Sefa|Dark\b|Hakai|Gemini\/2|Mirai|Fodcha|B4ckdoor|APEP|OwO)/ nocase
     $header = /\n(X-Scanner|X-Scan-Memo|X-WIPP|X-RequestManager-Memo|X-Request-Memo|Acunetix-\w{1,20}|X-Nuclei|X-Wvs-\w{1,12}|X-Burp-\w{1,20}|Netsparker\w{0,12}|X-Hackerone|X-OWASP\w{0,10})\s{0,2}:/ nocase
   condition:
-    http and any of them
+    http and ($tool in (@agent[1]..@agent[1] + 240) or $bot or $header)
 }
 
 rule scanner_research {
@@ -21,9 +22,10 @@ rule scanner_research {
     severity = "low" score = 0.8 attack = "T1595.001" event_class = "scan"
     direction = "to_server" attacker = "initiator"
   strings:
-    $agent = /\nUser-Agent:[^\r\n]{0,160}(zgrab\/|censysinspect|expanse, a palo alto|project\s?sonar|project25499|internet-structure-research|netsystemsresearch|nmap|shodan|internetmeasurement|CriminalIP|BinaryEdge|fofa|odin\.io|onyphe|paloaltonetworks\.com|researchscan|NetcraftSurveyAgent|modatscanner|InfoTigerBot|Hadrian|scaninfo@|bitsightbot|cypex\.ai)/ nocase
+    $tool = /(zgrab\/|censysinspect|expanse, a palo alto|project\s?sonar|project25499|internet-structure-research|netsystemsresearch|shodan|internetmeasurement|CriminalIP|BinaryEdge|fofa|odin\.io|onyphe|paloaltonetworks\.com|researchscan|modatscanner|InfoTigerBot|Hadrian|scaninfo@|bitsightbot|cypex\.ai|lkxscan|leakix\.net)/ nocase
+    $agent = "\nUser-Agent:" nocase
   condition:
-    http and $agent
+    http and $tool in (@agent[1]..@agent[1] + 240)
 }
 
 rule scanner_probe_path {
@@ -36,16 +38,16 @@ rule scanner_probe_path {
     $nmap = /(GET|POST|HEAD|OPTIONS) \/(nice%20ports%2C\/Tri%6Eity\.txt|nmaplowercheck\d{6,12}|NmapUpperCheck\d{6,12}|Nmap\/folder\/check\d{6,12}|HNAP1|evox\/about|sdk) /
     $nmap_sip = "sip:nm SIP/2.0"
     $nmap_name = "nm@nm"
-    $acunetix = /acunetix[-_]wvs|\/acunetix-|acu:Expre|acu\d{4}<s|bxss\.me\/t\/|\btestasp\.vulnweb/ nocase
+    $acunetix = /acunetix[-_]wvs|\/acunetix-|acu:Expre|acu\d{4}<s|bxss\.me\/t\// nocase
     $nikto = /\/(nikto-test-|[a-zA-Z0-9]{8}\.(asp|cfm|php|jsp|cgi|pl|shtml|inc|htx)\?nikto)|nikto/ nocase
     $nessus = /\/(nessus\w{0,20}\.(html|php|cgi)|nessus_is_probing|NonExistant\d{5,12}|nonexistent_page_for_|wvs_test|appscan_fingerprint|netsparker|CFIDE\/administrator\/index\.cfm\?nessus)/ nocase
-    $random_agent = /\nUser-Agent: [^\r\n]{0,120}\(Evasions:[^\r\n]{1,60}\(Test:/
+    $evasions = "(Evasions:"
     $php_egg = /=PHP(B8B5F2A0|E9568F3[456])-[\w-]{8,40}/
     $muieblackcat = /GET \/(muieblackcat|w00tw00t|phpmyadmin\/scripts\/setup\.php|pma\/scripts\/setup\.php|myadmin\/scripts\/setup\.php)/ nocase
     $cgi = /(GET|HEAD|POST) \/(cgi-bin|scripts|_vti_bin|_vti_pvt|msadc|iisadmpwd|cgi-win|cgi-shl)\/[^\s?]{0,60}(test-cgi|nph-test-cgi|phf|htsearch|formmail|awstats|count\.cgi|webdist|handler|campas|faxsurvey|wwwboard|printenv|shtml\.exe|fpcount|cmd\.exe|root\.exe|\.\.|msadcs\.dll|aexp|fpsrvadm|cfgwiz|authors\.pwd|service\.pwd)/ nocase
     $cookie = "GET /?=PHPE9568F36"
   condition:
-    (http and any of ($nmap, $acunetix, $nikto, $nessus, $random_agent, $php_egg, $muieblackcat, $cgi, $cookie)) or ($nmap_sip and $nmap_name)
+    (http and any of ($nmap, $acunetix, $nikto, $nessus, $evasions, $php_egg, $muieblackcat, $cgi, $cookie)) or ($nmap_sip and $nmap_name)
 }
 
 rule scanner_service_probe {

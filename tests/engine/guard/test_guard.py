@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.guard import guard as guards
+from engine.guard import messages
+from engine.guard.codec import encode
+from engine.types import BlockState, FiveTuple, ProposalState
+from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench, terms
+
+
+def test_a_proposal_a_review_and_an_approval_make_a_live_block(bench: Bench) -> None:
+    proposal = bench.propose()
+    review = bench.review(proposal.id)
+    assert (review.proposal, review.refusals, bench.blocker.writes) == (proposal, (), [])
+    reply = bench.ask(messages.Approve(proposal.id, review.token, ""))
+    assert isinstance(reply, messages.Approved)
+    assert (reply.block.state, reply.block.prefix, reply.block.proposal_id) == (
+        BlockState.LIVE,
+        "203.0.113.9/32",
+        proposal.id,
+    )
+    assert reply.block.approver == "uid 0 login 1000 on pts/3 from 198.51.100.7"
+    assert bench.blocker.map["203.0.113.9/32"].deadline_ns == bench.clock.boot_ns() + 3600 * 10**9
+
+
+def test_a_replayed_token_is_refused(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.ask(messages.Approve(proposal.id, token, ""))
+    assert "is approved" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert bench.blocker.writes == ["203.0.113.9/32"]
+
+
+def test_a_token_of_another_proposal_is_refused(bench: Bench) -> None:
+    one, other = bench.propose(), bench.propose(terms("203.0.113.10/32"))
+    token = bench.review(one.id).token
+    assert "does not belong" in bench.refused(messages.Approve(other.id, token, ""))
+
+
+@pytest.mark.parametrize("token", ["", ".", "x", "é.é", "a" * 500], ids=str.__len__)
+def test_a_made_up_token_is_refused(bench: Bench, token: str) -> None:
+    assert "does not belong" in bench.refused(messages.Approve(bench.propose().id, token, ""))
+
+
+def test_a_token_dies_with_the_guard(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.restart()
+    assert "review it again" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert bench.review(proposal.id).token
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "terms = replace(terms, '203.0.113.9/32', '203.0.113.0/24')",
+        "terms = replace(terms, '3600.0', '604800.0')",
+        "terms = replace(terms, 'eth0', 'eth1')",
+        "terms = replace(terms, 'INC-00000001', 'INC-00000002')",
+        "terms = replace(terms, 'abab', 'cdcd')",
+        "expires_at = expires_at + 86400",
+        "handshake = 0",
+    ],
+)
+def test_terms_edited_after_the_review_are_refused(bench: Bench, edit: str) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    with sqlite3.connect(bench.folder / "guard.db") as db:
+        db.execute(f"UPDATE proposals SET {edit}")
+    db.close()
+    bench.refused(messages.Approve(proposal.id, token, ""))
+    assert bench.blocker.writes == []
+
+
+def test_terms_edited_before_the_review_get_no_token(bench: Bench) -> None:
+    proposal = bench.propose()
+    with sqlite3.connect(bench.folder / "guard.db") as db:
+        db.execute("UPDATE proposals SET terms = replace(terms, '203.0.113.9', '203.0.113.10')")
+    db.close()
+    review = bench.review(proposal.id)
+    assert (review.token, "not those that were proposed" in review.refusals[0]) == ("", True)
+
+
+def test_an_expired_proposal_is_never_executed(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.clock.advance(901)
+    assert "is expired" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert bench.blocker.writes == []
+
+
+def test_a_refused_proposal_cannot_be_approved(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    assert isinstance(bench.ask(messages.Refuse(proposal.id)), messages.Done)
+    assert "is refused" in bench.refused(messages.Approve(proposal.id, token, ""))
+
+
+def test_two_approvals_of_one_proposal_write_once(bench: Bench) -> None:
+    proposal = bench.propose()
+    first, second = bench.review(proposal.id).token, bench.review(proposal.id).token
+    assert isinstance(bench.ask(messages.Approve(proposal.id, first, "")), messages.Approved)
+    bench.refused(messages.Approve(proposal.id, second, ""))
+    assert bench.blocker.writes == ["203.0.113.9/32"]
+
+
+def test_a_channel_without_a_person_may_not_approve(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    reason = bench.refused(messages.Approve(proposal.id, token, ""), HEADLESS)
+    assert reason == "this console was started without the right to approve"
+    bench.refused(messages.Resume(), HEADLESS)
+    bench.refused(messages.Allow("203.0.113.0/24", "mine", 0.0), HEADLESS)
+    bench.refused(messages.Attach(("eth1",)), HEADLESS)
+    assert (bench.blocker.writes, bench.blocker.links) == ([], {"eth0": "native"})
+
+
+@pytest.mark.parametrize("prefix", ["192.0.2.2/32", "198.51.100.7", "::ffff:192.0.2.1", "0.0.0.0/0", "nonsense"])
+def test_what_is_never_blocked_is_not_even_proposed(bench: Bench, prefix: str) -> None:
+    assert bench.refused(messages.Propose(terms(prefix), "why", True, False))
+
+
+def test_an_address_that_became_the_operators_is_refused_at_the_approval(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.protected = replace(bench.protected, addresses=replace(HOST, operators=("203.0.113.9",)))
+    bench.guard.tick()
+    assert "connected from" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert "connected from" in bench.review(proposal.id).refusals[0]
+
+
+def test_a_spoofable_source_takes_the_typed_address(bench: Bench) -> None:
+    proposal = bench.propose(handshake=False)
+    token = bench.review(proposal.id).token
+    assert proposal.typed_confirmation
+    assert "not typed" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert "not typed" in bench.refused(messages.Approve(proposal.id, token, "203.0.113.99"))
+    assert isinstance(bench.ask(messages.Approve(proposal.id, token, "203.0.113.9")), messages.Approved)
+
+
+def test_a_login_that_came_after_the_proposal_takes_the_typed_address(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.protected = replace(bench.protected, logins=frozenset({"203.0.113.9"}))
+    bench.guard.tick()
+    assert bench.review(proposal.id).proposal.typed_confirmation
+    assert isinstance(bench.approve(proposal), messages.Refused)
+
+
+def test_a_bare_ipv6_address_is_proposed_with_its_network(bench: Bench) -> None:
+    assert bench.propose(terms("2001:db8:9:9::9")).terms.prefix == "2001:db8:9:9::/64"
+    assert bench.propose(terms("::ffff:203.0.113.9")).terms.prefix == "203.0.113.9/32"
+
+
+def test_no_interface_named_means_those_that_are_attached(bench: Bench) -> None:
+    assert bench.propose(terms(ifaces=())).terms.ifaces == ("eth0",)
+
+
+def test_a_proposal_for_other_interfaces_is_refused(bench: Bench) -> None:
+    proposal = bench.propose(terms(ifaces=("eth0", "eth1")))
+    assert "is for eth0, eth1" in bench.review(proposal.id).refusals[0]
+
+
+def test_while_halted_nothing_is_approved_until_a_person_resumes(bench: Bench) -> None:
+    bench.block("203.0.113.8/32")
+    bench.blocker.halt()
+    proposal = bench.propose()
+    assert "halted" in bench.review(proposal.id).refusals[0]
+    assert isinstance(bench.ask(messages.Resume()), messages.Done)
+    assert set(bench.blocker.map) == {"203.0.113.8/32"}
+    assert isinstance(bench.approve(proposal), messages.Approved)
+
+
+def test_without_a_data_plane_the_reason_is_told_and_nothing_is_approved(bench: Bench) -> None:
+    bench.ledger.close()
+    bench.blocker.links.clear()
+    bench.start(ifaces=())
+    proposal = bench.propose()
+    assert bench.review(proposal.id).refusals == ("monitor only: the guard was started for no interface",)
+    assert isinstance(bench.approve(proposal), messages.Refused)
+
+
+def test_a_guard_that_cannot_read_the_addresses_approves_nothing(bench: Bench) -> None:
+    proposal = bench.propose()
+
+    def fail() -> None:
+        raise OSError("netlink is closed")
+
+    bench.look = fail  # type: ignore[assignment]  # it never returns
+    bench.guard.tick()
+    assert "netlink is closed" in bench.review(proposal.id).refusals[0]
+
+
+def test_a_removed_block_is_out_of_the_map_and_stays_out(bench: Bench) -> None:
+    bench.block()
+    assert isinstance(bench.ask(messages.Remove("203.0.113.9"), HEADLESS), messages.Done)
+    bench.guard.tick()
+    assert bench.blocker.map == {}
+    assert "is not blocked" in bench.refused(messages.Remove("203.0.113.9"))
+
+
+def test_an_allowed_prefix_is_spared_at_once(bench: Bench) -> None:
+    assert isinstance(bench.ask(messages.Allow("203.0.113.0/24", "office", 0.0)), messages.Done)
+    assert "203.0.113.0/24" in bench.blocker.allow
+    assert "office" in bench.refused(messages.Propose(terms(), "why", True, False))
+    assert isinstance(bench.ask(messages.Disallow("203.0.113.0/24")), messages.Done)
+    assert "203.0.113.0/24" not in bench.blocker.allow
+
+
+def test_the_never_block_set_is_in_the_kernel_from_the_start(bench: Bench) -> None:
+    assert {"192.0.2.2/32", "192.0.2.1/32", "198.51.100.7/32", "203.0.113.200/32"} <= set(bench.blocker.allow)
+
+
+def test_more_than_thirty_approvals_a_minute_are_refused(bench: Bench) -> None:
+    for number in range(guards.WRITES_PER_MINUTE):
+        bench.block(f"203.0.113.{number}/32")
+    proposal = bench.propose(terms("203.0.113.100/32"))
+    reply = bench.approve(proposal)
+    assert isinstance(reply, messages.Refused)
+    assert "approvals a minute" in reply.reason
+    bench.clock.advance(61)
+    assert isinstance(bench.approve(proposal), messages.Approved)
+
+
+def test_many_blocks_come_in_pages(bench: Bench) -> None:
+    for number in range(100):
+        bench.blocker.add(f"203.0.113.{number}/32", 0, 1)
+    first, second = bench.ask(messages.Blocks()), bench.ask(messages.Blocks(guards.PAGE))
+    assert isinstance(first, messages.BlockList)
+    assert isinstance(second, messages.BlockList)
+    assert (len(first.blocks), first.more, len(second.blocks), second.more) == (64, True, 36, False)
+
+
+def test_long_warnings_and_reasons_still_fit_a_packet(bench: Bench) -> None:
+    for number in range(64):
+        bench.ask(messages.Allow(f"203.0.113.{number}/32", "\x1b" * 512, 0.0))
+    wide = replace(terms("203.0.113.0/24"), ifaces=tuple(f"eth{number}" for number in range(64)))
+    reply = bench.ask(messages.Propose(wide, "\x1b" * 512, False, True))
+    assert isinstance(reply, messages.Proposed)
+    assert isinstance(bench.ask(messages.Proposals()), messages.ProposalList)
+    assert isinstance(bench.ask(messages.Show(reply.proposal.id)), messages.Review)
+
+
+def test_a_closed_database_is_a_refusal_and_not_a_crash(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.ledger.close()
+    assert "cannot do" in bench.refused(messages.Show(proposal.id))
+    bench.guard.tick()
+    bench.ledger = type(bench.ledger)(bench.folder)
+
+
+def test_every_step_of_a_block_is_in_the_audit_chain(bench: Bench) -> None:
+    bench.block()
+    bench.refused(messages.Approve("P-1", "made up", ""))
+    bench.ask(messages.Remove("203.0.113.9/32"))
+    bench.guard.stop("test")
+    with sqlite3.connect(bench.folder / "guard.db") as db:
+        kinds = [kind for (kind,) in db.execute("SELECT kind FROM audit ORDER BY seq")]
+    db.close()
+    assert kinds == ["start", "attach", "propose", "approve", "write", "refused", "remove", "stop"]
+    audit = bench.ask(messages.VerifyAudit())
+    assert isinstance(audit, messages.Audit)
+    assert (audit.entries, audit.problems) == (8, ())
+
+
+def test_facts_of_the_host_are_answered(bench: Bench) -> None:
+    owner = bench.ask(messages.FindOwner(FiveTuple("203.0.113.9", 1, "192.0.2.2", 1, "tcp")))
+    facts = bench.ask(messages.Describe(1, 0.0))
+    assert isinstance(owner, messages.Owner)
+    assert isinstance(facts, messages.Process)
+
+
+def test_no_interleaving_writes_what_was_not_approved(bench: Bench) -> None:
+    """1,000 random steps of two dialogs, a clock, a restart and a hostile engine."""
+    dice = random.Random(7)
+    tokens: list[tuple[str, str]] = []
+    approved: set[str] = set()
+    prefixes = [f"203.0.113.{number}/32" for number in range(20)]
+    for _ in range(1000):
+        match dice.randrange(7):
+            case 0 | 1:
+                reply = bench.ask(messages.Propose(terms(dice.choice(prefixes)), "why", True, False))
+            case 2 if tokens:
+                owner, token = dice.choice(tokens)
+                reply = bench.ask(messages.Approve(dice.choice([owner, "P-1", "P-2"]), token, ""))
+                if isinstance(reply, messages.Approved):
+                    assert reply.block.proposal_id == owner
+                    assert owner not in approved
+                    approved.add(owner)
+            case 3:
+                shown = bench.ask(messages.Show(f"P-{dice.randrange(1, 40)}"))
+                if isinstance(shown, messages.Review) and shown.token:
+                    tokens.append((shown.proposal.id, shown.token))
+            case 4:
+                bench.ask(messages.Remove(dice.choice(prefixes)))
+            case 5 if dice.random() < 0.1:
+                bench.restart()
+            case _:
+                bench.clock.advance(dice.randrange(30))
+                bench.guard.tick()
+    with sqlite3.connect(bench.folder / "guard.db") as db:
+        writes = db.execute("SELECT COUNT(*) FROM audit WHERE kind = 'write'").fetchone()[0]
+    db.close()
+    assert len(approved) == writes > 10
+
+
+FIELDS = st.text(max_size=30) | st.integers() | st.booleans() | st.floats() | st.none() | st.lists(st.text(max_size=5))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(sorted(messages.REQUESTS)), st.lists(FIELDS, max_size=4), st.binary(max_size=100))
+def test_garbage_is_answered_and_never_writes_the_map(bench: Bench, kind: str, values: list[object], raw: bytes) -> None:
+    names = list(messages.REQUESTS[kind].__dataclass_fields__)
+    body = dict(zip(names, values, strict=False))
+    envelope = {"v": 1, "n": 1, "type": kind, "body": body}
+    for packet in (json.dumps(envelope).encode(), raw):
+        reply, _ = messages.decode_reply(bench.guard.answer(packet, AT_TERMINAL))
+        assert not isinstance(reply, messages.Approved)
+    assert bench.blocker.writes == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.text(max_size=20), st.text(max_size=70), st.text(max_size=20), st.floats(allow_nan=False))
+def test_well_formed_nonsense_never_writes_the_map(bench: Bench, name: str, token: str, prefix: str, ttl: float) -> None:
+    requests: list[messages.Request] = [
+        messages.Approve(name, token, prefix),
+        messages.Approve(bench.propose().id, token, "203.0.113.9"),
+        messages.Propose(terms(prefix, ttl), name, True, False),
+        messages.Show(name),
+        messages.Refuse(name),
+        messages.Remove(prefix),
+        messages.Blocks(-5),
+    ]
+    for request in requests:
+        try:
+            packet = encode(request, 1)
+        except ValueError:
+            continue
+        messages.decode_reply(bench.guard.answer(packet, AT_TERMINAL))
+    assert bench.blocker.writes == []
+
+
+def test_a_proposal_made_twice_is_one_proposal(bench: Bench) -> None:
+    assert bench.propose() == bench.propose()
+    reply = bench.ask(messages.Proposals())
+    assert isinstance(reply, messages.ProposalList)
+    assert [proposal.state for proposal in reply.proposals] == [ProposalState.PENDING]
+
+
+def test_the_person_at_the_channel_is_told(bench: Bench) -> None:
+    welcome = bench.ask(messages.Hello())
+    assert isinstance(welcome, messages.Welcome)
+    assert (welcome.approver, welcome.may_approve, welcome.blocking, welcome.dataplane) == (
+        PERSON,
+        True,
+        True,
+        "XDP native",
+    )

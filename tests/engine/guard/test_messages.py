@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from engine.guard import codec, messages
+from engine.types import Block, BlockState, Finding, FiveTuple, ProcessFacts, SocketOwner
+from tests.engine.guard.bench import HOST, PERSON, terms
+
+REQUESTS: list[messages.Request] = [
+    messages.Hello(),
+    messages.Attach(("eth0",)),
+    messages.Addresses(),
+    messages.Propose(terms(), "why", True, False),
+    messages.Proposals(0),
+    messages.Show("P-1"),
+    messages.Approve("P-1", "token", "203.0.113.9"),
+    messages.Refuse("P-1"),
+    messages.Remove("203.0.113.9/32"),
+    messages.Blocks(64),
+    messages.FindOwner(FiveTuple("203.0.113.9", 1, "192.0.2.2", 22, "tcp")),
+    messages.Describe(1, 0.5),
+    messages.Resume(),
+    messages.VerifyAudit(),
+    messages.Allow("203.0.113.0/24", "office", 0.0),
+    messages.Disallow("203.0.113.0/24"),
+]
+BLOCK = Block("203.0.113.9/32", BlockState.LIVE, ("eth0",), math.inf, 1, 60, 5.0)
+REPLIES: list[messages.Reply] = [
+    messages.Welcome(1, (messages.Attachment("eth0", "native"),), "XDP native", True, False, True, "", PERSON, ()),
+    messages.NeverBlock(HOST, (), (), ()),
+    messages.Approved(BLOCK),
+    messages.BlockList((BLOCK,), False, False),
+    messages.Owner(SocketOwner(Finding.GONE, detail="gone")),
+    messages.Process(ProcessFacts(Finding.FOUND, 1, cmdline=("sh", "-c", "\x1b]0;x\x07"))),
+    messages.Audit(3, ("entry 2 was edited, moved or forged",)),
+    messages.Done("done"),
+    messages.Refused("no"),
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda value: type(value).__name__)
+def test_every_request_survives_the_wire(request_: messages.Request) -> None:
+    assert messages.decode_request(codec.encode(request_, 1)) == (request_, 1)
+
+
+def test_every_request_is_in_the_list_above() -> None:
+    assert {type(request).__name__ for request in REQUESTS} == set(messages.REQUESTS)
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda value: type(value).__name__)
+def test_replies_survive_the_wire(reply: messages.Reply) -> None:
+    assert messages.decode_reply(codec.encode(reply, 1)) == (reply, 1)
+
+
+def test_a_reply_is_no_request() -> None:
+    with pytest.raises(codec.MessageError, match="unknown type"):
+        messages.decode_request(codec.encode(messages.Done("x"), 1))

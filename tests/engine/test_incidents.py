@@ -1,0 +1,62 @@
+"""Alerts around one target make one incident, and new kinds of alert ask for the analyst."""
+
+from __future__ import annotations
+
+from engine.incidents import GAP_S, MAX_INVESTIGATIONS, SETTLE_S, Correlator
+from engine.types import Severity
+from tests.factories import alert, detection
+
+
+def test_alerts_of_one_target_make_one_incident() -> None:
+    book = Correlator()
+    first = book.add(alert(id="A-1"))
+    second = book.add(alert(id="A-2", detection=detection("download.pipe", event_class="command_injection")))
+    assert second.id == first.id
+    assert second.alert_ids == ("A-1", "A-2")
+    assert second.title == "Log4Shell, then command injection"
+
+
+def test_the_worst_alert_gives_the_severity() -> None:
+    book = Correlator()
+    book.add(alert(id="A-1", detection=detection(severity=Severity.HIGH)))
+    incident = book.add(alert(id="A-2", detection=detection("scan.ports", severity=Severity.LOW)))
+    assert incident.severity is Severity.HIGH
+
+
+def test_silence_closes_an_incident() -> None:
+    book = Correlator()
+    first = book.add(alert(id="A-1", first_at=0, last_at=0))
+    later = book.add(alert(id="A-2", first_at=GAP_S + 1, last_at=GAP_S + 1))
+    assert later.id != first.id
+
+
+def test_an_incident_is_due_once_it_settled() -> None:
+    book = Correlator()
+    incident = book.add(alert(first_at=10, last_at=10))
+    assert book.due(10 + SETTLE_S - 0.01) == []
+    assert book.due(10 + SETTLE_S) == [(incident, 10 + SETTLE_S)]
+    assert book.due(100) == []
+
+
+def test_a_repeat_asks_for_no_second_investigation() -> None:
+    book = Correlator()
+    book.add(alert(first_at=10, last_at=10))
+    book.due(11)
+    book.add(alert(first_at=10, last_at=20, count=2))
+    assert book.due(100) == []
+
+
+def test_something_new_asks_for_another_investigation_up_to_a_limit() -> None:
+    book = Correlator()
+    for number in range(MAX_INVESTIGATIONS + 3):
+        book.add(alert(id=f"A-{number}", last_at=number * 10.0, detection=detection(f"rule.{number}")))
+        book.due(number * 10.0 + 5)
+    assert book._open["203.0.113.9"].investigations == MAX_INVESTIGATIONS
+
+
+def test_an_incident_stored_before_a_restart_takes_further_alerts() -> None:
+    before = Correlator()
+    stored = before.add(alert(id="A-1"))
+    after = Correlator()
+    after.restore([stored], [alert(id="A-1")])
+    assert after.add(alert(id="A-2", last_at=1010.0)).id == stored.id
