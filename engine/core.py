@@ -370,21 +370,24 @@ class Engine:
             self._publish(alert)
         else:
             self._state.apply(alert)
-        return [db.put_alert(alert)]
+        return [*self._forget_earlier(alert.incident_id), db.put_alert(alert)]
 
     def _incident_rows(self, incident: Incident) -> list[db.Row]:
         known = self._state.incidents.get(incident.id)
-        rows: list[db.Row] = []
-        if incident.id not in self._opened:
-            self._opened.add(incident.id)
-            rows += db.forget_incident(incident.id)
         if known is not None:
             incident = replace(incident, disposition=known.disposition)
         if known is None or replace(known, updated_at=0) != replace(incident, updated_at=0):
             self._publish(incident)
         else:
             self._state.apply(incident)
-        return [*rows, db.put_incident(incident, self.plan.source)]
+        return [*self._forget_earlier(incident.id), db.put_incident(incident, self.plan.source)]
+
+    def _forget_earlier(self, incident_id: str) -> list[db.Row]:
+        """Make way for an incident that an earlier replay of the same capture stored under the same id."""
+        if incident_id in self._opened:
+            return []
+        self._opened.add(incident_id)
+        return db.forget_incident(incident_id)
 
     async def _hand_over(self, reader: Reader, due: Due) -> None:
         flows = list({alert.flow.five_tuple for alert in due.alerts})

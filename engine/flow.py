@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
-import socket
 from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from engine import appid
-from engine.community_id import community_id
-from engine.packet import ACK, FIN, PROTOCOL_NAMES, RST, SYN, TCP, Packet, Unparsed, parse
+from engine.conversation import Conversation, Key, Side
+from engine.packet import ACK, FIN, RST, SYN, TCP, Packet, Unparsed, parse
 from engine.reassembly import Fragments, Stream
 from engine.types import (
     WINDOW_BYTES,
     Capture,
     Direction,
-    FiveTuple,
     Flow,
     FlowState,
     FlowUpdate,
@@ -30,8 +26,6 @@ SCAN_BYTES = (1 << 20, 256 * 1024)
 """Payload bytes to the server and to the client after which no further chunks are handed out."""
 HELD_BYTES = 64 << 20
 """Out-of-order payload that all flows together hold; beyond it a flow skips its holes at once."""
-HELLO_BYTES = 4096
-"""How far a TLS ClientHello is followed for its server name."""
 CLOSED_FLOWS = 4096
 """Flows remembered after their end, so that stragglers do not open them anew; the oldest is forgotten."""
 PAUSED_FLOWS = 16384
@@ -43,131 +37,6 @@ _NEW, _ESTABLISHED, _CLOSED, _RESET = FlowState.NEW, FlowState.ESTABLISHED, Flow
 _SAYS_NEW, _SAYS_PAYLOAD, _SAYS_WINDOW = UpdateReason.NEW, UpdateReason.PAYLOAD, UpdateReason.WINDOW
 _FILTERED = Unparsed.FILTERED
 _MASK = 0xFFFFFFFF
-
-_Key = tuple[bytes, bytes, int, int, int]
-"""Both addresses, both ports and the protocol, the lower end first."""
-
-
-class _Side(Stream):
-    """One direction of a flow."""
-
-    __slots__ = ("bytes", "head", "isn", "packets", "payload_bytes")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.packets = 0
-        self.bytes = 0
-        self.payload_bytes = 0
-        self.head = b""
-        self.isn = -1
-
-
-class _Draft:
-    """A ``Flow`` before it is frozen: the frozen class's own constructor costs five times as much."""
-
-    __slots__ = Flow.__slots__
-
-    id: str
-    five_tuple: FiveTuple
-    iface: str
-    first_seen: float
-    last_seen: float
-    packets: tuple[int, int]
-    bytes: tuple[int, int]
-    payload_bytes: tuple[int, int]
-    head: tuple[builtins.bytes, builtins.bytes]
-    state: FlowState
-    handshake: bool
-    app: str
-    name: str
-
-    def freeze(self) -> Flow:
-        """Become a ``Flow``, whose memory layout is the same."""
-        object.__setattr__(self, "__class__", Flow)
-        return cast(Flow, self)
-
-
-class _Entry:
-    """A flow while it is in the table."""
-
-    __slots__ = (
-        "active_at",
-        "app",
-        "first_seen",
-        "five_tuple",
-        "forward",
-        "fresh",
-        "handshake",
-        "hello",
-        "id",
-        "key",
-        "last_seen",
-        "name",
-        "payload_at",
-        "reset_by",
-        "sides",
-        "state",
-    )
-
-    def __init__(self, key: _Key, packet: Packet, forward: bool, ts: float, reverse: bool) -> None:
-        src, sport, dst, dport = packet.src, packet.sport, packet.dst, packet.dport
-        if reverse:
-            src, sport, dst, dport = dst, dport, src, sport
-            forward = not forward
-        proto = PROTOCOL_NAMES.get(packet.proto) or f"ip-{packet.proto}"
-        self.key = key
-        self.forward = forward
-        """Whether the initiator is the end that the key names first."""
-        self.id = community_id(packet.proto, src, sport, dst, dport, packet.one_way)
-        self.five_tuple = FiveTuple(_text(src), sport, _text(dst), dport, proto)
-        self.first_seen = self.last_seen = ts
-        self.active_at = self.payload_at = 0.0
-        """On the table's clock, which never runs backwards."""
-        self.sides = (_Side(), _Side())
-        self.state = _NEW
-        self.fresh = True
-        """Whether nobody has heard of this flow yet."""
-        self.handshake = False
-        self.reset_by = -1
-        self.app = self.name = ""
-        self.hello = b""
-
-    def snapshot(self, iface: str) -> Flow:
-        """Return the flow as it is now."""
-        server, client = self.sides
-        draft = _Draft()
-        draft.id = self.id
-        draft.five_tuple = self.five_tuple
-        draft.iface = iface
-        draft.first_seen = self.first_seen
-        draft.last_seen = self.last_seen
-        draft.packets = (server.packets, client.packets)
-        draft.bytes = (server.bytes, client.bytes)
-        draft.payload_bytes = (server.payload_bytes, client.payload_bytes)
-        draft.head = (server.head, client.head)
-        draft.state = self.state
-        draft.handshake = self.handshake
-        draft.app = self.app
-        draft.name = self.name
-        return draft.freeze()
-
-    def identify(self, index: int, chunk: bytes) -> None:
-        """Look at a direction's newest chunk for what the flow says of itself."""
-        sides = self.sides
-        opening = [sides[0].head, sides[1].head]
-        if sides[index].payload_bytes == len(chunk):
-            opening[index] = chunk
-        if self.app == "tls" and index == 0:
-            self.hello += chunk[: HELLO_BYTES - len(self.hello)]
-            opening[0] = self.hello
-        five_tuple = self.five_tuple
-        ports = (five_tuple.src_port, five_tuple.dst_port)
-        app, name = appid.recognise(five_tuple.proto, ports, opening[0], opening[1])
-        self.app, self.name = app or self.app, name or self.name
-        if app == "tls" and index == 0 and not self.hello and not name:
-            self.hello = chunk[:HELLO_BYTES]
-        if self.name or appid.client_hello_complete(self.hello):
-            self.hello = b""
 
 
 class _Paused(NamedTuple):
@@ -184,21 +53,30 @@ class FlowTable:
     first, so a flood of spoofed sources cannot push out a real conversation.
     """
 
-    def __init__(self, capture: Capture, *, max_flows: int = 65536, idle_s: float = 60.0, quiet_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        *,
+        max_flows: int = 65536,
+        idle_s: float = 60.0,
+        quiet_s: float = 1.0,
+        max_held_bytes: int = HELD_BYTES,
+    ) -> None:
         self._iface, self._linktype = capture
         self._max_flows = max_flows
         self._idle_s = idle_s
         self._quiet_s = quiet_s
-        self._singles: OrderedDict[_Key, _Entry] = OrderedDict()
-        self._active: OrderedDict[_Key, _Entry] = OrderedDict()
-        self._unjudged: OrderedDict[_Key, _Entry] = OrderedDict()
-        self._closed: OrderedDict[_Key, _Entry] = OrderedDict()
-        self._paused: OrderedDict[_Key, _Paused] = OrderedDict()
+        self._singles: OrderedDict[Key, Conversation] = OrderedDict()
+        self._active: OrderedDict[Key, Conversation] = OrderedDict()
+        self._unjudged: OrderedDict[Key, Conversation] = OrderedDict()
+        self._closed: OrderedDict[Key, Conversation] = OrderedDict()
+        self._paused: OrderedDict[Key, _Paused] = OrderedDict()
         self._fragments = Fragments()
         self._clock = float("-inf")
         self._skew = 0.0
         self._due = float("inf")
         self._held_bytes = 0
+        self._max_held_bytes = max_held_bytes
         self._updates: list[FlowUpdate] = []
         self.parsed = self.filtered = self.malformed = 0
         self.evicted = self.flows_total = 0
@@ -244,7 +122,7 @@ class FlowTable:
 
     def recent(self, limit: int) -> list[Flow]:
         """Return the most recently active flows, newest first."""
-        newest: Iterator[_Entry] = merge(
+        newest: Iterator[Conversation] = merge(
             reversed(self._active.values()), reversed(self._singles.values()), key=lambda entry: -entry.active_at
         )
         return [entry.snapshot(self._iface) for entry in islice(newest, limit)]
@@ -255,7 +133,7 @@ class FlowTable:
 
     def _emit(
         self,
-        entry: _Entry,
+        entry: Conversation,
         reason: UpdateReason,
         at: float,
         index: int | None = None,
@@ -352,21 +230,21 @@ class FlowTable:
             if payload:
                 self._deliver(entry, index, payload, ts)
 
-    def _open(self, key: _Key, packet: Packet, forward: bool, ts: float, now: float) -> _Entry:
+    def _open(self, key: Key, packet: Packet, forward: bool, ts: float, now: float) -> Conversation:
         if len(self) >= self._max_flows:
             _, oldest = (self._singles or self._active).popitem(last=False)
             self.evicted += 1
             self._leave(oldest, UpdateReason.EVICTED, ts)
         paused = None if packet.flags & SYN else self._paused.pop(key, None)
         reverse = _from_responder(packet) if paused is None else paused.forward is not forward
-        entry = self._singles[key] = _Entry(key, packet, forward, ts, reverse)
+        entry = self._singles[key] = Conversation(key, packet, forward, ts, reverse)
         if paused is not None:
             entry.handshake = paused.handshake
         self.flows_total += 1
         self._due = min(self._due, now + self._idle_s)
         return entry
 
-    def _straggles(self, key: _Key, packet: Packet, forward: bool, now: float) -> bool:
+    def _straggles(self, key: Key, packet: Packet, forward: bool, now: float) -> bool:
         """Whether the packet still belongs to a flow that has ended; if not, the flow is forgotten."""
         closed = self._closed[key]
         index = 0 if forward is closed.forward else 1
@@ -384,15 +262,17 @@ class FlowTable:
         del self._closed[key]
         return False
 
-    def _tcp(self, entry: _Entry, index: int, packet: Packet, ts: float) -> None:
+    def _tcp(self, entry: Conversation, index: int, packet: Packet, ts: float) -> None:
         sides = entry.sides
         side, peer = sides[index], sides[1 - index]
         _, _, _, _, _, payload, missing, flags, seq, _, _, _ = packet
         plain = entry.handshake and not flags & (FIN | SYN | RST) and not missing
-        if plain and peer.fin < 0 and not peer.held_bytes and not side.held_bytes:
+        plain = plain and side.next_seq >= 0 and peer.fin < 0 and not peer.held_bytes and not side.held_bytes
+        if plain:
             if payload:
                 chunk = side.add(seq, payload)
-                self._held_bytes += side.held_bytes
+                if side.held_bytes:
+                    chunk += self._budget(side, 0)
                 if chunk:
                     self._deliver(entry, index, chunk, ts)
             return
@@ -411,7 +291,7 @@ class FlowTable:
             entry.state = _CLOSED
             self._end(entry, ts)
 
-    def _segment(self, entry: _Entry, index: int, packet: Packet, ts: float) -> None:
+    def _segment(self, entry: Conversation, index: int, packet: Packet, ts: float) -> None:
         """Take one TCP segment into its direction's stream."""
         side, flags, seq = entry.sides[index], packet.flags, packet.seq
         if flags & SYN:
@@ -434,7 +314,7 @@ class FlowTable:
         if chunk:
             self._deliver(entry, index, chunk, ts)
 
-    def _syn(self, entry: _Entry, index: int, packet: Packet) -> None:
+    def _syn(self, entry: Conversation, index: int, packet: Packet) -> None:
         """Take the initial sequence number, unless the connection already runs on another."""
         side, peer = entry.sides[index], entry.sides[1 - index]
         if side.payload_bytes or entry.handshake or packet.seq == side.isn:
@@ -448,14 +328,14 @@ class FlowTable:
     def _budget(self, stream: Stream, before: int) -> bytes:
         """Account for what the stream holds; return what it must give up."""
         self._held_bytes += stream.held_bytes - before
-        if self._held_bytes <= HELD_BYTES:
+        if self._held_bytes <= self._max_held_bytes:
             return b""
         self._held_bytes -= stream.held_bytes
         return stream.drain()
 
     # --- payload ---
 
-    def _deliver(self, entry: _Entry, index: int, chunk: bytes, ts: float) -> None:
+    def _deliver(self, entry: Conversation, index: int, chunk: bytes, ts: float) -> None:
         side = entry.sides[index]
         offset = side.payload_bytes
         side.payload_bytes += len(chunk)
@@ -474,7 +354,7 @@ class FlowTable:
             self._unjudged.pop(entry.key, None)
             self._emit(entry, _SAYS_WINDOW, ts, index)
 
-    def _end(self, entry: _Entry, ts: float) -> None:
+    def _end(self, entry: Conversation, ts: float) -> None:
         if self._active.pop(entry.key, None) is None:
             del self._singles[entry.key]
         self._leave(entry, UpdateReason.END, ts)
@@ -482,7 +362,7 @@ class FlowTable:
         if len(self._closed) > CLOSED_FLOWS:
             self._closed.popitem(last=False)
 
-    def _leave(self, entry: _Entry, reason: UpdateReason, at: float) -> None:
+    def _leave(self, entry: Conversation, reason: UpdateReason, at: float) -> None:
         """Hand out what was held back and say farewell; the caller took the entry out of its table."""
         for index, side in enumerate(entry.sides):
             if side.held_bytes:
@@ -493,7 +373,7 @@ class FlowTable:
         self._emit(entry, reason, at)
 
 
-def _confirms(initiator: _Side, responder: _Side, ack: int) -> bool:
+def _confirms(initiator: Side, responder: Side, ack: int) -> bool:
     """Whether an acknowledgement proves that the initiator has read the responder's SYN."""
     if initiator.isn < 0 or responder.isn < 0:
         return False
@@ -507,11 +387,3 @@ def _from_responder(packet: Packet) -> bool:
             return bool(packet.flags & ACK)
         return packet.sport < packet.dport
     return not packet.one_way and packet.proto not in (1, 58) and packet.sport < 1024 <= packet.dport
-
-
-def _text(address: bytes) -> str:
-    if len(address) == 4:
-        return socket.inet_ntop(socket.AF_INET, address)
-    if address[:12] == b"\0\0\0\0\0\0\0\0\0\0\xff\xff":
-        return socket.inet_ntop(socket.AF_INET, address[12:])
-    return socket.inet_ntop(socket.AF_INET6, address)

@@ -73,14 +73,13 @@ def load_investigator(plan: Plan, door: HostDoor | None, now: float) -> Investig
     settings = plan.settings
     model = choose(settings.model_name, settings.openai_base_url, settings.openai_api_key)
     load(with_endpoint=model is not None)
-    folder = plan.database.parent if plan.database else None
-    knowledge, faults = _open_knowledge(folder, now)
+    knowledge, faults = _open_knowledge(plan.knowledge, now)
     host: HostFacts = door if door is not None else plan.host or RecordedHost({})
     return Investigator(knowledge, host, model, not plan.live, plan.recordings, faults)
 
 
-def _open_knowledge(folder: Path | None, now: float) -> tuple[KnowledgeView, list[Fault]]:
-    knowledge = Knowledge(folder / "knowledge.db" if folder else None)
+def _open_knowledge(path: Path | None, now: float) -> tuple[KnowledgeView, list[Fault]]:
+    knowledge = Knowledge(path)
     if knowledge.backend in ("sqlite-vec", "numpy"):
         return knowledge, []
     return knowledge, [Fault("knowledge", knowledge.backend, "reinstall: search goes by words only until then", now)]

@@ -38,6 +38,8 @@ class Plan:
     """Live: all at once, opened while privileged; a replay: one after another."""
     settings: Settings
     database: Path | None
+    knowledge: Path | None = None
+    """The knowledge base's file, a cache made when missing; ``None`` is one in memory."""
     live: bool = False
     lockstep: bool = False
     """Replay: judge no further while an incident is investigated, so that the output has one order."""

@@ -21,10 +21,11 @@ _HALF = 1 << 31
 class Stream:
     """The in-order payload of one direction of a TCP connection; of overlapping data the first wins."""
 
-    __slots__ = ("_held", "_next", "fin", "gaps", "held_bytes", "position")
+    __slots__ = ("_held", "fin", "gaps", "held_bytes", "next_seq", "position")
 
     def __init__(self) -> None:
-        self._next = -1
+        self.next_seq = -1
+        """The sequence number expected next, or -1 before the first."""
         self._held: list[tuple[int, bytes]] | None = None
         self.position = 0
         """Sequence numbers passed since the start, skipped holes included."""
@@ -38,7 +39,7 @@ class Stream:
     @property
     def begun(self) -> bool:
         """Whether a sequence number is known."""
-        return self._next >= 0
+        return self.next_seq >= 0
 
     @property
     def finished(self) -> bool:
@@ -47,14 +48,14 @@ class Stream:
 
     def start(self, seq: int) -> None:
         """Expect ``seq`` next, and forget what was held."""
-        self._next = seq & _MASK
+        self.next_seq = seq & _MASK
         self._held = None
         self.held_bytes = 0
 
     def add(self, seq: int, payload: bytes) -> bytes:
         """Take a segment; return the payload that is now in order, usually this segment's."""
-        if seq == self._next and not self.held_bytes:
-            self._next = (seq + len(payload)) & _MASK
+        if seq == self.next_seq and not self.held_bytes:
+            self.next_seq = (seq + len(payload)) & _MASK
             self.position += len(payload)
             return payload
         return self._place(seq, payload) if payload else b""
@@ -90,10 +91,10 @@ class Stream:
         return self.begun and -STALE_BYTES <= self._ahead(seq) <= -length
 
     def _ahead(self, seq: int) -> int:
-        return ((seq - self._next + _HALF) & _MASK) - _HALF
+        return ((seq - self.next_seq + _HALF) & _MASK) - _HALF
 
     def _advance(self, position: int) -> None:
-        self._next = (self._next + position - self.position) & _MASK
+        self.next_seq = (self.next_seq + position - self.position) & _MASK
         self.position = position
 
     def _place(self, seq: int, payload: bytes) -> bytes:

@@ -55,9 +55,11 @@ def encode(value: Any) -> JsonValue:  # noqa: PLR0911 - one return for each kind
 
 
 def event_line(event: Any) -> str:
-    """Return one line of JSON for an event: ``type`` first, then its fields."""
-    body = encode(event)
-    return json.dumps({"type": _NAMES[type(event)], **typing.cast("dict[str, Any]", body)}, ensure_ascii=True)
+    """Return one line of JSON for an event: ``type`` first, then its fields; an alert without its flow's bytes."""
+    body = typing.cast("dict[str, Any]", encode(event))
+    if isinstance(event, types.Alert):
+        del body["flow"]["head"]
+    return json.dumps({"type": _NAMES[type(event)], **body}, ensure_ascii=True)
 
 
 def dumps(value: Any) -> str:

@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,12 @@ from engine.sources.pcapfile import CaptureError, PcapFile
 from engine.types import JUDGE_REASONS, Direction, FiveTuple, FlowUpdate
 from models.augment import Payload
 
-_TO_CLIENT_ATTACKS = frozenset({"malware-download"})
 _NOT_FOR_PAYLOAD = frozenset({"scan", "bruteforce", "exploit-tls"})
 """Malicious by rate or under encryption: one flow's first bytes look like anyone's."""
+_NOT_TO_LEARN = frozenset({"malware-download"})
+"""A program is no attack by its first bytes: learning these would accuse every download."""
+_ORDINARY_APPS = frozenset({"smtp", "ftp", "quic", "tls", "ssh"})
+"""Malware that speaks these looks like any other client in its first bytes."""
 
 
 class LabelledFlow(NamedTuple):
@@ -43,13 +46,15 @@ class LabelledFlow(NamedTuple):
         return not (self.malicious and self.category in _NOT_FOR_PAYLOAD)
 
     def training_payloads(self) -> list[Payload]:
-        """Return the last window of each direction that carries the label."""
+        """Return the last windows that carry the label, and that a model may learn it from."""
         last = dict(self.windows)
         if not self.malicious:
             return [Payload(data, malicious=False) for data in last.values()]
-        guilty = Direction.TO_CLIENT if self.category in _TO_CLIENT_ATTACKS else Direction.TO_SERVER
-        data = last.get(guilty) or (last.get(Direction.TO_CLIENT, b"") if self.category == "c2" else b"")
-        return [Payload(data, malicious=True)] if data else []
+        if self.category in _NOT_TO_LEARN or self.app in _ORDINARY_APPS:
+            return []
+        # Replies to an attack are ordinary replies, so only a sender without a request is learned.
+        guilty = last.get(Direction.TO_SERVER) or last.get(Direction.TO_CLIENT)
+        return [Payload(guilty, malicious=True)] if guilty else []
 
 
 @dataclass
@@ -72,7 +77,9 @@ def requests(path: Path) -> Iterator[LabelledRequest]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            payload = Payload(base64.b64decode(row["request_b64"]), bool(row["label"]), int(row["payload_off"]))
+            # 0 stands for attacks in a header at no fixed place, such as a scanner's name.
+            attack_at = int(row["payload_off"]) or -1
+            payload = Payload(base64.b64decode(row["request_b64"]), bool(row["label"]), attack_at)
             yield LabelledRequest(row["id"], row["source"], row["class"], payload)
 
 
@@ -86,10 +93,10 @@ def flows(root: Path) -> Iterator[LabelledFlow]:
     for name, wanted in sorted(labels.items()):
         for five_tuple, judged in _judged_windows(root / name).items():
             ends = frozenset({(five_tuple.src_ip, five_tuple.src_port), (five_tuple.dst_ip, five_tuple.dst_port)})
-            row = wanted.get(ends)
-            if row is not None and row["label"] != "ignore" and judged.windows:
-                labels_of = (row["label"], row["category"], row["family"])
-                yield LabelledFlow(name, *labels_of, judged.app, tuple(judged.windows))
+            label = wanted.get(ends)
+            if label is not None and label["label"] != "ignore" and judged.windows:
+                told = (label["label"], label["category"], label["family"])
+                yield LabelledFlow(name, *told, judged.app, tuple(judged.windows))
 
 
 def _judged_windows(path: Path) -> dict[FiveTuple, _Judged]:
@@ -113,6 +120,37 @@ def _collect(updates: list[FlowUpdate], flows_judged: dict[FiveTuple, _Judged]) 
             judged.app = update.flow.app or judged.app
             heads = zip(Direction, update.flow.head, strict=True)
             judged.windows.extend(window for window in heads if window[1] and window not in judged.windows)
+
+
+def part(name: str) -> str:
+    """Return ``train``, ``validation`` or ``test`` for a capture or a family, by its name alone."""
+    return "test" if _bucket(name) < 64 else "validation" if _bucket(name) < 115 else "train"
+
+
+def _bucket(name: str) -> int:
+    return hashlib.sha256(f"aegis-split-1:{name}".encode()).digest()[0]
+
+
+@dataclass
+class Corpus:
+    """All labelled data, each piece in one part."""
+
+    flows: dict[str, list[LabelledFlow]] = field(default_factory=lambda: {"train": [], "validation": [], "test": []})
+    requests: dict[str, list[LabelledRequest]] = field(
+        default_factory=lambda: {"train": [], "validation": [], "test": []}
+    )
+
+
+def load(root: Path) -> Corpus:
+    """Read everything and assign each flow and request to its part."""
+    loaded = Corpus()
+    for flow in flows(root):
+        if flow.learnable:
+            loaded.flows[part(flow.family if flow.malicious else flow.capture)].append(flow)
+    for request in requests(root / "http/train.jsonl.gz"):
+        loaded.requests["validation" if _bucket(request.id) < 24 else "train"].append(request)
+    loaded.requests["test"] = list(requests(root / "http/dev.jsonl.gz"))
+    return loaded
 
 
 def digest(root: Path) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.detect.tokens import encryption
 from engine.types import MODEL_PAYLOAD_BYTES
-from models.corpus import LabelledFlow, LabelledRequest
+from models.corpus import Corpus, LabelledFlow, LabelledRequest
 
 Scores = NDArray[np.float64]
 Scorer = Callable[[Sequence[bytes]], Scores]
@@ -35,10 +35,16 @@ def rate(hits: int, total: int) -> Rate:
     """Return ``hits`` of ``total`` with its interval."""
     if not total:
         return Rate(0, 0, 0.0, 1.0)
+    hits = int(hits)
     z2, share = 1.96**2, hits / total
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     spread = 1.96 * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     return Rate(hits, total, round(max(0.0, middle - spread), 5), round(min(1.0, middle + spread), 5))
+
+
+def in_batches(scorer: Scorer) -> Scorer:
+    """Return the scorer made to take any number of payloads."""
+    return lambda payloads: np.concatenate([scorer(payloads[i : i + 64]) for i in range(0, len(payloads), 64)])
 
 
 def flow_scores(flows: Sequence[LabelledFlow], scorer: Scorer) -> Scores:
@@ -125,3 +131,85 @@ def separation(malicious: Scores, benign: Scores) -> float:
     return float(
         (ranks[: len(malicious)].sum() - len(malicious) * (len(malicious) + 1) / 2) / (len(malicious) * len(benign))
     )
+
+
+def figures(data: Corpus, scorer: Scorer, threshold: float) -> dict[str, Any]:
+    """Return everything measured on one model at one threshold."""
+    scored = {name: flow_scores(flows, scorer) for name, flows in data.flows.items()}
+    benign = {name: scored[name][[not flow.malicious for flow in flows]] for name, flows in data.flows.items()}
+    held = data.requests["test"]
+    scores = request_scores(held, scorer)
+    malicious = np.array([request.payload.malicious for request in held])
+    visible = np.array([request.payload.attack_at <= VISIBLE_BYTES for request in held])
+    return {
+        "benign_flows": {name: false_alerts(values, threshold) for name, values in benign.items()},
+        "families": {name: families(flows, scored[name], threshold) for name, flows in data.flows.items()},
+        "http_benign": false_alerts(scores[~malicious], threshold),
+        "http_classes": classes(held, scores, threshold),
+        "http_sources": by_source(held, scores, threshold),
+        "http_roc_area": {
+            "all": round(separation(scores[malicious], scores[~malicious]), 4),
+            "in_window": round(separation(scores[malicious & visible], scores[~malicious]), 4),
+        },
+    }
+
+
+def calibrate(data: Corpus, scorer: Scorer) -> float:
+    """Return the threshold, from the benign flows and requests of the validation part alone."""
+    flows = [flow for flow in data.flows["validation"] if not flow.malicious]
+    requests = [request for request in data.requests["validation"] if not request.payload.malicious]
+    return round(threshold_for([flow_scores(flows, scorer), request_scores(requests, scorer)]), 5)
+
+
+def macro(found: dict[str, dict[str, Rate]], kind: str) -> float:
+    """Return the mean over families or classes of the share that alerts."""
+    shares = [rates[kind].hits / rates[kind].total for rates in found.values() if rates[kind].total]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _share(found: Rate) -> str:
+    return f"{found.hits}/{found.total} ({found.hits / max(1, found.total):.1%})"
+
+
+def _false_alert_rows(name: str, points: dict[str, Rate]) -> list[str]:
+    return [
+        f"| {name} | {point} | {found.hits}/{found.total} | {1000 * found.hits / max(1, found.total):.2f} "
+        f"| {1000 * found.low:.2f} to {1000 * found.high:.2f} |"
+        for point, found in points.items()
+    ]
+
+
+def markdown(card: dict[str, Any]) -> str:
+    """Return the card for people."""
+    net, base = card["figures"], card["baseline"]["figures"]
+    lines = ["# flow-cnn: model card", "", card["summary"], ""]
+    lines += [f"- **{name}:** {text}" for name, text in card["facts"].items()]
+    lines += ["", "## False alerts on benign traffic", "", "| part | threshold | alerts | per 1,000 | 95 % interval |"]
+    lines.append("|---|--:|--:|--:|--:|")
+    for name, points in net["benign_flows"].items():
+        lines += _false_alert_rows(f"flows, {name}", points)
+    lines += _false_alert_rows("HTTP requests, test", net["http_benign"])
+    lines += ["", "## Malicious captures, by family", "", "The parts validation and test were never trained on.", ""]
+    lines += ["| part | family | flows caught | captures caught | baseline, flows |", "|---|---|--:|--:|--:|"]
+    for part, found in net["families"].items():
+        for family, rates in found.items():
+            other = base["families"][part][family]["flows"]
+            lines.append(
+                f"| {part} | {family} | {_share(rates['flows'])} | {_share(rates['captures'])} | {_share(other)} |"
+            )
+        lines.append(
+            f"| {part} | *mean of families* | {macro(found, 'flows'):.2f} | {macro(found, 'captures'):.2f} | |"
+        )
+    lines += ["", "## HTTP requests, test part, by class", ""]
+    lines += ["| class | all | attack in the first 510 bytes | baseline, the same |", "|---|--:|--:|--:|"]
+    for name, rates in net["http_classes"].items():
+        other = base["http_classes"][name]["in_window"]
+        lines.append(f"| {name} | {_share(rates['all'])} | {_share(rates['in_window'])} | {_share(other)} |")
+    lines += ["", "By source (attack in the window); `gotestwaf` is in no training part:", ""]
+    lines += ["| source | malicious caught | benign that alert |", "|---|--:|--:|"]
+    for name, rates in net["http_sources"].items():
+        shown = [_share(rates[kind]) if kind in rates else "" for kind in ("malicious", "benign")]
+        lines.append(f"| {name} | {shown[0]} | {shown[1]} |")
+    lines += ["", f"Area under the ROC curve: {net['http_roc_area']}; baseline {base['http_roc_area']}.", ""]
+    lines += ["## What it cannot see", "", *(f"- {text}" for text in card["cannot_see"]), ""]
+    return "\n".join(lines)

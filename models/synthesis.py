@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 Maker = Callable[[random.Random], bytes]
 
@@ -95,18 +96,28 @@ def date(rng: random.Random) -> str:
     return f"{day}, {rng.randint(1, 28):02} {month} {rng.randint(1999, 2026)} {clock} GMT"
 
 
+def _unescaped(rng: random.Random) -> str | bytes:
+    """Return what ordinary parameters carry: addresses of pages, JSON, phrases, bytes."""
+    kind = rng.choice(
+        ("http://{host}/{word}?{word}={number}", '{"{word}":"{word}","{word}":[{number}]}', "{words}", "")
+    )
+    return _fill(kind, rng) if kind else rng.randbytes(rng.randint(4, 40))
+
+
 _SLOTS: dict[str, Callable[[random.Random], str]] = {
     "agent": lambda rng: rng.choice(_AGENTS),
     "arch": lambda rng: rng.choice(("mips", "arm7", "x86_64", "bins.sh", "kdevtmpfsi", "mpsl")),
     "b64": lambda rng: base64.b64encode(rng.randbytes(rng.randint(9, 40))).decode(),
     "command": lambda rng: _filled("attack command", rng),
     "date": date,
+    "escaped": lambda rng: quote(_unescaped(rng), safe=""),
     "hex": lambda rng: rng.randbytes(rng.choice((4, 8, 16, 20))).hex(),
     "host": host,
     "ip": ip,
     "noise": lambda rng: rng.randbytes(rng.randint(20, 400)).decode("latin-1"),
     "number": lambda rng: str(rng.randint(1, 10 ** rng.randint(1, 6))),
     "pipe": lambda rng: rng.choice(("|", " | ")),
+    "run": lambda rng: rng.choice("AaxXB0-=. #*") * rng.randint(8, 500),
     "script": lambda rng: _filled("benign script", rng),
     "server": lambda rng: rng.choice(_SERVERS),
     "small": lambda rng: str(rng.randint(1, 24)),

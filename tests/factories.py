@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from engine.types import (
@@ -12,6 +16,7 @@ from engine.types import (
     Flow,
     FlowState,
     FlowUpdate,
+    Frame,
     Incident,
     Party,
     Severity,
@@ -108,3 +113,83 @@ def incident(**changes: Any) -> Incident:
         "handshake": True,
     }
     return Incident(**(values | changes))
+
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+
+def tcp(sport: int, dport: int, seq: int = 0, ack: int = 0, flags: int = ACK, payload: bytes = b"") -> bytes:
+    """Return a TCP segment."""
+    return struct.pack(">HHIIBBHHH", sport, dport, seq % 2**32, ack % 2**32, 0x50, flags, 8192, 0, 0) + payload
+
+
+def udp(sport: int, dport: int, payload: bytes = b"") -> bytes:
+    """Return a UDP datagram."""
+    return struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
+
+
+def ipv4(
+    body: bytes,
+    proto: int = 6,
+    src: str = ATTACKER,
+    dst: str = SERVER,
+    options: bytes = b"",
+    place: int = 0,
+    ident: int = 7,
+) -> bytes:
+    """Return an IPv4 packet; ``place`` is the field of the fragment flags and offset."""
+    size = 20 + len(options)
+    ends = socket.inet_aton(src) + socket.inet_aton(dst)
+    return (
+        struct.pack(">BBHHHBBH", 0x40 | size // 4, 0, size + len(body), ident, place, 64, proto, 0)
+        + ends
+        + options
+        + body
+    )
+
+
+def ipv6(body: bytes, proto: int = 6, src: str = "2001:db8::9", dst: str = "2001:db8::1") -> bytes:
+    """Return an IPv6 packet."""
+    ends = socket.inet_pton(socket.AF_INET6, src) + socket.inet_pton(socket.AF_INET6, dst)
+    return struct.pack(">IHBB", 0x60000000, len(body), proto, 64) + ends + body
+
+
+def ethernet(packet: bytes, ethertype: int = 0x0800) -> bytes:
+    """Return an Ethernet frame, padded to the least length as a network card would."""
+    return (b"\x02" * 12 + ethertype.to_bytes(2, "big") + packet).ljust(60, b"\xee")
+
+
+def frame(packet: bytes, ts: float = 1000.0) -> Frame:
+    """Return an IPv4 packet as a captured Ethernet frame."""
+    captured = ethernet(packet)
+    return Frame(ts, captured, len(captured))
+
+
+def pcap_file(path: Path, frames: Iterable[Frame], linktype: int = 1) -> Path:
+    """Write a classic capture file and return its path."""
+    records = [
+        struct.pack("<IIII", int(one.ts), round(one.ts % 1 * 1e6), len(one.data), one.wire_bytes) + one.data
+        for one in frames
+    ]
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, linktype) + b"".join(records))
+    return path
+
+
+def conversation(request: bytes, reply: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") -> list[Frame]:
+    """Return a whole TCP connection to port 8080: handshake, one request, one reply, both FINs."""
+    there, back = (40000, 8080), (8080, 40000)
+    asked, answered = 101 + len(request), 501 + len(reply)
+    to_server = [
+        (0.00, tcp(*there, seq=100, flags=SYN)),
+        (0.02, tcp(*there, seq=101, ack=501)),
+        (0.03, tcp(*there, seq=101, ack=501, flags=PSH | ACK, payload=request)),
+        (0.06, tcp(*there, seq=asked, ack=answered, flags=FIN | ACK)),
+    ]
+    to_client = [
+        (0.01, tcp(*back, seq=500, ack=101, flags=SYN | ACK)),
+        (0.04, tcp(*back, seq=501, ack=asked, flags=PSH | ACK, payload=reply)),
+        (0.07, tcp(*back, seq=answered, ack=asked + 1, flags=FIN | ACK)),
+    ]
+    frames = [frame(ipv4(segment), 1000.0 + at) for at, segment in to_server]
+    frames += [frame(ipv4(segment, src=SERVER, dst=ATTACKER), 1000.0 + at) for at, segment in to_client]
+    return sorted(frames, key=lambda one: one.ts)

@@ -12,6 +12,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
 from engine import paths
 from engine.config import Settings
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
     sources = _open_sources(settings)
     dropped = drop(os.environ)
+    log_to(paths.LIVE_DATABASE.parent)
     engine, printer = _build(arguments, settings, guard, sources, [dropped.fault] if dropped.fault else [])
     if arguments.headless:
         status = asyncio.run(headless(engine, printer))
@@ -92,6 +94,7 @@ def _build(
         open_readers=[partial(lambda reader: reader, reader) for reader in readers],
         settings=settings,
         database=paths.LIVE_DATABASE,
+        knowledge=paths.LIVE_DATABASE.with_name("knowledge.db"),
         live=True,
         local_ips=known.addresses.own,
         connected=known.connected,

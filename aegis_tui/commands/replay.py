@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from aegis_tui.commands.live import FLOWS_SHOWN, headless
+from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.stored import store_of
 from engine import paths
@@ -68,6 +69,7 @@ def _plan(arguments: argparse.Namespace, files: list[Path], title: str) -> Plan:
         open_readers=[partial(_open, file, settings, paced=not arguments.headless) for file in files],
         settings=settings,
         database=paths.user_state() / "aegis.db",
+        knowledge=paths.user_state() / "knowledge.db",
         lockstep=arguments.headless,
         paced=not arguments.headless,
         speed=arguments.speed,
@@ -99,6 +101,7 @@ def _run(arguments: argparse.Namespace, plan: Plan) -> int:
     from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after the input is known to be right
     from engine.core import Engine  # noqa: PLC0415
 
+    log_to(paths.user_state())
     if not arguments.headless:
         from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
 
@@ -127,6 +130,7 @@ async def _load_incident(what: str, arguments: argparse.Namespace) -> Plan:
         open_readers=[partial(StoredInputs, incident_id, inputs, packets)],
         settings=effective(arguments).settings,
         database=None,
+        knowledge=paths.user_state() / "knowledge.db",
         lockstep=arguments.headless,
         paced=not arguments.headless,
         speed=arguments.speed,

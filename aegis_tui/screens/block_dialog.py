@@ -35,6 +35,7 @@ TERM_WORDS = ("10 m", "1 h", "24 h", "7 d", "permanent")
 FACT_ROWS = 13
 """What an 80x24 terminal leaves for the facts when every control is shown."""
 STATUS_ROWS = 2
+TYPE_HERE = "type the address here to confirm"
 GUARD_S = 15.0
 """Longest wait for the guard's answer."""
 NO_ANSWER = "no answer from the guard; screen 3 shows what the kernel drops"
@@ -99,7 +100,7 @@ class BlockDialog(ModalScreen[None]):
             yield Choice("Prefix", self._prefix_words(), self._prefix_chosen(), id="prefix")
             yield Input(terms.prefix, id="custom", compact=True, classes="off", placeholder="address/length, enter")
             yield Choice("For", TERM_WORDS, _nearest(terms.ttl_s), id="term")
-            yield Input(id="typed", compact=True, classes="off", placeholder="type the address here to confirm")
+            yield Input(id="typed", compact=True, classes="off", placeholder=TYPE_HERE, select_on_focus=False)
             with Horizontal(id="buttons"):
                 yield Push("Cancel", id="cancel")
                 yield Push("Block", id="block")
@@ -115,6 +116,8 @@ class BlockDialog(ModalScreen[None]):
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw the record again: time runs, and after the block its counter."""
+        if not self.query("#status"):  # polled while it opens or closes
+            return
         self._blocking_off = _blocking_off(snapshot)
         self._now = snapshot.now
         self._draw_controls()

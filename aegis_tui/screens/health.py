@@ -31,7 +31,8 @@ class HealthScreen(View):
     def draw_panes(self, scene: Scene) -> None:
         """Draw both columns."""
         snapshot = scene.now
-        heading = f"Abilities, {len(snapshot.faults)} faults"
+        number = len(snapshot.faults)
+        heading = f"Abilities, {number} fault{'' if number == 1 else 's'}"
         self.query_one("#faults", TextPane).write([*_abilities(snapshot), *_faults(snapshot.faults)], heading)
         self.query_one("#counters", TextPane).write(
             accounting(snapshot.counters, scene.plain_bars), "Accounting, queues"
@@ -51,12 +52,12 @@ def accounting(counters: Counters, plain_bars: bool = False) -> list[Paragraph]:
         *_sum(
             "detections", c.detections, {"alerts": c.alerts, "deduplicated": c.deduplicated, "suppressed": c.suppressed}
         ),
-        paragraph(f"{'judged':<20}{c.judged:>12}"),
-        paragraph(f"{'bytes':<20}{c.bytes:>12}"),
-        paragraph(f"{'flows now':<20}{c.flows_now:>12}"),
-        paragraph(f"{'flows in all':<20}{c.flows_total:>12}"),
-        paragraph((f"{'flows evicted':<20}{c.flows_evicted:>12}", "warn" if c.flows_evicted else "")),
-        paragraph((f"{'quarantined':<20}{c.quarantined:>12}", "warn" if c.quarantined else "")),
+        paragraph(f"{'judged':<20}{c.judged:>14,}"),
+        paragraph(f"{'bytes':<20}{c.bytes:>14,}"),
+        paragraph(f"{'flows now':<20}{c.flows_now:>14,}"),
+        paragraph(f"{'flows in all':<20}{c.flows_total:>14,}"),
+        paragraph((f"{'flows evicted':<20}{c.flows_evicted:>14,}", "warn" if c.flows_evicted else "")),
+        paragraph((f"{'quarantined':<20}{c.quarantined:>14,}", "warn" if c.quarantined else "")),
         paragraph(("EMERGENCY: the flow table is full", "danger") if c.emergency else ("flow table: room", "")),
         *(_queue(name, filled, size, plain_bars) for name, (filled, size) in sorted(c.queues.items())),
     ]
@@ -65,12 +66,12 @@ def accounting(counters: Counters, plain_bars: bool = False) -> list[Paragraph]:
 def _sum(name: str, total: int, parts: dict[str, int]) -> list[Paragraph]:
     rest = total - sum(parts.values())
     lost = {"lost in the kernel", "malformed", "shed"}
-    rows = [paragraph((f"{name:<20}{total:>12}", "bold"))]
+    rows = [paragraph((f"{name:<20}{total:>14,}", "bold"))]
     for part, number in parts.items():
         style = "warn" if number and part in lost else ""
-        rows.append(paragraph((f"  {part:<18}{number:>12}", style)))
+        rows.append(paragraph((f"  {part:<18}{number:>14,}", style)))
     word = "adds up" if rest == 0 else "in flight" if rest > 0 else "DOES NOT ADD UP"
-    rows.append(paragraph((f"  {word:<18}{rest:>12}", "danger" if rest < 0 else "dim")))
+    rows.append(paragraph((f"  {word:<18}{rest:>14,}", "danger" if rest < 0 else "dim")))
     return rows
 
 

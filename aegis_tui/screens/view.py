@@ -111,6 +111,8 @@ class View(Screen[None]):
 
     def draw(self, scene: Scene) -> None:
         """Draw everything."""
+        if not self.query(Footer):  # polled while it opens or closes
+            return
         self.query_one(Header).draw(scene.now, scene.rates, scene.frozen)
         self.query_one(Footer).draw(self.view, scene.notice)
         self._number_panes()

@@ -116,10 +116,8 @@ def _step(step: TraceStep, rows: int) -> Paragraph:
     role = step.role if step.role != word else ""
     took = f" ({step.elapsed_s:.1f} s)" if step.elapsed_s >= 0.05 else ""
     text = foreign(" ".join(step.content.split()))
-    head = (f"{clock(step.at)} ", "dim")
-    return paragraph(
-        head, (f"{role} {word} ".lstrip(), style), (foreign(step.name), "bold"), f" {text}{took}", indent=9, max_rows=rows
-    )
+    head, who = (f"{clock(step.at)} ", "dim"), (f"{role} {word} ".lstrip(), style)
+    return paragraph(head, who, (foreign(step.name), "bold"), f" {text}{took}", indent=9, max_rows=rows)
 
 
 def _claim(claim: Claim) -> Paragraph:

@@ -138,6 +138,5 @@ def canonical_outcome(outcome: Outcome) -> str:
             "block_reason": outcome.block_reason,
             "faults": [(fault.ability, fault.message) for fault in outcome.faults],
             "tool_calls": outcome.tool_calls,
-            "model_calls": outcome.model_calls,
         }
     )

@@ -61,8 +61,22 @@ class PlaybookModel(BaseChatModel):
         else:
             call = next_call(case, answers) if role == "investigator" else knowledge_call(case, answers)
             calls = [] if call is None else [{"name": call[0], "args": call[1], "id": f"step-{len(answers)}"}]
-            reply = AIMessage("" if calls else f"{role}: every step that a tool serves is done", tool_calls=calls)
+            reply = AIMessage("" if calls else _closing_words(case, role, answers), tool_calls=calls)
         return ChatResult(generations=[ChatGeneration(message=reply)])
+
+
+def _closing_words(case: Case, role: str, answers: list[Answer]) -> str:
+    if role == "investigator":
+        found = [text for answer in answers if (text := _tool_text(answer))]
+        return " ".join(found) or "The tools found nothing beyond the alerts."
+    techniques = ", ".join(_techniques(case)) or "none"
+    return (
+        f"Techniques: {techniques}. Recommended: {' '.join(case.playbook.actions if case.playbook else ()) or 'none'}"
+    )
+
+
+def _techniques(case: Case) -> tuple[str, ...]:
+    return case.incident.attack_ids or (case.playbook.attack_ids if case.playbook else ())
 
 
 def next_call(case: Case, answers: list[Answer]) -> tuple[str, dict[str, Any]] | None:
@@ -119,7 +133,7 @@ def verdict_reply(case: Case, answers: list[Answer]) -> dict[str, Any]:
     judgement = judge(case, processes_in(answers))
     confirmed = judgement.conclusion is Conclusion.MALICIOUS
     playbook = case.playbook
-    techniques = case.incident.attack_ids or (playbook.attack_ids if playbook else ())
+    techniques = _techniques(case)
     return {
         "conclusion": judgement.conclusion,
         "severity": judgement.severity,
@@ -161,8 +175,9 @@ def _tool_claims(case: Case, answers: list[Answer], techniques: tuple[str, ...])
             claims.append({"text": text, "evidence_ids": [answer.evidence.id]})
     for technique in techniques[:4]:
         claims.append({"text": f"The behaviour matches {technique}.", "knowledge_ids": [technique]})
-    for passage in [p for a in answers if a.tool == "search_knowledge" for p in a.subject or ()][:3]:
-        if passage.id not in techniques:
+    fitting = case.playbook.attack_ids if case.playbook else ()
+    for passage in [p for a in answers if a.tool == "search_knowledge" for p in a.subject or ()]:
+        if passage.id not in techniques and (passage.id in fitting or passage.id.startswith("K-")):
             text = f"Related knowledge: {escape(passage.title, limit=120)}."
             claims.append({"text": text, "knowledge_ids": [passage.id]})
     return claims
@@ -186,8 +201,7 @@ def _tool_text(answer: Answer) -> str:
 
 def _summary(case: Case, judgement: Judgement) -> str:
     playbook = f"playbook {case.playbook.id}" if case.playbook else "no playbook for this class of event"
-    number = len(judgement.basis)
-    basis = f"{number} alert{'' if number == 1 else 's'} of high or critical severity that rest on rules or behaviour"
+    basis = f"alerts of high or critical severity from rules or behaviour: {len(judgement.basis)}"
     source = "the source is real" if judgement.real_source else "the source may be spoofed"
     return (
         f"Playbook analyst ({playbook}; no language model took part): {case.incident.title}. "

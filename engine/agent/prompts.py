@@ -42,6 +42,10 @@ class Prompts:
     """Reads prompt files from a user's folder first, then from the program's own."""
 
     def __init__(self, folder: Path | None = None) -> None:
+        for file in folder.glob("*.md") if folder else ():
+            if file.stat().st_mode & 0o022:
+                msg = f"cannot use the prompt {file}: others may write to it"
+                raise PermissionError(msg)
         self._folders = [folder, paths.PROMPTS] if folder else [paths.PROMPTS]
 
     def text(self, name: str, **values: str) -> str:

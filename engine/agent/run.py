@@ -42,6 +42,10 @@ _TEXT_LIMIT = 4000
 _NAME_LIMIT = 60
 
 
+class BudgetSpentError(RuntimeError):
+    """The endpoint may not be asked again in this run."""
+
+
 class Run:
     """The state of one investigation."""
 
@@ -168,13 +172,13 @@ class Run:
             try:
                 return await self._ask_endpoint(self._session, role, messages)
             except Exception as error:  # the agent run is a boundary: whatever an endpoint does, the run goes on
-                message = self._session.explain(error)
+                message = str(error) if isinstance(error, BudgetSpentError) else self._session.explain(error)
                 self._session.answers.append(json.dumps({"fault": message}))
                 self._give_up(role, message)
                 if self._resume_steps:
                     return AIMessage("(no answer)")
         reply: AIMessage = await self._playbook.ainvoke(messages, role=role)
-        if not reply.tool_calls:
+        if not reply.tool_calls and role != "verdict":
             self._step(role, StepKind.ANSWER, PLAYBOOK, str(reply.content))
         return reply
 
@@ -206,7 +210,7 @@ class Run:
             msg = f"the budget of {budget.seconds:g} s is spent"
         else:
             return
-        raise RuntimeError(msg)
+        raise BudgetSpentError(msg)
 
     def _give_up(self, role: Role, message: str) -> None:
         """Leave the endpoint for the rest of this run."""
@@ -247,10 +251,13 @@ class Run:
             return None
 
     def _prompt(self, role: Role, text: str) -> None:
-        name = "commander" if role == "commander" else "investigator"
-        system = "" if role == "verdict" else f"{self._prompts.text(name, nonce=self._nonce)}\n\n"
-        leaving = self._session.leaving(system + text) if self._session else system + text
-        self._step(role, StepKind.PROMPT, self.analyst, leaving, limit=None)
+        """Show what a model is asked; the playbook analyst only reads the brief."""
+        if self._session is None:
+            if role == "investigator":
+                self._step(role, StepKind.PROMPT, PLAYBOOK, text, limit=None)
+            return
+        system = "" if role == "verdict" else f"{self._prompts.text(role, nonce=self._nonce)}\n\n"
+        self._step(role, StepKind.PROMPT, self._name, self._session.leaving(system + text), limit=None)
 
     def _step(
         self,

@@ -14,14 +14,16 @@ _ESCAPE = re.compile(rb"\\(?:u\{?([0-9a-fA-F]{4})\}?|x([0-9a-fA-F]{2})|([\"'/]))
 _ENTITY = re.compile(rb"&(?:#[xX]0{0,6}([0-9a-fA-F]{1,6})|#0{0,6}(\d{1,7})|([a-zA-Z]{2,7}));?")
 _OVERLONG = re.compile(rb"\xe0([\x80-\x81])([\x80-\xbf])|([\xc0\xc1])([\x80-\xbf])")
 _FULL_WIDTH = re.compile(rb"\xef([\xbc\xbd])([\x80-\xbf])")
-_SQL_VERSIONED = re.compile(rb"/\*!\d{0,6}([^\r\n*]{0,200}?)\*/")
-_SQL_COMMENT = re.compile(rb"/\*[^\r\n]{0,64}?\*/")
+_SQL_VERSIONED = re.compile(rb"/\*!\d{0,6}([^\r\n*]{0,200})\*/")
+_SQL_COMMENT = re.compile(rb"/\*[\w .!?-]{0,64}\*/")
 _SHELL_SPACE = re.compile(rb"\$\{IFS[^}]{0,20}\}|\$IFS(?:\$\d)?|\{(?=[a-z]{2,8},)", re.IGNORECASE)
 _LOOKUP = re.compile(
     rb"\$\{(?:[^${}\r\n]{0,64}?:-([^${}\r\n]{0,64})|(?:lower|upper):([^${}\r\n]{0,64})"
     rb"|date:'([^'${}\r\n]{0,64})')\}",
     re.IGNORECASE,
 )
+_SLASHES = {0x2044: 0x2F, 0x2215: 0x2F, 0x2216: 0x5C, 0x29F8: 0x2F, 0x29F9: 0x5C}
+"""Look-alikes of the slash and backslash that some servers map to them."""
 _ENTITIES = {
     b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'", b"amp": b"&", b"colon": b":", b"lpar": b"(",
     b"rpar": b")", b"tab": b"\t", b"newline": b"\n", b"sol": b"/", b"bsol": b"\\", b"period": b".", b"num": b"#",
@@ -97,8 +99,7 @@ def _entity(found: re.Match[bytes]) -> bytes:
 
 
 def _character(point: int) -> bytes:
-    if 0xFF01 <= point <= 0xFF5E:
-        point -= 0xFEE0
+    point = _SLASHES.get(point, point - 0xFEE0 if 0xFF01 <= point <= 0xFF5E else point)
     if point < 0x100:
         return bytes([point])
     return chr(point).encode("utf-8", "replace") if point < 0x110000 else b"?"

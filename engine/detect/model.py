@@ -142,7 +142,7 @@ class ModelDetector:
                 raise ValueError(f"model {self.path}: input {name} is {found}, expected int64 [n, {WINDOW_BYTES}]")
         try:
             trial = self.score([b"GET / HTTP/1.1\r\n\r\n", b""])
-        except (ValueError, *_runtime_errors()) as error:
+        except _trial_errors() as error:
             raise ValueError(f"model {self.path}: trial run failed: {error}") from error
         if not np.isfinite(trial).all():
             raise ValueError(f"model {self.path}: trial scores are not numbers")
@@ -173,6 +173,10 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
         state.NotImplemented,
         state.RuntimeException,
     )
+
+
+def _trial_errors() -> tuple[type[Exception], ...]:
+    return (ValueError, *_runtime_errors())
 
 
 def _read_card(path: Path) -> ModelCard:

@@ -73,12 +73,18 @@ class RuleDetector:
 
     def __init__(self, folder: Path) -> None:
         files = sorted(folder.glob("*.yar"))
-        self._rules = _compile(files)
-        self.signatures = {(rule.namespace, rule.identifier): _signature(rule, folder) for rule in self._rules}
+        requests = _compile(files)
+        self.signatures = {(rule.namespace, rule.identifier): _signature(rule, folder) for rule in requests}
+        answers = _compile([file for file in files if self._speaks_of_answers(file.stem)])
+        self._rules = {Direction.TO_SERVER: requests, Direction.TO_CLIENT: answers}
         self.version = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
         self.timeouts = 0
         self._streams: OrderedDict[tuple[str, Direction], _Stream] = OrderedDict()
         self._local = threading.local()
+
+    def _speaks_of_answers(self, namespace: str) -> bool:
+        """Say whether a file is worth a look at what servers send: most rules are about requests."""
+        return any(signature.direction != Direction.TO_SERVER for (file, _), signature in self.signatures.items() if file == namespace)
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -109,8 +115,7 @@ class RuleDetector:
         return stream
 
     def _judge(self, stream: _Stream, update: FlowUpdate, direction: Direction) -> list[Detection]:
-        in_order = update.flow.five_tuple.proto == "tcp" and stream.end == update.offset
-        tail = stream.tail if in_order else b""
+        tail = stream.tail if _continues(stream, update) else b""
         offset = update.offset - len(tail)
         at_start = offset == 0 or update.flow.five_tuple.proto != "tcp"
         view = _View(tail + update.chunk, offset, at_start, bool(_REQUEST.match(update.flow.head[0])))
@@ -123,18 +128,18 @@ class RuleDetector:
         return found
 
     def _matches(self, view: _View, direction: Direction) -> Iterator[tuple[Signature, Span]]:
-        for signature, offset, length in self._scan(view.raw, view):
-            if signature.direction in (direction, "any"):
+        encoded = direction is Direction.TO_SERVER and (view.http or b"${" in view.raw)
+        text = decode(view.raw, form=view.http) if encoded else view.raw
+        for signature, offset, length in self._scan(text, view, direction):
+            if signature.direction not in (direction, "any"):
+                continue
+            if text == view.raw:
                 yield signature, Span(direction, view.offset + offset, length)
-        if direction is Direction.TO_SERVER and (view.http or b"${" in view.raw):
-            decoded = decode(view.raw, form=view.http)
-            if decoded != view.raw:
-                for signature, offset, _ in self._scan(decoded, view):
-                    if signature.direction in (direction, "any"):
-                        yield signature, _raw_line(direction, view, decoded, offset)
+            else:
+                yield signature, _raw_line(direction, view, text, offset)
 
-    def _scan(self, text: bytes, view: _View) -> list[tuple[Signature, int, int]]:
-        scanner = self._scanner()
+    def _scan(self, text: bytes, view: _View, direction: Direction) -> list[tuple[Signature, int, int]]:
+        scanner = self._scanner(direction)
         scanner.set_global("at_start", view.at_start)
         scanner.set_global("http", view.http)
         try:
@@ -144,13 +149,14 @@ class RuleDetector:
             return []
         return [(self.signatures[rule.namespace, rule.identifier], *_first_match(rule)) for rule in rules]
 
-    def _scanner(self) -> yara_x.Scanner:
+    def _scanner(self, direction: Direction) -> yara_x.Scanner:
         """Return this thread's scanner: YARA-X forbids one to be used by two threads."""
-        scanner: yara_x.Scanner | None = getattr(self._local, "scanner", None)
+        scanner: yara_x.Scanner | None = getattr(self._local, direction, None)
         if scanner is None:
-            scanner = self._local.scanner = yara_x.Scanner(self._rules)
+            scanner = yara_x.Scanner(self._rules[direction])
             scanner.set_timeout(SCAN_TIMEOUT_S)
             scanner.max_matches_per_pattern(16)
+            setattr(self._local, direction, scanner)
         return scanner
 
     def _detection(self, update: FlowUpdate, signature: Signature, span: Span, view: _View) -> Detection:
@@ -220,6 +226,13 @@ def _raw_line(direction: Direction, view: _View, decoded: bytes, offset: int) ->
     start = view.raw.rfind(b"\n", 0, near) + 1
     end = view.raw.find(b"\n", near)
     return Span(direction, view.offset + start, (len(view.raw) if end < 0 else end) - start)
+
+
+def _continues(stream: _Stream, update: FlowUpdate) -> bool:
+    """Say whether a pattern may begin in the tail: not in a datagram or a TLS record, which begin anew."""
+    if update.flow.five_tuple.proto != "tcp" or stream.end != update.offset:
+        return False
+    return update.flow.app != "tls" or not (0x14 <= update.chunk[0] <= 0x18 and update.chunk[1:2] == b"\x03")
 
 
 def _is_encrypted(stream: _Stream, update: FlowUpdate) -> bool:

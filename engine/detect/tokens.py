@@ -24,8 +24,7 @@ def encode(payloads: Sequence[bytes]) -> tuple[Tokens, Tokens]:
     ids[:, 0] = CLS
     for row, payload in zip(ids, payloads, strict=True):
         window = np.frombuffer(payload[:MODEL_PAYLOAD_BYTES], dtype=np.uint8)
-        row[1 : len(window) + 1] = window
-        row[1 : len(window) + 1] += BYTE_OFFSET
+        np.add(window, BYTE_OFFSET, out=row[1 : len(window) + 1], dtype=np.int64)
         row[len(window) + 1] = SEP
     return ids, (ids != PAD).astype(np.int64)
 

@@ -78,6 +78,7 @@ def _build(options: argparse.Namespace, console: socket.socket | None) -> Server
     enforcer = Enforcer(ledger, clock, _opener(options), options.iface)
     surroundings = Surroundings(_looker(options, parent), ledger)
     guard = Guard(ledger, clock, enforcer, surroundings, os.getpid())
+    guard.start()
     channel = (console, console_channel(parent, not options.no_approve)) if console is not None else None
     return Server(guard, listen(options.socket), channel, options.stay or console is None)
 
@@ -100,7 +101,7 @@ def _looker(options: argparse.Namespace, parent: int) -> Callable[[], tuple[Prot
     first = host_addresses({}, parent).operators
 
     def look() -> tuple[Protected, tuple[str, ...]]:
-        now = host_addresses({}, parent)
+        now = host_addresses({}, parent if os.getppid() == parent else os.getpid())
         operators = tuple(dict.fromkeys((*first, *now.operators)))
         addresses = HostAddresses(now.own, now.gateways, now.resolvers, operators)
         protected = Protected(addresses, endpoints, shared_hops=hops, logins=login_peers())

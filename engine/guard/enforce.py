@@ -26,6 +26,7 @@ class Enforcer:
         self._blocker: Blocker | None = None
         self._attached: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
+        self._unattached: dict[str, str] = {}
         self._failed: dict[int, str] = {}
         self._was_halted = False
         self.drifted: tuple[str, ...] = ()
@@ -40,7 +41,7 @@ class Enforcer:
 
     @property
     def attached(self) -> dict[str, str]:
-        """Interface to mode, as of the last look."""
+        """Interface to mode, those left attached by an earlier guard included: the map holds for all of them."""
         return dict(self._attached)
 
     def trouble(self) -> str:
@@ -48,13 +49,15 @@ class Enforcer:
         if self._troubles:
             return "; ".join(self._troubles.values())
         if not self._attached:
-            return "monitor only: the guard was started for no interface"
+            why = "; ".join(self._unattached.values())
+            return why or "monitor only: the guard was started for no interface"
         return "blocking is halted by panic-unblock until a person resumes it" if self.halted else ""
 
     def dataplane(self) -> str:
         """Return ``XDP native``, ``XDP generic``, or why there is none."""
         modes = ", ".join(sorted(set(self._attached.values())))
-        return "; ".join([*([f"XDP {modes}"] if modes else []), *self._troubles.values()]) or self.trouble()
+        troubles = [*self._troubles.values(), *self._unattached.values()]
+        return "; ".join([*([f"XDP {modes}"] if modes else []), *troubles]) or self.trouble()
 
     def attach(self, ifaces: Sequence[str]) -> None:
         """Attach to more interfaces, and to those that were lost."""
@@ -63,17 +66,17 @@ class Enforcer:
         if blocker is None:
             return
         before = blocker.attached()
+        self._unattached.clear()
         for iface in self.ifaces:
-            self._troubles.pop(iface, None)
             if iface not in before:
                 self._attach_one(blocker, iface)
-        self._attached = {iface: mode for iface, mode in blocker.attached().items() if iface in self.ifaces}
+        self._attached = dict(blocker.attached())
 
     def _attach_one(self, blocker: Blocker, iface: str) -> None:
         try:
             mode = blocker.attach(iface)
         except OSError as error:
-            self._troubles[iface] = _words(f"cannot attach XDP to {iface}", error)
+            self._unattached[iface] = _words(f"cannot attach XDP to {iface}", error)
             return
         self._ledger.note(self._clock.wall(), "attach", iface=iface, mode=mode)
 

@@ -275,12 +275,12 @@ class Guard:
         proposal = question.proposal
         if channel.why_not:
             raise PermissionError(channel.why_not)
-        expected = self._token(token.partition(".")[0], proposal)
-        if not hmac.compare_digest(expected.encode(), token.encode()):
-            raise PermissionError(f"the token does not belong to {proposal.id} as it stands: review it again")
         judgement = self._judge(proposal.terms, question.handshake, question.reported_only)
         if refusals := self._refusals(question, judgement):
             raise PermissionError("; ".join(refusals))
+        expected = self._token(token.partition(".")[0], proposal)
+        if not hmac.compare_digest(expected.encode(), token.encode()):
+            raise PermissionError(f"the token does not belong to {proposal.id} as it stands: review it again")
         must_type = proposal.typed_confirmation or judgement.typed_confirmation
         if must_type and not policy.typed_matches(typed, proposal.terms.prefix):
             raise PermissionError(f"the address was not typed: {'; '.join(judgement.warnings)}")

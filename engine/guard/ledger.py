@@ -86,7 +86,7 @@ SELECT_PROPOSAL = (
 )
 ONE_PROPOSAL = SELECT_PROPOSAL + " WHERE id = ?"
 SOME_PROPOSALS = SELECT_PROPOSAL + " ORDER BY id DESC LIMIT ? OFFSET ?"
-SAME_PROPOSAL = SELECT_PROPOSAL + " WHERE state = 'pending' AND terms = ?"
+SAME_PROPOSAL = SELECT_PROPOSAL + " WHERE state = 'pending' AND terms = ? AND handshake = ? AND reported_only = ?"
 COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending'"
 OVERDUE = "SELECT id FROM proposals WHERE state = 'pending' AND (expires_at <= ? OR (boot_id = ? AND deadline_ns <= ?))"
 CLOSE_PROPOSAL = "UPDATE proposals SET state = ? WHERE id = ? AND state = 'pending'"
@@ -176,7 +176,7 @@ class Ledger:
     ) -> Proposal:
         """Store a question, or return the one with the same terms that waits already."""
         text = json.dumps(asdict(terms), sort_keys=True)
-        waiting = self._db.execute(SAME_PROPOSAL, (text,)).fetchone()
+        waiting = self._db.execute(SAME_PROPOSAL, (text, handshake, reported_only)).fetchone()
         if waiting:
             return self._question(waiting).proposal
         if self._db.execute(COUNT_PENDING).fetchone()[0] >= PENDING_LIMIT:

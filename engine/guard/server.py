@@ -73,7 +73,6 @@ class Server:
 
     def serve(self) -> str:
         """Answer until the end and return why it came."""
-        self._guard.start()
         due = monotonic() + TICK_S
         while not self._stopped:
             for key, _ in self._selector.select(max(due - monotonic(), 0)):
@@ -83,6 +82,14 @@ class Server:
                 due = monotonic() + TICK_S
         self._guard.stop(self._stopped)
         return self._stopped
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for peer in self._channels:
+            peer.close()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     def _ready(self, source: object) -> None:
         if source is self._wake:

@@ -15,7 +15,7 @@ rule download_and_run {
     $rm = /rm(\s|\+|%20|\$\{?IFS\}?){1,4}-rf[^\r\n]{0,120}(;|&|%3b|%26)[^\r\n]{0,40}(wget|curl|tftp|busybox)(\s|\+|%20|\$)/ nocase
     $substitution = /(bash|sh|eval)\s{1,4}(-c\s{1,4})?["']?(\$\(|`|<\()\s{0,3}(wget|curl)\s/ nocase
     $save = /[;|&`(](\s|\+|%20|\$\{?IFS\}?){0,4}(\/usr\/bin\/|\/bin\/)?(wget|curl)(\s|\+|%20|\$\{?IFS\}?){1,4}[^\r\n]{0,60}(https?|ftp|tftp)?(:\/\/)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/ nocase
-    $powershell = /(iex|invoke-expression|downloadstring|downloadfile|invoke-webrequest|iwr|net\.webclient|start-bitstransfer)[^\r\n]{0,100}https?:\/\//  nocase
+    $powershell = /(\b(iex|iwr)[\s(]|invoke-expression|downloadstring\s{0,2}\(|downloadfile\s{0,2}\(|invoke-webrequest|net\.webclient|start-bitstransfer)[^\r\n]{0,100}https?:\/\// nocase
     $certutil = /certutil(\.exe)?\s[^\r\n]{0,60}-urlcache[^\r\n]{0,60}https?:/ nocase
     $bits = /(bitsadmin[^\r\n]{0,60}\/transfer|mshta(\.exe)?\s{1,4}https?:|regsvr32[^\r\n]{0,40}\/i:https?:|rundll32[^\r\n]{0,60}javascript:)/ nocase
     $encoded = /echo\s{1,4}["']?[\w+\/=]{24,2000}["']?\s{0,4}\|\s{0,4}base64\s{1,4}(-d|--decode|-D)\s{0,4}\|\s{0,4}(ba)?sh/ nocase
@@ -135,4 +135,17 @@ rule dropper_powershell {
     $page = "<html" nocase
   condition:
     not $page and (any of ($encoded, $hidden, $amsi, $memory, $invoke) or ($loader and $stager))
+}
+
+rule webshell_answer {
+  meta:
+    id = "webshell.answer"
+    description = "The server answers with the page of a known web shell"
+    severity = "critical" score = 0.9 attack = "T1505.003" event_class = "webshell"
+    direction = "to_client" attacker = "initiator"
+  strings:
+    $title = /<title>[^<]{0,60}(c99shell|r57shell|WSO \d|b374k|AlfaTeam|IndoXploit|FilesMan|PHPSpy|AspxSpy|JspSpy|Mini Shell|p0wny@shell|antSword|weevely)[^<]{0,60}<\/title>/ nocase
+    $body = /(!C99Shell v|\[ ?Safe-mode ?: ?(OFF|ON)[^\]]{0,20}\]|FilesMan|<form[^>]{0,80}>[^<]{0,80}Execute command:|uname -a:&nbsp;)/ nocase
+  condition:
+    http and any of them
 }

@@ -21,12 +21,11 @@ rule log4shell_obfuscated {
     severity = "critical" score = 0.9 attack = "T1190, T1027" event_class = "vulnerability_exploit"
     direction = "to_server" attacker = "initiator"
   strings:
-    $nested = /\$\{[^\r\n]{0,60}\$\{(lower|upper|env|sys|java|::|date|main|k8s|ctx|web|docker|bundle|map|sd|marker)[^\r\n}]{0,40}\}/ nocase
+    $nested = /\$\{[^\s}]{0,60}\$\{(lower|upper|env|sys|java|::|date|main|k8s|ctx|web|docker|bundle|map|sd|marker):[^\s}]{0,40}\}/ nocase
     $pieces = /\$\{(lower|upper):[a-z:\/.]{1,6}\}/ nocase
     $default = /\$\{[^\s{}]{0,40}:-[jndilapsrmi:\/]{1,3}\}/ nocase
-    $leak = /\$\{(env|sys|java|hostname|ctx|main|web|docker|k8s|bundle)[^\s}]{0,60}\}[^\s]{0,40}\}/ nocase
   condition:
-    any of ($pieces, $default) or ($nested and #nested > 0) or (http and $leak and $nested)
+    any of them
 }
 
 rule log4shell_ldap_reply {
@@ -84,7 +83,7 @@ rule java_serialised_stream {
     direction = "any" attacker = "initiator"
   strings:
     $stream = { AC ED 00 05 (73|75|76|77|78|7A|7D) }
-    $chain = /org\.apache\.commons\.(collections4?\.(functors|keyvalue|map|bag|comparators)|beanutils\.BeanComparator|fileupload)|org\.apache\.xalan\.xsltc\.trax|com\.sun\.org\.apache\.xalan|com\.sun\.rowset\.JdbcRowSetImpl|sun\.reflect\.annotation\.AnnotationInvocationHandler|javax\.management\.BadAttributeValueExp|org\.codehaus\.groovy\.runtime|org\.springframework\.(core\.SerializableTypeWrapper|aop)|com\.mchange\.v2|java\.rmi\.server\.(RemoteObjectInvocationHandler|UnicastRemoteObject)|sun\.rmi\.server\.UnicastRef|ysoserial|java\.net\.URL.{0,40}hashCode|bsh\.(XThis|Interpreter)|clojure\.|org\.hibernate|org\.jboss\.(weld|interceptor)|org\.mozilla\.javascript|weblogic\.(rjvm|corba)|oracle\.toplink/
+    $chain = /org\.apache\.commons\.(collections4?\.(functors|keyvalue|map|bag|comparators)|beanutils\.BeanComparator|fileupload)|org\.apache\.xalan\.xsltc\.trax|com\.sun\.org\.apache\.xalan|com\.sun\.rowset\.JdbcRowSetImpl|sun\.reflect\.annotation\.AnnotationInvocationHandler|javax\.management\.BadAttributeValueExp|org\.codehaus\.groovy\.runtime|org\.springframework\.(core\.SerializableTypeWrapper|aop)|com\.mchange\.v2|ysoserial|java\.net\.URL.{0,40}hashCode|bsh\.(XThis|Interpreter)|clojure\.|org\.hibernate|org\.jboss\.(weld|interceptor)|org\.mozilla\.javascript|weblogic\.(rjvm|corba)|oracle\.toplink/
   condition:
     $stream and $chain
 }

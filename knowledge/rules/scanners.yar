@@ -7,25 +7,12 @@ rule scanner_agent {
     severity = "medium" score = 0.9 attack = "T1595.002" event_class = "scan"
     direction = "to_server" attacker = "initiator"
   strings:
-    $tool = /(nikto|sqlmap|nuclei|wpscan|joomscan|droopescan|dirbuster|gobuster|feroxbuster|ffuf|fuzz faster|wfuzz|dirsearch|acunetix|netsparker|appscan|webinspect|w3af|arachni|skipfish|nessus|openvas|burpsuite|zaproxy|owasp zap|havij|sqlninja|sqlsus|bsqlbf|jorgee|morfeus|zmeu|muieblackcat|whatweb|wapiti|grendel|golismero|commix|jaeles|xsser|xspider|cgichk|webshag|thc-hydra|nmap scripting|nmap nse|nmap-|gitleaks|kxss|dalfox|tplmap|kiterunner|httpx - open|subjack|aquatone|eyewitness|cmsmap|cms-scan|vulnscan|vuln\w{0,6}scan|securityscan|security scanner|pangolin|safe3|sitelockspider|hp asc|n-stealth|webtrends security|webvulnscan|domino hunter|sensepost|cgi-scan|masscan|python-dirsearch|uniscan|fimap|nexpose|pentest|detectify|gospider|hakrawler|blackwidow|wafw00f|sitescanner|visionutils|blindelephant|awvs|yakit|afrog|pocsuite|interactsh|zoomeye|sn1per|\bzap\/\d|\bdirb[ \/]|\bhydra[ \/)]|\(hydra|\bmedusa\/|\bxray\/|\bgoby\/|\bkatana\/|\bl9(explore|tcpid|scan)\/|x-scan|\bvega\/\d)/ nocase
+    $tool = /(nikto|sqlmap|nuclei|wpscan|joomscan|droopescan|dirbuster|gobuster|feroxbuster|ffuf|fuzz faster|wfuzz|dirsearch|acunetix|netsparker|appscan|webinspect|w3af|arachni|skipfish|nessus|openvas|burpsuite|zaproxy|owasp zap|havij|sqlninja|sqlsus|bsqlbf|jorgee|morfeus|zmeu|muieblackcat|whatweb|wapiti|grendel|golismero|commix|jaeles|xsser|xspider|cgichk|webshag|thc-hydra|nmap scripting|nmap nse|nmap-|gitleaks|kxss|dalfox|tplmap|kiterunner|httpx - open|subjack|aquatone|eyewitness|cmsmap|cms-scan|vulnscan|vuln\w{0,6}scan|securityscan|security scanner|pangolin|safe3|sitelockspider|hp asc|n-stealth|webtrends security|webvulnscan|domino hunter|sensepost|cgi-scan|masscan|python-dirsearch|uniscan|fimap|nexpose|pentest|gospider|hakrawler|blackwidow|wafw00f|sitescanner|visionutils|blindelephant|awvs|yakit|afrog|pocsuite|interactsh|zoomeye|sn1per|\bzap\/\d|\bdirb[ \/]|\bhydra[ \/)]|\(hydra|\bmedusa\/|\bxray\/|\bgoby\/|\bkatana\/|\bl9(explore|tcpid|scan)\/|x-scan|\bvega\/\d)/ nocase
     $agent = "\nUser-Agent:" nocase
-    $bot = /\nUser-Agent: (Mozilla\/5\.0 )?(zgrab|zmap|Hello,? ?World|masscan|libredtail|Custom-AsyncHttpClient|kinza|xrx\b|Wget\/1\.\w+ \(hello|Polaris|Rift|Cakes|Tsunami|Go-hax|gbrmss|Ankit|Nimo|r00ts3c|LMAO|Kratos|Demon|MtmKilledYou|Yowai|Sefa|Dark\b|Hakai|Gemini\/2|Mirai|Fodcha|B4ckdoor|APEP|OwO)/ nocase
+    $bot = /\nUser-Agent: (Mozilla\/5\.0 )?(zgrab\/|Mozilla\/5\.0 zgrab|zmap|Hello,? ?World|masscan|libredtail|Custom-AsyncHttpClient|kinza|xrx\b|Wget\/1\.\w+ \(hello|Polaris|Rift|Cakes|Tsunami|Go-hax|gbrmss|Ankit|Nimo|r00ts3c|LMAO|Kratos|Demon|MtmKilledYou|Yowai|Sefa|Dark\b|Hakai|Gemini\/2|Mirai|Fodcha|B4ckdoor|APEP|OwO)/ nocase
     $header = /\n(X-Scanner|X-Scan-Memo|X-WIPP|X-RequestManager-Memo|X-Request-Memo|Acunetix-\w{1,20}|X-Nuclei|X-Wvs-\w{1,12}|X-Burp-\w{1,20}|Netsparker\w{0,12}|X-Hackerone|X-OWASP\w{0,10})\s{0,2}:/ nocase
   condition:
     http and ($tool in (@agent[1]..@agent[1] + 240) or $bot or $header)
-}
-
-rule scanner_research {
-  meta:
-    id = "scanner.internet"
-    description = "The request comes from a service that scans the whole internet and says so"
-    severity = "low" score = 0.8 attack = "T1595.001" event_class = "scan"
-    direction = "to_server" attacker = "initiator"
-  strings:
-    $tool = /(zgrab\/|censysinspect|expanse, a palo alto|project\s?sonar|project25499|internet-structure-research|netsystemsresearch|shodan|internetmeasurement|CriminalIP|BinaryEdge|fofa|odin\.io|onyphe|paloaltonetworks\.com|researchscan|modatscanner|InfoTigerBot|Hadrian|scaninfo@|bitsightbot|cypex\.ai|lkxscan|leakix\.net)/ nocase
-    $agent = "\nUser-Agent:" nocase
-  condition:
-    http and $tool in (@agent[1]..@agent[1] + 240)
 }
 
 rule scanner_probe_path {
@@ -66,7 +53,7 @@ rule scanner_service_probe {
     $ssh_scan = /^SSH-[12]\.\d-(Nmap\w{0,20}|ZGrab|zgrab\w{0,20}|masscan\w{0,20}|sshscan|MEDUSA\w{0,12}|libssh-0\.[1-4]\b)/
     $ssl_sessionreq = { 16 03 00 00 53 01 00 00 4F 03 00 3F 47 D7 F7 BA 2C EE EA B2 60 7E F3 00 FD 82 7B B9 }
     $tls_sessionreq = { 16 03 00 00 69 01 00 00 65 03 03 55 1C A7 E4 }
-    $sipvicious = /\nUser-Agent: (friendly-scanner|sipvicious|sipcli|sundayddr|pplsip|VaxSIPUserAgent|sip-scan|sipsak|iWar|SIVuS|Gulp|smap)/ nocase
+    $sipvicious = /\nUser-Agent: (friendly-scanner|sipvicious|sipcli|sundayddr|pplsip|VaxSIPUserAgent|sip-scan|sipsak|iWar|SIVuS|smap)/ nocase
     $sip_exten = /^OPTIONS sip:(100@|nm )/
     $masscan_banner = "masscan-test"
   condition:

@@ -8,11 +8,12 @@ rule dns_tunnel_tool {
     direction = "to_server" attacker = "initiator"
   strings:
     $dnscat = /\x06dnscat[\x00-\x3f]/
-    $hex_labels = /[\x20-\x3f][0-9a-f]{32,63}[\x20-\x3f][0-9a-f]{32,63}[\x01-\x3f]/
     $iodine_login = /\x00\x00[\x05-\x3f][vzlpry][a-z0-9]{4,12}[^\x00]{0,40}\x00\x00\x0a\x00\x01/
   condition:
     not http and at_start and uint16be(4) == 1 and uint8(2) < 0x80
-    and ($dnscat or $hex_labels or $iodine_login
+    and ($dnscat or $iodine_login
+      or (uint8(12) > 31 and uint8(12) < 64 and uint8(13 + uint8(12)) > 31 and uint8(13 + uint8(12)) < 64
+        and for all i in (13..44) : ((uint8(i) > 0x2f and uint8(i) < 0x3a) or (uint8(i) > 0x60 and uint8(i) < 0x67)))
       or (uint8(12) > 56 and uint8(12) < 64 and uint8(13 + uint8(12)) > 56 and uint8(13 + uint8(12)) < 64))
 }
 

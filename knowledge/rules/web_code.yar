@@ -7,11 +7,13 @@ rule command_injection {
     severity = "critical" score = 0.9 attack = "T1190, T1059.004" event_class = "command_injection"
     direction = "to_server" attacker = "initiator"
   strings:
-    $separator = /[;|&`\n(]{1,2}\s{0,6}(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|pwd|ping6?|nslookup|netstat|ifconfig|wget|curl|nc|ncat|bash|sh|tftp|chmod|rm|echo|sleep|dig|host|phpinfo|printenv|env|ps|telnetd?|busybox|perl|python[23]?|ruby|dir|type|ipconfig|systeminfo|net\s{1,3}user|powershell(\.exe)?|cmd(\.exe)?|certutil|bitsadmin|reboot|sudo|which|touch|mkfifo|head|tail|more|less|getent|last|arp|route|hostname)(\s{1,4}(-{1,2}[a-z]{1,20}\b|\/(etc|bin|tmp|var|dev|proc|usr|home)|\d{1,3}\b|https?:|['"]|\$|\.\.?\/|[a-z]:\\|&|>|\|)|\s{0,2}[;|`)]|\$\{?IFS|<\/)/ nocase
+    $separator = /[;|&`]{1,2}\s{0,6}(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|pwd|ping6?|nslookup|netstat|ifconfig|wget|curl|nc|ncat|bash|sh|tftp|chmod|rm|echo|sleep|dig|host|phpinfo|printenv|env|ps|telnetd?|busybox|perl|python[23]?|ruby|dir|type|ipconfig|systeminfo|net\s{1,3}user|powershell(\.exe)?|cmd(\.exe)?|certutil|bitsadmin|reboot|sudo|which|touch|mkfifo|head|tail|more|less|getent|last|arp|route|hostname)(\s{1,4}(-{1,2}[a-z]{1,20}\b|\/(etc|bin|tmp|var|dev|proc|usr|home)|\d{1,3}\b|https?:|['"]|\$|\.\.?\/|[a-z]:\\|&|>|\|)|\s{0,2}[;|`]|\$\{?IFS|<\/)/ nocase
+    $browser = /; (id|touch|ps|host)[;)]/ nocase
+    $newline = /[=\w]\n(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|ping|nslookup|wget|curl|bash|sleep)(\s{1,4}(-|\/|\d|http)|\s{0,2}[;|&\n])/
     $sub = /\$\(\s{0,3}(\/?(usr\/)?bin\/)?(cat|id|whoami|uname|ls|pwd|ping|nslookup|wget|curl|nc|bash|sh|echo|sleep|dig|hostname|touch|printf|expr|env)\b/ nocase
     $tick = /`\s{0,3}(\/?(usr\/)?bin\/)?(cat|id|whoami|uname|ls|pwd|ping|nslookup|wget|curl|nc|bash|sh|sleep|dig|hostname|touch)(\s[^`\r\n]{0,80})?`/ nocase
     $cat = /[;|&`$(\s={'"]\/?(usr\/)?(bin\/)?cat[\s,<'"\\$]{1,9}[^\s&]{0,30}\/?(etc|proc|var)\/\w/ nocase
-    $shell = /\/bin\/(ba|da|z|c|k|tc)?sh\b\s{0,3}(-[ic]\b|&|\||;|<|>|['"])/ nocase
+    $shell = /\/bin\/(ba|da|z|c|k|tc)?sh\b\s{0,3}(-[ic]\b|&|\||;|<|>)/ nocase
     $cmd = /\bcmd(\.exe)?\s{0,3}["']?\s{0,3}\/(c|k|r)\b/ nocase
     $exe = /[\/\\](cmd|powershell|root|net|ping|tftp|cscript|wscript|mshta|regsvr32|rundll32|certutil)\.exe[\s?&]/ nocase
     $powershell = /\bpowershell(\.exe)?\s{1,4}(-|\/)\s{0,2}(e|enc|encodedcommand|c|command|nop|noprofile|w|windowstyle|ep|exec|executionpolicy|sta|noni|version)\b/ nocase
@@ -21,9 +23,22 @@ rule command_injection {
     $obfuscated = /\b(c[\\'"]{1,2}a[\\'"]{0,2}t|w[\\'"]{1,2}ho|wh['"\\]{1,2}o|who\$@ami|ca\$@t|\/b[\\'"?*]{1,2}in\/)/
     $glob = /\/(\?{1,4}|b\?n|\?in|bi\?|b[?*]{1,3}n|us[?r])\/(\?{1,4}|[a-z?*]{1,6})\s{1,3}\/(\?{1,4}|e\?c|et\?|etc)\/[a-z?*]{3,8}/
     $assign = /\b(eval|exec|system)\s{0,2}\(\s{0,2}(base64_decode|gzinflate|str_rot13|gzuncompress|hex2bin|chr\s{0,2}\(|\$_(GET|POST|REQUEST|COOKIE|SERVER)|atob|compile\(|__import__|request)/ nocase
-    $shellfunc = /\b(os\.(system|popen|exec\w{0,3}|spawn\w{0,3})|subprocess\.(popen|call|run|check_output|getoutput)|__import__\s{0,3}\(\s{0,3}['"](os|subprocess|commands|pty|socket)|require\s{0,3}\(\s{0,3}['"]child_process|child_process['"]?\)?\.(exec|spawn)|process\.mainmodule|kernel\.(exec|system|open)|io\.popen\s{0,2}\()/ nocase
+    $shellfunc = /\b(os\.(system|popen|exec\w{0,3}|spawn\w{0,3})|subprocess\.(popen|call|run|check_output|getoutput)|__import__\s{0,3}\(\s{0,3}['"](os|subprocess|commands|pty|socket)|require\s{0,3}\(\s{0,3}['"]child_process|child_process['"]?\)?\.(exec|spawn)|process\.mainmodule|kernel\.(exec|system)|io\.popen\s{0,2}\()/ nocase
     $etc = /[;|&`<(]\s{0,4}[\w\/\\'"$@{},-]{1,30}\s{0,4}<?\s{0,3}\/etc\/(passwd|shadow|hosts|issue)/ nocase
     $wait = /[;|&`]{1,2}\s{0,4}(sleep|timeout)\s{1,4}(\/t\s{0,3})?\d{1,4}\b/ nocase
+  condition:
+    http and (any of ($newline, $sub, $tick, $cat, $shell, $cmd, $exe, $powershell, $ping, $passthru, $phpinfo, $obfuscated, $glob, $assign, $shellfunc, $etc, $wait) or #separator > #browser)
+}
+
+rule command_separator {
+  meta:
+    id = "command.separator"
+    description = "A parameter is nothing but a shell separator and one word, as a command probe is"
+    severity = "medium" score = 0.6 attack = "T1190, T1059.004" event_class = "command_injection"
+    direction = "to_server" attacker = "initiator"
+  strings:
+    $closed = /[="](;|\|\|?|`|\$\()\s{0,2}[a-z]\w{1,14}\s{0,2}(;|\|\|?|`|\))(&|"| HTTP)/
+    $open = /[?&]\w{1,40}=(;|\|\|?)\s?[a-z]\w{1,14}(&| HTTP)/
   condition:
     http and any of them
 }
@@ -36,7 +51,7 @@ rule code_template {
     direction = "to_server" attacker = "initiator"
   strings:
     $maths = /(\{\{|\$\{|#\{|<%=|@\(|\*\{|~\{|\{|\[\[\$?\{?|\{%)\s{0,4}['"]?\(?\d{1,10}['"]?\s{0,3}[*+-]\s{0,3}['"]?\d{1,10}['"]?\)?\s{0,4}(\}|%>|\)|\]\])/
-    $dunder = /(__class__|__mro__|__subclasses__|__globals__|__builtins__|__bases?__|__init__\.__globals__|_TemplateReference__context|func_globals|gi_frame|cr_frame|f_globals)/ nocase
+    $dunder = /(\.__class__\.__(mro|base|init|sub|dict)\w{0,6}__|__mro__|__subclasses__\s{0,2}\(|__class__['"\]]|__globals__|__builtins__[.\[]|__bases?__\[|__init__\.__globals__|_TemplateReference__context|func_globals|gi_frame|cr_frame)/ nocase
     $flask = /\{\{\s{0,4}(config|self|request|url_for|get_flashed_messages|lipsum|cycler|joiner|namespace|settings|app|_self|dump|constant|session|g\b)\b[^}]{0,200}\}\}/ nocase
     $twig = /\{\{[^}]{0,200}(\|\s{0,3}(filter|map|reduce|sort)\s{0,3}\(|_self\.env|registerUndefinedFilterCallback|getFilter\(|file_excerpt|\.items\(|popen|system|passthru|constructor|\$on\b|\$eval|range\.|'\.join)/ nocase
     $freemarker = /(freemarker\.template\.utility\.(execute|objectconstructor|jythonruntime)|<#assign\s|\?new\s{0,2}\(|\?api\.class|<@include\s|<#include\s|\$\{[^}]{0,60}\?eval)/ nocase
@@ -102,7 +117,6 @@ rule deserialisation_other {
   strings:
     $php = /([=:;{"'\s]|^)[OC]:\+?\d{1,3}:\\?"[\w\\]{1,80}\\?":\d{1,4}:\{/
     $php_array = /[=:"'\s]a:\d{1,3}:\{(i:\d{1,6};|s:\d{1,4}:\\?"[^"]{0,80}\\?";)[^&\r\n]{0,300}(;|\{)[OC]:\d{1,3}:\\?"/
-    $php_plain = /[=:"'\s]a:\d{1,3}:\{[si]:\d{1,6}[:;][^&\r\n]{4,400};\}/
     $php_base64 = /[=:"'\s]T[zo]o[0-9xyM-Z][\w+\/%=]{2}[\w+\/%=-]{20}/
     $dotnet = /AAEAAAD[\/_]{1,2}[\/\w%]{0,6}AQAAAAAAAA/ nocase
     $dotnet_gzip = /\/wEy[\w+\/%=-]{20}[\w+\/%=-]{400}/
@@ -146,19 +160,6 @@ rule webshell_use {
     $eval = /[?&\n][\w\[\]-]{1,20}=\s{0,3}@?(eval|assert|system|exec|passthru|shell_exec|execute|ini_set|response\.(write|clear))\s{0,3}\(/ nocase
     $chopper = /(@ini_set\s{0,2}\(\s{0,2}["']display_errors|base64_decode\s{0,3}\(\s{0,3}\$_(POST|GET|REQUEST)|@?set_time_limit\s{0,2}\(\s{0,2}0|Response\.Write\("->\||echo\s{0,3}\(?["']->\||Execute\("Execute\(|=QGluaV9zZXQ|=QGV2YWwo|@set_magic_quotes_runtime|unsafe"?\);)/ nocase
     $known = /(GET|POST|HEAD|PUT) [^\s?]{0,120}\/(c99|r57|wso\d{0,3}|b374k|weevely|china(chopper)?|antsword|behinder|alfa(_data|shell)?|indoxploit|marijuana|cmdasp|aspxspy|jspspy|webadmin|phpspy|shell\d{0,2}|cmd|webshell|backdoor|angel|simple-backdoor|php-backdoor|pwned?|up(load)?er|gaza|mini|leaf(mailer)?|priv8|0byte|wp-vcd|wp-tmp|nstview|dx|lolipop|alfacgiapi)\.(php\d?|phtml|aspx?|jspx?|cgi|pl)[\s?]/ nocase
-  condition:
-    http and any of them
-}
-
-rule webshell_answer {
-  meta:
-    id = "webshell.answer"
-    description = "The server answers with the page of a known web shell"
-    severity = "critical" score = 0.9 attack = "T1505.003" event_class = "webshell"
-    direction = "to_client" attacker = "initiator"
-  strings:
-    $title = /<title>[^<]{0,60}(c99shell|r57shell|WSO \d|b374k|AlfaTeam|IndoXploit|FilesMan|PHPSpy|AspxSpy|JspSpy|Mini Shell|p0wny@shell|antSword|weevely)[^<]{0,60}<\/title>/ nocase
-    $body = /(!C99Shell v|\[ ?Safe-mode ?: ?(OFF|ON)[^\]]{0,20}\]|FilesMan|<form[^>]{0,80}>[^<]{0,80}Execute command:|uname -a:&nbsp;)/ nocase
   condition:
     http and any of them
 }

@@ -9,7 +9,7 @@ rule file_traversal {
   strings:
     $twice = /(\.\.[\/\\]{1,4}){3,}/
     $mixed = /(\.{2,4}[;\x00]?[\/\\]{1,4}){2,}(etc|proc|var|usr|windows|winnt|boot|root|home|opt|tmp|web-inf|meta-inf|inetpub|program|conf|\.ssh|sys)/ nocase
-    $dots = /(\.{3,8}[\/\\]{1,6}){3,}/
+    $dots = /([\/\\]\.{3,8}){2}[\/\\]/
     $padded = /([\/\\]\.[\/\\]{0,3}){6,}/
     $single = /\.\.[\/\\]{1,4}(\.\.[\/\\]{1,4})?(etc|proc|winnt|windows|boot\.ini|web-inf|\.env|\.git|\.htaccess|wp-config|var\/log|cgi-bin\/\.\.)/ nocase
     $raw = /(%2e|\.|%252e|%c0%ae|%u002e|%uff0e|0x2e){2}(%2f|%5c|%252f|%255c|%c0%af|%c1%9c|%c0%2f|%u2215|%u2216|%ef%bc%8f|0x2f|0x5c|%%32%66|%%35%63)/ nocase
@@ -50,10 +50,9 @@ rule file_wrapper {
     $php = /\bphp:\/\/(filter|input|stdin|memory|temp|fd|output)/ nocase
     $expect = /\b(expect|phar|zip|zlib|compress\.zlib|compress\.bzip2|glob|ogg|rar|ssh2\.\w{4,6}|netdoc|jar):(\/\/[^\/\s]|http|\/\/\/|\/\/)/ nocase
     $data = /[=\s"'>]data:\/{0,2}(text\/plain|application\/x-httpd-php|application\/octet-stream|,)[^\s&]{0,40}(base64|<\?|%3c|,)/ nocase
-    $file = /[=\s"'>:(]file:\/{1,4}(\/|[a-z]:|etc|localhost|proc|var|home|windows|127)/ nocase
+    $file = /[=\s"'>:(]file:\/{2,4}(\/|[a-z]:|etc|localhost|proc|var|home|windows|127)/ nocase
     $remote = /=(https?|ftps?):\/\/[^\s&]{3,120}\.(txt|gif|jpe?g|php\d?|dat|inc|log)\?{1,2}(&|\s|\x00|%00|$)/ nocase
     $allow = /\b(allow_url_include|auto_prepend_file|auto_append_file|disable_functions|safe_mode|open_basedir)\s{0,3}(=|%3d)/ nocase
-    $include = /[?&](page|file|include|inc|path|dir|template|doc|document|root|mosconfig_absolute_path|globals|lang|module|basepath|abspath|root_path|phpbb_root_path|absolute_path)\w{0,20}(\[\w{0,12}\])?=(https?|ftp):\/\/[^\s&]{4,100}(\?|\.txt|%00|\x00)/ nocase
   condition:
     http and any of them
 }
@@ -111,7 +110,7 @@ rule ssrf_scheme {
     direction = "to_server" attacker = "initiator"
   strings:
     $scheme = /[=\s"'>:(](gopher|dict|tftp|ldaps?|sftp|netdoc|jar:https?):\/{1,2}[^\s&]{3}/ nocase
-    $local = /=(https?|ftp):\/\/(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|127\.1|0\.0\.0\.0|localhost|localtest\.me|\[::\d?\]|\[::ffff:127[^\]]{1,20}\]|\[0+:0+[^\]]{0,40}\]|0x7f[0-9a-f.x]{1,20}|2130706433|017700000001|0177\.[0-9.]{1,20}|0\/|spoofed\.burpcollaborator\.net|[\w.-]{0,60}(nip\.io|xip\.io|sslip\.io|localtest\.me|lvh\.me|vcap\.me))(:(22|25|11211|6379|3306|9200|2375|27017|5432|80|443|8080|\d{2,5}))?([\/\s&?#]|$)/ nocase
+    $local = /=(https?|ftp):\/\/((127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(22|25|11211|6379|3306|9200|2375|27017|5432|9000|8500|2379|10250)\b|127\.1\b|127\.127\.|localtest\.me|\[::1?\]|\[::ffff:127[^\]]{1,20}\]|\[0+:0+[^\]]{0,40}\]|0x7f[0-9a-f.x]{1,20}|2130706433|017700000001|0177\.[0-9.]{1,20}|0\/|spoofed\.burpcollaborator\.net|[\w.-]{0,60}(nip\.io|xip\.io|sslip\.io|localtest\.me|lvh\.me|vcap\.me))(:(22|25|11211|6379|3306|9200|2375|27017|5432|80|443|8080|\d{2,5}))?([\/\s&?#]|$)/ nocase
   condition:
     http and ($scheme or $local)
 }

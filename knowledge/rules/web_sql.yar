@@ -41,7 +41,7 @@ rule sqli_blind_delay {
     direction = "to_server" attacker = "initiator"
   strings:
     $waitfor = /\bwaitfor\s{1,9}(delay|time)\s{0,9}['"(]/ nocase
-    $benchmark = /\bbenchmark\s{0,3}\(\s{0,3}\d{4,12}\s{0,3},/ nocase
+    $benchmark = /\bbenchmark\(\s{0,3}\d{4}/ nocase
     $pg_sleep = /\bpg_sleep\s{0,3}\(/ nocase
     $sleep = /\b(and|or|select|rlike|xor|then|case|if\s{0,3}\([^)]{1,40},|union|by|where|having|['")=])[\s('"!+,-]{0,9}\bsleep\s{0,3}\(\s{0,3}\d/ nocase
     $pipe = /\bdbms_(pipe\.receive_message|lock\.sleep|session\.sleep)/ nocase
@@ -120,11 +120,12 @@ rule sqli_comment {
     severity = "medium" score = 0.7 attack = "T1190" event_class = "sql_injection"
     direction = "to_server" attacker = "initiator"
   strings:
-    $after_quote = /[=\s][\w.@-]{0,32}['"]\s{0,4}\){0,4}\s{0,4}(;\s{0,3})?(--|#)(\s|&|\x00)/
+    $after_quote = /[=\s][\w.@-]{0,32}'\s{0,4}\){0,4}\s{0,4}(;\s{0,3})?(--|#)[ &\x00]/
+    $after_double = /=[\w.@-]{0,32}"\s{0,4}\){0,4}\s{0,4}(;\s{0,3})?(--|#)[ &\x00]/
     $after_block = /['"]\s{0,4}\){0,4}\s{0,4}\/\*[^\w]/
     $login = /\b(admin|root|administrator|user|sa|test)['"]\s{0,3}\)?\s{0,3}(--|#|\/\*|or\s|and\s|;)/ nocase
-    $clauses = /['"]\s{0,4}\){0,4}\s{1,4}(and|or|having|where|group\s{1,4}by|order\s{1,4}by|limit|like|in|between|rlike|union|procedure|exec)\b[^&\r\n]{1,100}(--|#|\/\*)(\s|&|$)/ nocase
-    $hash = /\d\s{0,3}\){0,4}\s{1,4}(and|or|having|where|order\s{1,4}by|group\s{1,4}by|union|limit|like|rlike)\b[^&\r\n]{1,100}(--|#)(\s|&)/ nocase
+    $clauses = /['"]\s{0,4}\){0,4}\s{1,4}(and|or|having|where|group\s{1,4}by|order\s{1,4}by|limit|like|in|between|rlike|union|procedure|exec)\b[^&\r\n]{1,60}(--|#|\/\*)(\s|&|$)/ nocase
+    $hash = /\d\s{0,3}\){0,4}\s{1,4}(and|or|having|where|order\s{1,4}by|group\s{1,4}by|union|limit|like|rlike)\b[^&\r\n]{1,60}(--|#)(\s|&)/ nocase
   condition:
     http and any of them
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual.pilot import Pilot
+
 from aegis_tui.app import AegisApp
 from engine.types import Snapshot
 from tests.aegis_tui import scenario
@@ -48,3 +50,12 @@ def replay() -> Snapshot:
         proposals=(scenario.proposal(state=scenario.ProposalState.REPLAY),),
         blocks=(),
     )
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until every question the console asked the engine is answered and drawn."""
+    await pilot.pause()
+    for worker in list(pilot.app.workers):
+        if worker.name != "bridge":
+            await worker.wait()
+    await pilot.pause()

@@ -249,7 +249,7 @@ def fault() -> Fault:
     """Return a missing ability."""
     return Fault(
         ability="llm",
-        message="cannot reach the model endpoint 127.0.0.1:8000: Connection refused; the playbook analyst works instead",
+        message="cannot reach the model endpoint 127.0.0.1:8000: Connection refused; the playbook analyst works",
         remedy="Start the endpoint, or unset OPENAI_BASE_URL to keep the playbook analyst.",
         at=NOW - 400,
     )

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from aegis_tui.app import AegisApp
 from engine.types import Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import console, engine, replay
+from tests.aegis_tui.console import console, engine, replay, settle
 
 SMALL, DEFAULT, LARGE = (80, 24), (120, 36), (200, 60)
 SIZES = [pytest.param(SMALL, id="80x24"), pytest.param(DEFAULT, id="120x36"), pytest.param(LARGE, id="200x60")]
@@ -22,10 +22,7 @@ def _press(*keys: str) -> Callable[[Pilot[None]], object]:
     async def before(pilot: Pilot[None]) -> None:
         for key in keys:
             await pilot.press(key)
-            await pilot.app.workers.wait_for_complete(
-                [worker for worker in pilot.app.workers if worker.group not in ("default",)]
-            )
-            await pilot.pause()
+            await settle(pilot)
         app = pilot.app
         assert isinstance(app, AegisApp)
         app.poll()
@@ -96,8 +93,8 @@ def _busy_for(seconds: int) -> Callable[[Snapshot], Snapshot]:
         now = min(scenario.NOW + seconds, last.now + 1)
         packets = scenario.counters().delivered + sum((n * 37) % 900 for n in range(int(now - scenario.NOW)))
         rest = packets - scenario.counters().delivered
-        counters = scenario.counters(delivered=packets, kernel_seen=packets, parsed=1_204_000 + rest, bytes=packets * 640)
-        return replace(last, now=now, counters=counters)
+        seen = scenario.counters(delivered=packets, kernel_seen=packets, parsed=1_204_000 + rest)
+        return replace(last, now=now, counters=replace(seen, bytes=packets * 640))
 
     return evolve
 

@@ -22,4 +22,5 @@ def test_recall_stays_where_it_was_measured() -> None:
     answers = [[passage.id for passage in knowledge.search(case["query"])] for case in cases]
     first = sum(found[0] in case["expected"] for found, case in zip(answers, cases, strict=True))
     five = sum(bool(set(found) & set(case["expected"])) for found, case in zip(answers, cases, strict=True))
-    assert (first / len(cases) >= 0.75, five / len(cases) >= 0.97) == (True, True)
+    assert first / len(cases) >= 0.85
+    assert five / len(cases) >= 0.97

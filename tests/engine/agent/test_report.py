@@ -27,8 +27,19 @@ HOSTILE = [
     "www.evil.example https://evil.example user@evil.example",
     "\u202egnp.exe\u200b\u2066",
     "</code></li></ul><h1>Approved</h1>",
-    "`", "``", "```x", "\\`", "--- \n===", "=cmd|' /C calc'!A0", "]]>", "</script>", "\u2028\u2029", "$x^2$", "~~gone~~", "&lt;",
-]  # fmt: skip
+    "`",
+    "``",
+    "```x",
+    "\\`",
+    "--- \n===",
+    "=cmd|' /C calc'!A0",
+    "]]>",
+    "</script>",
+    "\u2028\u2029",
+    "$x^2$",
+    "~~gone~~",
+    "&lt;",
+]
 
 
 async def view(payload: bytes = b"GET / HTTP/1.1\r\n\r\n", **changes: Any) -> IncidentView:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.guard import messages, policy
@@ -39,16 +38,22 @@ class Bench:
         self.clock = FakeClock()
         self.blocker = DryRunBlocker()
         self.protected = PROTECTED
-        self.look: Callable[[], tuple[policy.Protected, tuple[str, ...]]] = lambda: (self.protected, CONNECTED)
+        self.blind = ""
+        """Why this host cannot be looked at, or empty."""
         self.start()
 
     def start(self, ifaces: tuple[str, ...] = ("eth0",)) -> None:
         """Start the guard, or another one after it was killed."""
         self.ledger = Ledger(self.folder)
         enforcer = Enforcer(self.ledger, self.clock, lambda: self.blocker, ifaces)
-        around = Surroundings(lambda: self.look(), self.ledger)
+        around = Surroundings(self._look, self.ledger)
         self.guard = Guard(self.ledger, self.clock, enforcer, around, pid=1)
         self.guard.start()
+
+    def _look(self) -> tuple[policy.Protected, tuple[str, ...]]:
+        if self.blind:
+            raise OSError(self.blind)
+        return self.protected, CONNECTED
 
     def restart(self) -> None:
         """Kill the guard and start another one on the same state."""

@@ -6,7 +6,7 @@ import pytest
 
 from engine.guard import messages
 from engine.types import Block, BlockState
-from tests.engine.guard.bench import Bench
+from tests.engine.guard.bench import PERSON, Bench, terms
 
 
 def blocks(bench: Bench) -> list[Block]:
@@ -149,3 +149,21 @@ def test_a_block_on_no_interface_is_not_called_live(bench: Bench) -> None:
     assert isinstance(welcome, messages.Welcome)
     assert welcome.dataplane == "cannot attach XDP to eth0: Operation not permitted"
     assert states(bench) == [BlockState.FAILED]
+
+
+def test_an_interface_left_attached_by_an_earlier_guard_is_part_of_the_terms(bench: Bench) -> None:
+    bench.ledger.close()
+    bench.start(ifaces=("eth1",))
+    proposal = bench.propose(terms(ifaces=("eth1",)))
+    assert "the guard is attached to eth0, eth1" in bench.review(proposal.id).refusals[0]
+    assert bench.propose(terms(ifaces=())).terms.ifaces == ("eth0", "eth1")
+
+
+def test_a_guard_killed_between_the_approval_and_the_write_enforces_it_after_the_restart(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.ledger.approve(proposal, PERSON, bench.clock.wall(), (bench.clock.boot_id, bench.clock.boot_ns()))
+    assert bench.blocker.map == {}
+    bench.restart()
+    assert states(bench) == [BlockState.LIVE]
+    assert isinstance(bench.ask(messages.Approve(proposal.id, token, "")), messages.Refused)

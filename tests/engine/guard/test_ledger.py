@@ -136,3 +136,9 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("proposal_id", ["P-0", "P-99", "17x", "P-１", "P-" + "9" * 40, "'; DROP TABLE proposals", ""])
 def test_an_unknown_id_finds_nothing(ledger: Ledger, proposal_id: str) -> None:
     assert ledger.question(proposal_id) is None
+
+
+def test_the_same_terms_under_more_doubt_are_another_question(ledger: Ledger) -> None:
+    first = propose(ledger)
+    doubtful = ledger.propose(terms(), "why", Judgement((), (), True), False, False, 0.0, BOOT)
+    assert (doubtful.id != first.id, doubtful.typed_confirmation) == (True, True)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,25 @@ def test_a_process_without_a_terminal_has_no_tty() -> None:
     ).stdout
     assert f"uid={os.getuid()}" in told
     assert "tty=''" in told
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_the_ssh_peer_of_an_attached_tmux_client_is_found_from_inside(tmp_path: Path) -> None:
+    """The server was started by nobody's session; the person attached to it later, over SSH."""
+    tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("SSH_", "TMUX"))}
+    subprocess.run([*tmux, "new-session", "-d", "cat"], env=plain, check=True, timeout=30)
+    pane = subprocess.run(
+        [*tmux, "display-message", "-p", "#{pane_pid}"], env=plain, capture_output=True, check=True, timeout=30
+    )
+    assert people.ssh_peers(int(pane.stdout)) == ()
+    master, slave = os.openpty()
+    remote = {**plain, "TERM": "xterm", "SSH_CONNECTION": "203.0.113.5 50000 192.0.2.1 22"}
+    attached = subprocess.Popen([*tmux, "attach"], stdin=slave, stdout=slave, env=remote, start_new_session=True)
+    assert os.read(master, 1)
+    found = people.ssh_peers(int(pane.stdout))
+    subprocess.run([*tmux, "kill-server"], env=plain, check=True, timeout=30)
+    attached.wait(30)
+    os.close(master)
+    os.close(slave)
+    assert found == ("203.0.113.5",)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ def test_own_lineage_starts_with_this_process_and_ends_at_the_first() -> None:
 def test_the_start_time_of_this_process_lies_in_the_past_of_its_files() -> None:
     own = procfs.stat(os.getpid())
     assert own is not None
-    assert abs(procfs.start_time(own.start_ticks) - os.stat(f"/proc/{os.getpid()}").st_ctime) < 3600
+    assert abs(procfs.start_time(own.start_ticks) - Path(f"/proc/{os.getpid()}").stat().st_ctime) < 3600
 
 
 def test_variables_without_a_value_are_left_out() -> None:

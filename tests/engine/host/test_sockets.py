@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 from engine.host import sockets
 from engine.types import Finding, FiveTuple
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/net/tcp6"), reason="needs /proc/net of a kernel with IPv6")
+pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp6").exists(), reason="needs /proc/net of a kernel with IPv6")
 
 
 @pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["v4", "v6"])
@@ -27,7 +31,11 @@ def connection(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, 
 
 
 def tcp(client: socket.socket) -> FiveTuple:
-    return FiveTuple(*client.getsockname()[:2], *client.getpeername()[:2], "tcp")
+    return five_tuple(client.getsockname(), client.getpeername(), "tcp")
+
+
+def five_tuple(source: tuple[Any, ...], destination: tuple[Any, ...], proto: str) -> FiveTuple:
+    return FiveTuple(source[0], source[1], destination[0], destination[1], proto)
 
 
 def test_the_owner_of_a_loopback_connection_is_found(connection: tuple[socket.socket, socket.socket]) -> None:
@@ -48,12 +56,13 @@ def test_a_connection_nobody_knows_is_gone_and_not_more() -> None:
 
 
 def test_an_ipv4_peer_of_an_ipv6_socket_is_found_by_its_ipv4_address() -> None:
-    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
-        with socket.create_connection(("127.0.0.1", listener.getsockname()[1])) as client:
-            server, _ = listener.accept()
-            source = client.getsockname()
-            client_side = sockets.find_owner(FiveTuple(*source, "127.0.0.1", listener.getsockname()[1], "tcp"))
-            server.close()
+    with (
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener,
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1])) as client,
+    ):
+        server, _ = listener.accept()
+        client_side = sockets.find_owner(tcp(client))
+        server.close()
     assert (client_side.finding, client_side.pid) == (Finding.FOUND, os.getpid())
 
 
@@ -69,10 +78,18 @@ def test_a_connected_udp_socket_is_found_from_either_end() -> None:
         client.connect(("127.0.0.1", 9))
         source = client.getsockname()
         owners = [
-            sockets.find_owner(FiveTuple(*source, "127.0.0.1", 9, "udp")),
-            sockets.find_owner(FiveTuple("127.0.0.1", 9, *source, "udp")),
+            sockets.find_owner(five_tuple(source, ("127.0.0.1", 9), "udp")),
+            sockets.find_owner(five_tuple(("127.0.0.1", 9), source, "udp")),
         ]
     assert [(owner.pid, owner.detail) for owner in owners] == [(os.getpid(), "")] * 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_another_users_socket_is_not_permitted_and_not_gone(connection: tuple[socket.socket, socket.socket]) -> None:
+    code = "import os; os.setuid(65534); from engine.host import sockets; from engine.types import FiveTuple;"
+    code += f"print(sockets.find_owner({tcp(connection[0])!r}).finding)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "not_permitted"
 
 
 def test_another_protocol_has_no_socket() -> None:

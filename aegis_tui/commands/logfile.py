@@ -1,0 +1,21 @@
+"""The log file: the terminal belongs to the console, or to whoever reads the JSON."""
+
+from __future__ import annotations
+
+import logging
+import os
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+LOG_BYTES = 4 * 1024 * 1024
+
+
+def log_to(folder: Path) -> Path:
+    """Send the program's log to ``aegis.log`` in a folder, five files of 4 MiB at most."""
+    file = folder / "aegis.log"
+    os.close(os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    handler = RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=4, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)r"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    return file

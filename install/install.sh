@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs the program under /opt/aegis-tui, for root and everybody else to run; nothing starts by itself.
+set -eu
+umask 022
+source=$(cd "$(dirname "$0")/.." && pwd)
+prefix=${PREFIX:-/opt/aegis-tui}
+[ "$(id -u)" = 0 ] || { echo "installing needs root: sudo make install" >&2; exit 1; }
+[ "$source" != "$prefix" ] || { echo "run make install in a clone, not in $prefix" >&2; exit 1; }
+
+getent passwd aegis >/dev/null ||
+	useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin aegis
+ldconfig -p | grep -q 'libbpf\.so\.1' || "$source/install/packages.sh" iproute2 ||
+	echo "libbpf is missing: watching works, blocking does not" >&2
+
+mkdir -p "$prefix/install"
+for room in aegis_tui engine knowledge models bpf; do
+	rm -rf "${prefix:?}/$room"
+	cp -R --no-preserve=ownership "$source/$room" "$prefix/$room"
+done
+cp "$source"/LICENSE "$source"/NOTICE "$source"/README.md "$source"/requirements.txt "$prefix"
+for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py uninstall.sh; do
+	cp "$source/install/$file" "$prefix/install"
+done
+find "$prefix" -name __pycache__ -not -path "$prefix/venv/*" -prune -exec rm -rf {} +
+chown -R root:root "$prefix"
+chmod -R u=rwX,go=rX "$prefix"
+rm -f "$prefix"/venv/.installed-*
+"$prefix/install/setup.sh" "$prefix/venv" requirements.txt
+
+ln -sfn "$prefix/venv/bin/aegis-tui" /usr/local/bin/aegis-tui
+if [ -d /etc/systemd/system ]; then
+	sed "s|@PREFIX@|$prefix|g" "$source/install/aegis-tui-restore.service" >/etc/systemd/system/aegis-tui-restore.service
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload
+fi
+
+cat <<TOLD
+installed in $prefix; now: sudo aegis-tui --iface eth0
+to have approved blocks restored after a reboot: sudo systemctl enable aegis-tui-restore
+to take it all away again: sudo make uninstall (or $prefix/install/uninstall.sh)
+TOLD

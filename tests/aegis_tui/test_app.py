@@ -1,0 +1,190 @@
+"""The application: life and death, views, and what goes down to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from aegis_tui.app import AegisApp
+from aegis_tui.screens.ask import Ask
+from aegis_tui.screens.view import View
+from aegis_tui.widgets.pane import TextPane
+from aegis_tui.widgets.table import Table
+from engine.types import Disposition, Fault
+from tests.aegis_tui import scenario
+from tests.aegis_tui.console import Clock, console, engine, replay, settle
+from tests.aegis_tui.screens.test_block_dialog import text
+from tests.fakes import FakeEngine
+
+
+@pytest.mark.parametrize(("key", "name"), list(zip("12345", ("overview", "incident", "blocks", "replay", "health"))))
+async def test_a_digit_opens_its_view_and_escape_comes_back(key: str, name: str) -> None:
+    async with console(view="blocks" if key != "3" else "health").run_test(size=(120, 36)) as pilot:
+        before = pilot.app.screen
+        await pilot.press(key)
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, View)
+        assert pilot.app.screen.view == name
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen is before
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 36), (200, 60)], ids=str)
+@pytest.mark.parametrize("view", ["overview", "incident", "blocks", "replay", "health"])
+async def test_the_quit_hint_never_disappears(view: str, size: tuple[int, int]) -> None:
+    async with console(view=view).run_test(size=size) as pilot:
+        await settle(pilot)
+        assert text(pilot).splitlines()[-1].rstrip().endswith("q quit")
+
+
+async def test_a_small_terminal_shows_one_pane_and_tab_turns() -> None:
+    async with console().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        seen = []
+        for _ in range(3):
+            visible = [pane.id for pane in pilot.app.screen.query("Pane") if pane.size.height]
+            seen += visible
+            await pilot.press("tab")
+            await settle(pilot)
+        assert sorted(filter(None, seen)) == ["flows", "incidents", "trace"]
+
+
+async def test_quitting_with_live_blocks_asks_first() -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        await settle(pilot)
+        assert isinstance(app.screen, Ask)
+        assert "1 block stay" in text(pilot) or "1 block stays" in text(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        assert app.is_running
+        await pilot.press("q", "y")
+        await pilot.pause()
+        assert app._exit
+
+
+async def test_quitting_without_blocks_just_quits() -> None:
+    app = console(engine(scenario.quiet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+        assert app._exit
+
+
+async def test_undo_asks_and_then_unblocks_the_row() -> None:
+    fake = engine()
+    async with console(fake, view="blocks").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("u", "n")
+        await settle(pilot)
+        assert fake.asked == []
+        await pilot.press("u", "y")
+        await settle(pilot)
+    assert fake.asked == [("unblock", "198.51.100.7/32")]
+
+
+async def test_a_disposition_is_a_persons_word() -> None:
+    fake = engine()
+    async with console(fake, view="incident").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d", "f")
+        await settle(pilot)
+    assert fake.asked == [("set_disposition", "INC-00000042", Disposition.FALSE_POSITIVE)]
+
+
+async def test_replay_keys_become_transport_commands() -> None:
+    fake = engine(replay())
+    async with console(fake, view="replay").run_test(size=(80, 24)) as pilot:
+        await pilot.press("p", "full_stop", "comma", "right_square_bracket", "left_square_bracket")
+        await settle(pilot)
+    commands = [("pause", 0.0), ("step", 1.0), ("step", -1.0), ("speed", 2.0), ("speed", 1.0)]
+    assert fake.asked == [("transport", *command) for command in commands]
+
+
+async def test_transport_keys_do_nothing_to_a_live_host() -> None:
+    fake = engine()
+    async with console(fake).run_test(size=(80, 24)) as pilot:
+        await pilot.press("p", "full_stop")
+        await settle(pilot)
+    assert fake.asked == []
+
+
+async def test_the_filter_narrows_rows_and_escape_clears_it() -> None:
+    async with console().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"brute", "enter")
+        await settle(pilot)
+        incidents = pilot.app.screen.query_one("#incidents", Table)
+        assert incidents.key == "INC-00000041"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(incidents.lines) == 2
+
+
+async def test_a_frozen_table_stands_still_while_the_header_goes_on() -> None:
+    fake = engine()
+    async with console(fake).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        fake.state = scenario.snapshot(incidents=(), counters=scenario.counters(flows_total=20_453))
+        pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
+        await settle(pilot)
+        assert "FROZEN" in text(pilot)
+        assert "+340 flows" in text(pilot)
+        assert "Incidents 2" in text(pilot)
+
+
+async def test_the_trace_grows_as_the_engine_tells_it() -> None:
+    fake = engine()
+    async with console(fake).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        step = replace(scenario.steps()[0], seq=9, content="fresh words")
+        view = scenario.incident_view(steps=(*scenario.steps(), step))
+        fake.views["INC-00000042"] = view
+        await fake.queue.put(step)
+        await pilot.pause(0.3)
+        await settle(pilot)
+        trace = pilot.app.screen.query_one("#trace", TextPane)
+        assert any("fresh words" in "".join(span.text for span in row) for row in trace.lines)
+
+
+async def test_a_fault_is_told_at_once() -> None:
+    fake = engine()
+    async with console(fake, Clock()).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await fake.queue.put(Fault("model", "cannot load model.onnx", "run make model", scenario.NOW))
+        await pilot.pause(0.3)
+        assert "cannot load model.onnx" in text(pilot)
+
+
+async def test_a_broken_engine_ends_the_console_with_its_traceback() -> None:
+    async def start() -> None:
+        raise RuntimeError("broken invariant \x1b[2J")
+
+    app = AegisApp(engine(), start)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.2)
+    assert app.return_code == 1
+    shown = str(app._exit_renderables[0]) if app._exit_renderables else ""
+    assert "\x1b" not in shown
+
+
+async def test_the_engine_starts_after_the_first_paint_and_is_stopped_at_the_end() -> None:
+    seen: list[str] = []
+
+    async def start() -> None:
+        seen.append("painted" if isinstance(app.screen, View) else "too early")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("stopped")
+
+    app = AegisApp(FakeEngine(scenario.quiet()), start)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+    await asyncio.sleep(0)
+    assert seen == ["painted", "stopped"]

@@ -1,0 +1,131 @@
+"""Hostile text in every widget that shows text: nothing that steers a terminal reaches a strip."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from rich.cells import get_character_cell_size
+from textual.pilot import Pilot
+
+from aegis_tui.widgets.safe import foreign, visible
+from engine.types import Claim, Fault, IncidentView, Snapshot
+from tests.aegis_tui import scenario
+from tests.aegis_tui.console import console, engine, settle
+
+CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
+BIDI = list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BLANK = list("\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2028\u2029\u2060\u2061\u2064\u3164\ufe0f\ufeff\uffa0\u2800")
+SEQUENCES = [
+    "\x1b[2J\x1b[H",
+    "\x1b[31mred",
+    "\x1b]0;title\x07",
+    "\x1b]8;;http://x/\x1b\\link\x1b]8;;\x1b\\",
+    "\x1b]52;c;cm0gLXJm\x07",
+    "\x1bP+q544e\x1b\\",
+    "\x1b_apc\x1b\\",
+    "\x1b^pm\x1b\\",
+    "\x1bXsos\x1b\\",
+    "\x9b2J",
+    "\x9d0;title\x9c",
+    "\x90q\x9c",
+    "\r\nAEGIS all is well",
+    "[bold red]markup[/] [link=http://x]x[/link] [@click=app.quit]go[/]",
+    "e\u0301\u0301\u0301\u0301\u0301\u0301",
+    "\U000e0041\U000e0042",
+    "\udcff\ud800",
+    "\U0001f468\u200d\U0001f469",
+    "\ue000\U0010fffd",
+    "┌ Block 192.0.2.1/32 ┐│ [ Block ] │└┘",
+]
+HOSTILE = [*(f"a{char}b" for char in (*CONTROLS, *BIDI, *BLANK)), *SEQUENCES]
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(HOSTILE) >= 100
+
+
+@pytest.mark.parametrize("function", [visible, foreign])
+def test_what_cannot_be_seen_is_escaped(function: object) -> None:
+    assert callable(function)
+    for text in HOSTILE:
+        assert harmless(function(text)), repr(text)
+
+
+def test_escaping_twice_changes_nothing() -> None:
+    assert [visible(visible(text)) for text in HOSTILE] == [visible(text) for text in HOSTILE]
+
+
+def test_ordinary_text_stays_as_it_is() -> None:
+    assert visible("GET /größe 日本語 🙂") == "GET /größe 日本語 🙂"
+
+
+def test_captured_text_cannot_draw_a_frame() -> None:
+    assert not set("┌┐│└┘") & set(foreign("┌ Block? ┐│└┘"))
+
+
+def harmless(text: str) -> bool:
+    """Return whether a terminal would show each character and do nothing else."""
+    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    return all(unicodedata.category(char) not in hidden and get_character_cell_size(char) for char in text)
+
+
+@pytest.mark.parametrize("view", ["overview", "incident", "blocks", "replay", "health"])
+async def test_no_view_lets_hostile_text_through(view: str) -> None:
+    everything = "".join(HOSTILE)
+    pieces = [everything[at : at + 40] for at in range(0, len(everything), 40)]
+    fake = engine(_hostile_snapshot(pieces), views={"INC-00000042": _hostile_view(pieces)})
+    async with console(fake, view=view).run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        rows = _rows(pilot)
+        assert all(harmless(row) for row in rows)
+        await pilot.press("b")
+        await settle(pilot)
+        assert all(harmless(row) for row in _rows(pilot))
+
+
+def _rows(pilot: Pilot[None]) -> list[str]:
+    return [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+
+
+def _hostile_snapshot(pieces: list[str]) -> Snapshot:
+    night = scenario.snapshot()
+    flows = tuple(replace(scenario.flow(n), name=piece, app=piece[:4]) for n, piece in enumerate(pieces))
+    block = replace(scenario.block(), approver=pieces[0], reason=pieces[1])
+    fault = Fault(pieces[2], pieces[3], pieces[4], scenario.NOW)
+    bad = "".join(pieces)
+    detection = replace(scenario.alert().detection, label=pieces[5], reason=pieces[6])
+    return replace(
+        night,
+        flows=flows,
+        blocks=(block,),
+        faults=(fault,),
+        alerts=(scenario.alert(detection=detection),),
+        incidents=(scenario.incident(title=bad),),
+        proposals=(scenario.proposal(reason=bad, warnings=(bad, pieces[7])),),
+        status=scenario.status(source=pieces[8], dataplane=pieces[9], model=pieces[10], analyst=pieces[11]),
+    )
+
+
+def _hostile_view(pieces: list[str]) -> IncidentView:
+    bad = "".join(pieces)
+    verdict = replace(
+        scenario.verdict(),
+        analyst=pieces[0],
+        summary=bad,
+        claims=tuple(Claim(piece, (pieces[1],)) for piece in pieces),
+        not_done=(bad,),
+        actions=(bad,),
+    )
+    steps = tuple(replace(scenario.steps()[0], name=piece[:8], content=piece) for piece in pieces)
+    evidence = tuple(replace(scenario.evidence()[0], summary=piece, content=piece) for piece in pieces)
+    alert = scenario.alert(detection=replace(scenario.alert().detection, excerpt=bytes(range(256)), reason=bad))
+    return scenario.incident_view(
+        incident=scenario.incident(title=bad),
+        alerts=(alert,),
+        evidence=evidence,
+        steps=steps,
+        verdict=verdict,
+        decisions=(bad,),
+    )

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.guard import client
+from engine.types import Terms
+
+HEAVY = ("pydantic", "textual", "numpy", "psutil", "langgraph", "langchain", "onnxruntime", "asyncio")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the guard holds the host")
+
+
+@pytest.mark.root
+@needs_root
+def test_a_spawned_guard_monitors_only_and_ends_with_its_client(tmp_path: Path) -> None:
+    guard = client.spawn([], state=tmp_path / "state", socket_path=tmp_path / "run" / "g.sock", dataplane=False)
+    assert guard.hello().dataplane == "monitor only: the data plane is switched off"
+    proposal = guard.propose(Terms("INC-1", "203.0.113.9/32", 60.0, (), ""), "why", handshake=True)
+    with pytest.raises(client.GuardError):
+        guard.approve(proposal.id, guard.review(proposal.id).token)
+    assert guard.process_facts(os.getpid()).pid == os.getpid()
+    guard.close()
+    assert guard.process is not None
+    assert guard.process.returncode == 0
+
+
+@pytest.mark.root
+@needs_root
+def test_a_guard_that_does_not_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    with pytest.raises(client.GuardError, match="others may write"):
+        client.spawn([], state=tmp_path / "state", socket_path=tmp_path / "run" / "g.sock", dataplane=False)
+
+
+def test_no_guard_is_an_error_in_words(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="cannot reach a guard"):
+        client.connect(tmp_path / "none.sock")
+
+
+def test_the_guard_imports_nothing_heavy() -> None:
+    code = "import sys, engine.guard.__main__, engine.guard.xdp, engine.guard.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert set(HEAVY) & set(done.stdout.split()) == set()

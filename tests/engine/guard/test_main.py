@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from engine.guard import client, xdp
+from engine.guard.client import GuardClient
+from engine.types import Block, BlockState, Terms
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
+]
+
+SERVER, CLIENT = f"grd{os.getpid()}s", f"grd{os.getpid()}c"
+PINS = Path(f"/sys/fs/bpf/aegis-grd-{os.getpid()}")
+BAD = "203.0.113.9"
+TERMS = Terms("INC-00000001", f"{BAD}/32", 600.0, ("eth0",), "ab" * 32)
+SEND = f"""
+import socket
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("{BAD}", 0))
+for _ in range(5):
+    udp.sendto(b"grd", ("192.0.2.2", 9999))
+"""
+
+
+def run(command: str) -> None:
+    done = subprocess.run(command.split(), capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespaces() -> Iterator[None]:
+    """Two hosts on one wire: the server behind the guard, and a client that owns the bad address."""
+    for command in (
+        f"ip netns add {SERVER}",
+        f"ip netns add {CLIENT}",
+        f"ip link add eth0 netns {SERVER} type veth peer name eth0 netns {CLIENT}",
+        f"ip -n {SERVER} addr add 192.0.2.2/24 dev eth0",
+        f"ip -n {CLIENT} addr add 192.0.2.1/24 dev eth0",
+        f"ip -n {CLIENT} addr add {BAD}/32 dev eth0",
+        f"ip -n {SERVER} link set eth0 up",
+        f"ip -n {CLIENT} link set eth0 up",
+        f"ip -n {SERVER} route add 203.0.113.0/24 dev eth0",
+    ):
+        run(command)
+    yield
+    run(f"ip netns del {SERVER}")
+    run(f"ip netns del {CLIENT}")
+
+
+class World:
+    """One host's state, and the guards that run on it one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state, self.socket = folder / "state", folder / "run" / "guard.sock"
+        self.guards: list[GuardClient] = []
+
+    def start(self, *options: str) -> GuardClient:
+        """Start a guard inside the server's namespace and return the console's end."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = ["nsenter", f"--net=/run/netns/{SERVER}", sys.executable, "-I", "-m", "engine.guard"]
+        command += [f"--fd={theirs.fileno()}", "--iface=eth0", f"--state={self.state}", f"--pin-root={PINS}"]
+        with theirs:
+            process = subprocess.Popen(
+                [*command, f"--socket={self.socket}", *options], pass_fds=[theirs.fileno()], start_new_session=True
+            )
+        self.guards.append(GuardClient(ours, process))
+        return self.guards[-1]
+
+    def person(self, *action: str) -> str:
+        """Let a person at another terminal do something, and return what they are told."""
+        master, slave = os.openpty()
+        script = Path(__file__).with_name("person.py")
+        done = subprocess.run(
+            [sys.executable, script, self.socket, *action],
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            timeout=30,
+            check=False,
+        )
+        os.close(master)
+        os.close(slave)
+        return done.stdout.decode().strip()
+
+    def block(self, guard: GuardClient) -> Block:
+        """Take the bad address all the way into the kernel."""
+        proposal = guard.propose(TERMS, "seen attacking", handshake=True)
+        assert self.person("approve", proposal.id, "") == "live"
+        return only(guard.blocks())
+
+    def kernel(self) -> list[str]:
+        """Return the prefixes in the pinned map, read without any guard."""
+        with xdp.XdpBlocker(pin_root=PINS) as blocker:
+            return [entry.prefix for entry in blocker.entries()]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    for guard in made.guards:
+        guard.close()
+        assert guard.process is not None
+        if guard.process.poll() is None:
+            guard.process.kill()
+            guard.process.wait()
+    shutil.rmtree(PINS, ignore_errors=True)
+
+
+def only(blocks: list[Block]) -> Block:
+    assert len(blocks) == 1, blocks
+    return blocks[0]
+
+
+def kill(guard: GuardClient) -> None:
+    assert guard.process is not None
+    guard.process.kill()
+    guard.process.wait()
+
+
+def until(seen: Callable[[], bool]) -> bool:
+    """Ask until it is so, for at most 5 s: the kernel delivers packets in its own time."""
+    end = monotonic() + 5
+    while not seen():
+        if monotonic() > end:
+            return False
+    return True
+
+
+def test_a_block_that_a_person_approves_drops_packets_in_the_kernel(world: World) -> None:
+    guard = world.start()
+    welcome = guard.hello()
+    assert (welcome.blocking, welcome.dataplane.startswith("XDP ")) == (True, True), welcome.dataplane
+    block = world.block(guard)
+    assert (block.state, block.packets, block.approver.startswith("uid 0 ")) == (BlockState.LIVE, 0, True)
+    run_inside(CLIENT, SEND)
+    assert until(lambda: only(guard.blocks()).packets >= 5)
+    guard.remove(BAD)
+    assert (guard.blocks(), world.kernel(), guard.verify_audit().problems) == ([], [], ())
+
+
+def run_inside(namespace: str, code: str) -> None:
+    command = ["nsenter", f"--net=/run/netns/{namespace}", sys.executable, "-c", code]
+    subprocess.run(command, check=True, timeout=30)
+
+
+def test_a_killed_guard_leaves_the_block_and_the_next_one_knows_it(world: World) -> None:
+    guard = world.start()
+    before = world.block(guard)
+    kill(guard)
+    assert world.kernel() == [f"{BAD}/32"]
+    after = only(world.start().blocks())
+    assert (after.state, after.proposal_id, after.approver) == (BlockState.LIVE, before.proposal_id, before.approver)
+    assert after.remaining_s <= before.remaining_s
+
+
+def test_a_block_flushed_while_no_guard_ran_is_restored(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    kill(guard)
+    with xdp.XdpBlocker(pin_root=PINS) as blocker:
+        blocker.remove(f"{BAD}/32")
+    assert only(world.start().blocks()).state is BlockState.LIVE
+    assert world.kernel() == [f"{BAD}/32"]
+
+
+def test_panic_wins_until_a_person_resumes(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    assert xdp.panic(PINS) == 1
+    assert (only(guard.blocks()).state, world.kernel()) == (BlockState.HALTED, [])
+    kill(guard)
+    again = world.start()
+    assert (only(again.blocks()).state, world.kernel()) == (BlockState.HALTED, [])
+    with pytest.raises(client.GuardError, match="terminal"):
+        again.resume()
+    assert world.person("resume") == "blocking is resumed"
+    assert only(again.blocks()).state is BlockState.LIVE
+
+
+def test_the_consoles_end_ends_the_guard_and_leaves_the_block(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    guard.close()
+    assert guard.process is not None
+    assert guard.process.wait(10) == 0
+    assert world.kernel() == [f"{BAD}/32"]
+
+
+def test_a_console_without_a_terminal_may_not_approve(world: World) -> None:
+    guard = world.start("--no-approve")
+    proposal = guard.propose(TERMS, "seen attacking", handshake=True)
+    with pytest.raises(client.GuardError, match="without the right to approve"):
+        guard.approve(proposal.id, guard.review(proposal.id).token)
+    assert world.kernel() == []
+
+
+def test_a_second_guard_says_who_holds_the_host(world: World) -> None:
+    first = world.start()
+    pid = first.hello().pid
+    with pytest.raises(client.GuardError, match=f"held by guard with PID {pid}"):
+        world.start().hello()
+    assert first.hello().pid == pid
+
+
+@pytest.mark.parametrize("made", ["state", "run"])
+def test_a_folder_that_a_stranger_made_first_is_refused(world: World, made: str) -> None:
+    folder = {"state": world.state, "run": world.socket.parent}[made]
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(client.GuardError, match="belongs to uid 65534"):
+        world.start().hello()
+
+
+def test_an_interface_that_is_not_there_is_told_and_the_others_are_guarded(world: World) -> None:
+    guard = world.start("--iface=grdnone0")
+    welcome = guard.hello()
+    assert welcome.blocking
+    assert "cannot attach XDP to grdnone0" in welcome.dataplane
+    assert world.block(guard).ifaces == ("eth0",)
+
+
+def test_without_an_interface_an_approval_is_refused_with_the_reason(world: World) -> None:
+    guard = world.start("--no-dataplane")
+    proposal = guard.propose(TERMS, "seen attacking", handshake=True)
+    assert world.person("approve", proposal.id, "") == "refused: monitor only: the data plane is switched off"
+
+
+def test_the_server_protects_its_own_address_and_its_peer(world: World) -> None:
+    guard = world.start("--endpoint=203.0.113.50")
+    assert "192.0.2.2" in guard.addresses().addresses.own
+    for prefix in ("192.0.2.2/32", "203.0.113.50/32"):
+        with pytest.raises(client.GuardError):
+            guard.propose(Terms("INC-1", prefix, 60.0, (), ""), "why", handshake=True)
+
+
+def test_only_sigterm_stops_the_guard(world: World) -> None:
+    guard = world.start()
+    guard.hello()
+    assert guard.process is not None
+    for number in (signal.SIGINT, signal.SIGHUP):
+        guard.process.send_signal(number)
+        guard.hello()
+    guard.process.terminate()
+    assert guard.process.wait(10) == 0
+    assert (world.state / "guard.log").read_text() == ""
+
+
+def test_the_state_is_roots_alone(world: World) -> None:
+    world.start().hello()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (world.state, *world.state.iterdir())}
+    assert modes.pop("state") == 0o711
+    assert set(modes.values()) == {0o600}

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import privileges
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: there is nothing to drop")
+
+REPORT = """
+import json, os, sys
+from engine import privileges
+{before}
+dropped = privileges.drop({environ!r})
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+def opens(path, mode):
+    try:
+        open(path, mode).close()
+        return True
+    except OSError:
+        return False
+def becomes_root():
+    try:
+        os.setuid(0)
+        return os.getuid() == 0
+    except OSError:
+        return False
+print(json.dumps(dict(
+    user=dropped.user, text=dropped.text, fault=dropped.fault and dropped.fault.message, uids=os.getresuid(),
+    groups=os.getgroups(), caps=[int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb")],
+    no_new_privs=status["NoNewPrivs"].strip(), shadow=opens("/etc/shadow", "rb"), root=becomes_root(),
+)))
+"""
+
+
+def report(environ: dict[str, str], before: str = "") -> dict[str, Any]:
+    code = REPORT.format(environ=environ, before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.root
+@needs_root
+def test_nothing_is_left_after_the_drop() -> None:
+    told = report({})
+    user = pwd.getpwnam(told["user"])
+    assert (told["fault"], told["uids"], told["groups"]) == (None, [user.pw_uid] * 3, [])
+    assert (told["caps"], told["no_new_privs"]) == ([0] * 5, "1")
+    assert (told["shadow"], told["root"]) == (False, False)
+
+
+@pytest.mark.root
+@needs_root
+def test_a_program_the_user_cannot_read_keeps_uid_0_without_capabilities(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    told = report({}, before=f"sys.prefix = {str(closed)!r}")
+    assert (told["user"], told["uids"], told["caps"]) == ("root", [0, 0, 0], [0] * 5)
+    assert "cannot run as" in told["fault"]
+    assert str(closed) in told["fault"]
+
+
+def test_the_user_is_aegis_else_who_called_sudo_else_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"aegis": 991, "ada": 1000, "nobody": 65534}
+    records = {name: pwd.struct_passwd((name, "x", uid, uid, "", "/", "/bin/sh")) for name, uid in known.items()}
+    monkeypatch.setattr(pwd, "getpwnam", records.__getitem__)
+    monkeypatch.setattr(pwd, "getpwuid", {record.pw_uid: record for record in records.values()}.__getitem__)
+    assert privileges.target_user({"SUDO_UID": "1000"}).pw_name == "aegis"
+    del records["aegis"]
+    chosen = [privileges.target_user({"SUDO_UID": uid}).pw_name for uid in ("1000", "0", "77", "x", "")]
+    assert chosen == ["ada", "nobody", "nobody", "nobody", "nobody"]
+
+
+@pytest.mark.root
+@needs_root
+def test_threads_are_refused() -> None:
+    before = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    code = REPORT.format(environ={}, before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "before the first thread" in done.stderr
+
+
+@pytest.mark.root
+@needs_root
+def test_the_engines_folder_belongs_to_its_user_and_to_nobody_else(tmp_path: Path) -> None:
+    folder = privileges.ensure_engine_state("nobody", tmp_path)
+    found = folder.stat()
+    assert (folder.name, found.st_uid, found.st_mode & 0o777) == ("engine", pwd.getpwnam("nobody").pw_uid, 0o700)
+
+
+@pytest.mark.root
+@needs_root
+def test_the_folder_changes_hands_and_links_in_it_do_not(tmp_path: Path) -> None:
+    folder = privileges.ensure_engine_state("nobody", tmp_path)
+    (folder / "aegis.db").touch()
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    (folder / "link").symlink_to(secret)
+    os.link(secret, folder / "hard")
+    privileges.ensure_engine_state("daemon", tmp_path)
+    daemon = pwd.getpwnam("daemon").pw_uid
+    owners = [path.stat().st_uid for path in (folder, folder / "aegis.db", secret)]
+    assert owners == [daemon, daemon, 0]
+
+
+@pytest.mark.root
+@needs_root
+def test_a_link_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "engine").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="engine"):
+        privileges.ensure_engine_state("nobody", tmp_path)
+
+
+def test_a_plain_user_is_only_sealed() -> None:
+    if os.geteuid() != 0:
+        assert report({})["text"].endswith("had no privileges to drop")
+        return
+    told = report({}, before="os.setresuid(65534, 65534, 65534)")
+    assert (told["text"], told["no_new_privs"]) == ("user nobody, had no privileges to drop", "1")
