@@ -50,6 +50,18 @@ def target_user(environ: Mapping[str, str]) -> pwd.struct_passwd:
     return pwd.getpwnam("nobody")
 
 
+def plan_of(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the user that ``drop`` would become, and the folder closed to it that prevents it, or empty."""
+    user = target_user(environ)
+    return user.pw_name, _unreadable(user)
+
+
+def engine_user(environ: Mapping[str, str]) -> str:
+    """Return the user that the engine's files have to belong to."""
+    user, blocked = plan_of(environ)
+    return "root" if blocked else user
+
+
 def drop(environ: Mapping[str, str] = os.environ) -> Dropped:
     """Give up every privilege for good; raises ``RuntimeError`` when threads run already."""
     if len(list(Path("/proc/self/task").iterdir())) > 1:

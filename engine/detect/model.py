@@ -29,6 +29,7 @@ from engine.types import (
     Party,
     Severity,
     Span,
+    UpdateReason,
 )
 
 DEFAULT_THRESHOLD = 0.95
@@ -37,6 +38,7 @@ EXCERPT_BYTES = 256
 MEMORY_FLOWS = 65_536
 """Flows whose judgement is remembered; older ones may be judged again, never missed."""
 
+_LEAVING = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
 _INPUTS = ("input_ids", "attention_mask")
 
 
@@ -53,7 +55,7 @@ class ModelCard(BaseModel):
 
 
 class ModelDetector:
-    """Scores each direction of a flow once for each state of its first 510 bytes."""
+    """Scores each direction of a flow whenever its first 510 bytes have grown since it was last judged."""
 
     name = "model"
 
@@ -73,7 +75,10 @@ class ModelDetector:
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Highest score of each recently judged flow, by flow id; a flow not in it was not judged."""
+        """Highest score of each recently judged flow, by flow id; a flow not in it was not judged.
+
+        A live view: from another thread look up single flows, do not iterate.
+        """
         return MappingProxyType(self._scores)
 
     def score(self, payloads: Sequence[bytes]) -> NDArray[np.float64]:
@@ -100,9 +105,8 @@ class ModelDetector:
         flow = update.flow
         windows = [head[:MODEL_PAYLOAD_BYTES] for head in flow.head]
         before = self._judged.pop(flow.id, (0, 0))
-        # A flow that comes back under the same id starts with empty heads: shorter means new.
-        before = (0, 0) if any(len(w) < n for w, n in zip(windows, before, strict=True)) else before
-        self._judged[flow.id] = (len(windows[0]), len(windows[1]))
+        if update.reason not in _LEAVING:
+            self._judged[flow.id] = (len(windows[0]), len(windows[1]))
         if len(self._judged) > MEMORY_FLOWS:
             self._judged.popitem(last=False)
         if {flow.app, *map(encryption, windows)} & self.card.no_say:
@@ -123,12 +127,16 @@ class ModelDetector:
             version=self.version,
             label="model.malicious",
             score=score,
-            severity=Severity.HIGH if score >= HIGH_SCORE else Severity.MEDIUM,
-            reason=f"The first {len(window)} bytes {way} score {score:.3f}, threshold {self.threshold:.3f}.",
+            severity=self._severity(score),
+            reason=f"The first {len(window)} bytes {way} score {score:.4f}, threshold {self.threshold:.4f}.",
             attacker=_accused(direction),
             spans=(Span(direction, 0, len(window)),),
             excerpt=window[:EXCERPT_BYTES],
         )
+
+    def _severity(self, score: float) -> Severity:
+        """A model alone is a weaker witness than a rule: high only with a tenth of the doubt that the threshold allows."""
+        return Severity.HIGH if score >= max(HIGH_SCORE, 1 - (1 - self.threshold) / 10) else Severity.MEDIUM
 
     def _check_shape(self) -> None:
         inputs = {entry.name: entry for entry in self._session.get_inputs()}

@@ -14,6 +14,7 @@ from engine.guard.clock import Clock, RateLimit
 from engine.guard.enforce import Enforcer
 from engine.guard.ledger import Ledger, Question, approver_text
 from engine.host import processes, sockets
+from engine.host.addresses import canonical_ip
 from engine.types import Approver, Block, HostAddresses, Proposal, ProposalState, Terms
 
 TICK_S = 10.0
@@ -24,6 +25,7 @@ TEXT_LIMIT = 512
 PAGE = 64
 PAGE_BYTES = codec.PACKET_BYTES - 4096
 IFACES = 64
+MET = 63
 ADDRESSES = 200
 """Most addresses of each kind in one reply; the rules themselves know them all."""
 
@@ -47,6 +49,7 @@ class Surroundings:
         self.protected = policy.Protected()
         self.connected: tuple[str, ...] = ()
         self.blind = "the addresses of this host were not read yet"
+        self._met: list[str] = []
 
     def refresh(self, wall: float) -> None:
         """Look again; on failure keep what was known and say so."""
@@ -56,7 +59,18 @@ class Surroundings:
         except OSError as error:
             self.blind = f"cannot read the addresses of this host: {error}"
             protected = self.protected
-        self.protected = replace(protected, allowed=self._ledger.allowed(wall))
+        self.protected = self._with_met(replace(protected, allowed=self._ledger.allowed(wall)))
+
+    def meet(self, approver: Approver) -> None:
+        """Protect the SSH peer of a person who talks to this guard, for as long as it runs."""
+        peer = canonical_ip(approver.ssh_peer)
+        if peer is not None and peer not in self._met:
+            self._met = [*self._met[-MET:], peer]
+            self.protected = self._with_met(self.protected)
+
+    def _with_met(self, protected: policy.Protected) -> policy.Protected:
+        operators = tuple(dict.fromkeys((*protected.addresses.operators, *self._met)))
+        return replace(protected, addresses=replace(protected.addresses, operators=operators))
 
 
 class Guard:
@@ -102,6 +116,7 @@ class Guard:
             request, number = messages.decode_request(packet)
         except codec.MessageError as error:
             return codec.encode(messages.Refused(f"cannot read the request: {error}"), codec.sent_number(packet))
+        self._around.meet(channel.approver)
         try:
             return codec.encode(self._reply_or_tell(request, channel), number)
         except (OSError, sqlite3.Error, codec.MessageError) as error:

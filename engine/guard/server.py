@@ -15,7 +15,7 @@ from engine.guard.guard import TICK_S, Channel, Guard
 from engine.host import people
 
 PEERS = 16
-"""Most connections at once; a further one waits in the kernel."""
+"""Most connections at once; a further one is hung up on."""
 NO_TTY = "only a person at a terminal may approve, and this process has none"
 
 

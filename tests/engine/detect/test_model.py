@@ -133,7 +133,7 @@ def test_each_direction_is_judged_on_its_own_and_the_worse_one_counts(build: Bui
 
 
 def test_a_score_near_certainty_is_high_and_a_lesser_one_medium(build: Build) -> None:
-    (high,) = ModelDetector(build((5.0,))).inspect(update(b"!"))
+    (high,) = ModelDetector(build((6.0,))).inspect(update(b"!"))
     (medium,) = ModelDetector(build((4.0,))).inspect(update(b"!"))
     assert (high.severity, medium.severity) == (Severity.HIGH, Severity.MEDIUM)
 
@@ -142,7 +142,7 @@ def test_a_head_is_judged_once_until_it_grows(build: Build) -> None:
     detector = ModelDetector(build())
     assert len(detector.inspect(update(b"!a", reason=UpdateReason.QUIET))) == 1
     assert detector.inspect(update(b"!a", b"calm", reason=UpdateReason.QUIET)) == ()
-    assert len(detector.inspect(update(b"!a more", b"calm"))) == 1
+    assert len(detector.inspect(update(b"!a more", b"calm", reason=UpdateReason.WINDOW))) == 1
     assert detector.inspect(update(b"!a more", b"calm")) == ()
 
 
@@ -155,16 +155,17 @@ def test_packets_in_between_are_not_judged(build: Build, reason: UpdateReason) -
 
 def test_a_new_flow_under_an_old_id_is_judged_afresh(build: Build) -> None:
     detector = ModelDetector(build())
-    detector.inspect(update(b"calm and long"))
-    assert len(detector.inspect(update(b"!new"))) == 1
+    detector.inspect(update(b"calm and long", reason=UpdateReason.END))
+    assert len(detector.inspect(update(b"!new flow but shorter, or not at all", reason=UpdateReason.QUIET))) == 1
 
 
 def test_what_is_remembered_is_bounded(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.detect.model.MEMORY_FLOWS", 3)
     detector = ModelDetector(build())
     for number in range(10):
-        detector.inspect(update(b"calm", flow_id=f"1:{number}"))
+        detector.inspect(update(b"calm", flow_id=f"1:{number}", reason=UpdateReason.QUIET))
     assert list(detector.scores) == ["1:7", "1:8", "1:9"]
+    assert len(detector._judged) == 3
 
 
 @pytest.mark.parametrize("flow", [update(b"\x16\x03\x01!"), update(b"!", b"SSH-2.0-x\r\n"), update(b"!", app="quic")])

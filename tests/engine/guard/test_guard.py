@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.guard import guard as guards
 from engine.guard import messages
 from engine.guard.codec import encode
+from engine.guard.guard import Channel
 from engine.types import BlockState, FiveTuple, ProposalState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench, terms
 
@@ -397,3 +398,13 @@ def test_the_person_at_the_channel_is_told(bench: Bench) -> None:
         True,
         "XDP native",
     )
+
+
+def test_the_peer_of_a_person_who_talks_to_the_guard_is_protected_from_then_on(bench: Bench) -> None:
+    other = Channel(replace(PERSON, ssh_peer="::ffff:203.0.113.9"))
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    assert "connected from" in bench.refused(messages.Approve(proposal.id, token, ""), other)
+    bench.guard.tick()
+    assert "connected from" in bench.review(proposal.id).refusals[0]
+    assert "203.0.113.9/32" in bench.blocker.allow
