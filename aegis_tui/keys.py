@@ -33,8 +33,8 @@ APP_COMMANDS = (
     Command("right_square_bracket", "transport('faster')", "[ ]", "speed", "replay: faster", frozenset({"replay"})),
     Command("left_square_bracket", "transport('slower')", "[", "", "replay: slower"),
     Command("slash", "filter", "/", "filter", "show only rows that contain the words; esc clears", TABLE_VIEWS),
-    Command("tab", "pane(1)", "tab", "pane", "next pane (shift+tab: the one before)"),
-    Command("shift+tab", "pane(-1)", "shift+tab", "", "previous pane"),
+    Command("tab", "app.pane(1)", "tab", "pane", "next pane (shift+tab: the one before)"),
+    Command("shift+tab", "app.pane(-1)", "shift+tab", "", "previous pane"),
     Command("1", "view('overview')", "1-5", "screens", "overview"),
     Command("2", "view('incident')", "2", "", "incident"),
     Command("3", "view('blocks')", "3", "", "blocks: what the kernel drops now"),
@@ -68,6 +68,11 @@ HELP = (
 def app_bindings() -> list[BindingType]:
     """Return the bindings of the application."""
     return [_binding(command) for command in APP_COMMANDS]
+
+
+def view_bindings() -> list[BindingType]:
+    """Return the bindings that a view must hold itself, because a Textual screen has its own on the same keys."""
+    return [_binding(command) for command in APP_COMMANDS if command.action.startswith("app.")]
 
 
 def pane_bindings() -> list[BindingType]:

@@ -10,9 +10,7 @@ from engine.casebook import Casebook, Due
 from engine.detect.judge import Broken, Judge
 from engine.intake import Batch
 from engine.recorder import Recorded
-from engine.types import Alert, Detection, Detector, Flow, Incident, UpdateReason
-
-_LEAVING = frozenset((UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH))
+from engine.types import LEAVING, Alert, Detection, Detector, Flow, Incident
 
 
 @dataclass(slots=True)
@@ -45,7 +43,7 @@ class Desk:
             for alert, incident in zip(entries.alerts, entries.incidents, strict=True):
                 work.items += [alert, incident]
             work.recorded += entries.recorded
-            if update.reason in _LEAVING:
+            if update.reason in LEAVING:
                 work.ended.append(update.flow)
         work.items += self.casebook.due(math.inf if batch.last else batch.now)
         work.broken, self.judge.broken = self.judge.broken, []

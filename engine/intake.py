@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from engine.flow import FlowTable
 from engine.framering import FrameRing, pcap
-from engine.types import Capture, FiveTuple, Flow, FlowUpdate, Frame
+from engine.types import LEAVING, Capture, FiveTuple, Flow, FlowUpdate, Frame
 
 PACED_FRAMES = 8
 """Frames in a batch when a replay keeps the capture's pace: few, so that the pace is even."""
@@ -96,6 +97,7 @@ class Intake:
         self._now = 0.0
         self._view_flows = view_flows
         self._viewed_at = 0.0
+        self._ended: deque[Flow] = deque(maxlen=view_flows)
         self.view: tuple[Flow, ...] = ()
 
     def read(self, wall: float | None = None) -> Batch:
@@ -106,7 +108,7 @@ class Intake:
         """
         frames = next(self._batches, None)
         if frames is None:
-            return Batch(self._table.flush(), self._now, last=True)
+            return self.flush()
         updates: list[FlowUpdate] = []
         for frame in frames:
             updates += self._table.add(frame)
@@ -117,7 +119,7 @@ class Intake:
         if self.live and wall is not None:
             self._now = max(self._now, wall)
             updates += self._table.advance(self._now)
-        self._refresh_view()
+        self._refresh_view(updates)
         return Batch(updates, self._now)
 
     def stop(self) -> None:
@@ -126,7 +128,10 @@ class Intake:
 
     def flush(self) -> Batch:
         """Return what is still in the table after the source broke off."""
-        return Batch(self._table.flush(), self._now, last=True)
+        updates = self._table.flush()
+        self._viewed_at = -VIEW_S
+        self._refresh_view(updates)
+        return Batch(updates, self._now, last=True)
 
     def counters(self) -> IntakeCounters:
         """Return the counters as they stand; for a file the kernel's share is what was read."""
@@ -142,10 +147,15 @@ class Intake:
         frames = self._ring.cut(flows)
         return pcap(frames, self._ring.linktype) if frames else b""
 
-    def _refresh_view(self) -> None:
-        if self._view_flows and self._now - self._viewed_at >= VIEW_S:
-            self._viewed_at = self._now
-            self.view = tuple(self._table.recent(self._view_flows))
+    def _refresh_view(self, updates: list[FlowUpdate]) -> None:
+        if not self._view_flows:
+            return
+        self._ended.extend(update.flow for update in updates if update.reason in LEAVING)
+        if self._now - self._viewed_at < VIEW_S:
+            return
+        self._viewed_at = self._now
+        flows = sorted([*self._table.recent(self._view_flows), *self._ended], key=lambda flow: -flow.last_seen)
+        self.view = tuple(flows[: self._view_flows])
 
     def _portions(self) -> Iterator[list[Frame]]:
         for frames in self._source.batches():

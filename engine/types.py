@@ -131,6 +131,10 @@ JUDGE_REASONS = frozenset(UpdateReason) - {UpdateReason.NEW, UpdateReason.PAYLOA
 """The reasons on which the model judges a flow, where it holds payload not judged before."""
 
 
+LEAVING = frozenset((UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH))
+"""The reasons with which a flow leaves the table."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlowUpdate:
     """What the flow table hands to the judges."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from aegis_tui.keys import view_bindings
 from aegis_tui.widgets.bars import Footer, Header
 from aegis_tui.widgets.line import Line
 from aegis_tui.widgets.pane import Pane
@@ -75,6 +77,7 @@ class View(Screen[None]):
     View #filter { display: none; height: 1; border: none; padding: 0 1; }
     View #filter.-open { display: block; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = view_bindings()
     view = ""
     """Name of the view in the key table."""
     first = "Pane"

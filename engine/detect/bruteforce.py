@@ -36,7 +36,8 @@ _REFUSAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LOGIN_POST = re.compile(
-    rb"POST /[^ ?\r\n]{0,120}(?:log[-_]?[io]n|sign[-_]?in|wp-login|xmlrpc\.php|auth(?:enticate)?|session)", re.IGNORECASE
+    rb"POST /[^ ?\r\n]{0,120}(?:log[-_]?[io]n|sign[-_]?in|wp-login|xmlrpc\.php|auth(?:enticate)?|session)",
+    re.IGNORECASE,
 )
 _BASIC = re.compile(rb"\nAuthorization: Basic ([A-Za-z0-9+/=]{4,400})", re.IGNORECASE)
 

@@ -135,7 +135,7 @@ class ModelDetector:
         )
 
     def _severity(self, score: float) -> Severity:
-        """A model alone is a weaker witness than a rule: high only with a tenth of the doubt that the threshold allows."""
+        """High takes a tenth of the doubt that the threshold allows: a model is a weaker witness than a rule."""
         return Severity.HIGH if score >= max(HIGH_SCORE, 1 - (1 - self.threshold) / 10) else Severity.MEDIUM
 
     def _check_shape(self) -> None:

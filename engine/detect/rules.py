@@ -19,7 +19,8 @@ TAIL_BYTES = 512
 """Payload kept from chunk to chunk, so that a pattern split over two of them is found."""
 MAX_STREAMS = 32_768
 """Directions of flows remembered; the one longest silent is forgotten first."""
-SCAN_TIMEOUT_S = 1
+SCAN_TIMEOUT_S = 5
+"""YARA-X counts whole ticks of a clock of its own: with 1 it gives up on whatever it scans when a second ends."""
 _EXCERPT_BYTES = 256
 _CLEAR_BYTES = 4096
 """How much of an SSH or TLS stream is read before it counts as encrypted."""
@@ -84,7 +85,11 @@ class RuleDetector:
 
     def _speaks_of_answers(self, namespace: str) -> bool:
         """Say whether a file is worth a look at what servers send: most rules are about requests."""
-        return any(signature.direction != Direction.TO_SERVER for (file, _), signature in self.signatures.items() if file == namespace)
+        return any(
+            signature.direction != Direction.TO_SERVER
+            for (file, _), signature in self.signatures.items()
+            if file == namespace
+        )
 
     def __len__(self) -> int:
         return len(self._streams)

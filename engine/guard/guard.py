@@ -26,6 +26,7 @@ PAGE = 64
 PAGE_BYTES = codec.PACKET_BYTES - 4096
 IFACES = 64
 MET = 63
+"""People whose addresses are remembered beside the newest one's."""
 ADDRESSES = 200
 """Most addresses of each kind in one reply; the rules themselves know them all."""
 

@@ -7,8 +7,8 @@ rule command_injection {
     severity = "critical" score = 0.9 attack = "T1190, T1059.004" event_class = "command_injection"
     direction = "to_server" attacker = "initiator"
   strings:
-    $separator = /[;|&`]{1,2}\s{0,6}(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|pwd|ping6?|nslookup|netstat|ifconfig|wget|curl|nc|ncat|bash|sh|tftp|chmod|rm|echo|sleep|dig|host|phpinfo|printenv|env|ps|telnetd?|busybox|perl|python[23]?|ruby|dir|type|ipconfig|systeminfo|net\s{1,3}user|powershell(\.exe)?|cmd(\.exe)?|certutil|bitsadmin|reboot|sudo|which|touch|mkfifo|head|tail|more|less|getent|last|arp|route|hostname)(\s{1,4}(-{1,2}[a-z]{1,20}\b|\/(etc|bin|tmp|var|dev|proc|usr|home)|\d{1,3}\b|https?:|['"]|\$|\.\.?\/|[a-z]:\\|&|>|\|)|\s{0,2}[;|`]|\$\{?IFS|<\/)/ nocase
-    $browser = /; (id|touch|ps|host)[;)]/ nocase
+    $separator = /[;|&`]{1,2}\s{0,6}(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|pwd|ping6?|nslookup|netstat|ifconfig|wget|curl|nc|ncat|bash|sh|tftp|chmod|rm|echo|sleep|dig|host|phpinfo|printenv|env|ps|telnetd?|busybox|perl|python[23]?|ruby|dir|type|ipconfig|systeminfo|net\s{1,3}user|powershell(\.exe)?|cmd(\.exe)?|certutil|bitsadmin|reboot|sudo|which|touch|mkfifo|head|tail|more|less|getent|last|arp|route|hostname)(\s{1,4}(-{1,2}[a-z]{1,20}\b|\/(etc|bin|tmp|var|dev|proc|usr|home)|\d{1,3}\b|https?:|['"]|\$|\.\.?\/|[a-z]:\\|&|>|\|)|\s{0,2}[;|]|\$\{?IFS)/ nocase
+    $browser = /; (id|touch|ps|host)[;)]|& \w{2,12}</ nocase
     $newline = /[=\w]\n(\/?(usr\/)?s?bin\/)?(cat|id|whoami|uname|ls|ping|nslookup|wget|curl|bash|sleep)(\s{1,4}(-|\/|\d|http)|\s{0,2}[;|&\n])/
     $sub = /\$\(\s{0,3}(\/?(usr\/)?bin\/)?(cat|id|whoami|uname|ls|pwd|ping|nslookup|wget|curl|nc|bash|sh|echo|sleep|dig|hostname|touch|printf|expr|env)\b/ nocase
     $tick = /`\s{0,3}(\/?(usr\/)?bin\/)?(cat|id|whoami|uname|ls|pwd|ping|nslookup|wget|curl|nc|bash|sh|sleep|dig|hostname|touch)(\s[^`\r\n]{0,80})?`/ nocase
@@ -23,7 +23,7 @@ rule command_injection {
     $obfuscated = /\b(c[\\'"]{1,2}a[\\'"]{0,2}t|w[\\'"]{1,2}ho|wh['"\\]{1,2}o|who\$@ami|ca\$@t|\/b[\\'"?*]{1,2}in\/)/
     $glob = /\/(\?{1,4}|b\?n|\?in|bi\?|b[?*]{1,3}n|us[?r])\/(\?{1,4}|[a-z?*]{1,6})\s{1,3}\/(\?{1,4}|e\?c|et\?|etc)\/[a-z?*]{3,8}/
     $assign = /\b(eval|exec|system)\s{0,2}\(\s{0,2}(base64_decode|gzinflate|str_rot13|gzuncompress|hex2bin|chr\s{0,2}\(|\$_(GET|POST|REQUEST|COOKIE|SERVER)|atob|compile\(|__import__|request)/ nocase
-    $shellfunc = /\b(os\.(system|popen|exec\w{0,3}|spawn\w{0,3})|subprocess\.(popen|call|run|check_output|getoutput)|__import__\s{0,3}\(\s{0,3}['"](os|subprocess|commands|pty|socket)|require\s{0,3}\(\s{0,3}['"]child_process|child_process['"]?\)?\.(exec|spawn)|process\.mainmodule|kernel\.(exec|system)|io\.popen\s{0,2}\()/ nocase
+    $shellfunc = /\b(os\.(system|popen)\s{0,2}\(\s{0,2}\\?['"]|subprocess\.(popen|call|run|check_output|getoutput)\s{0,2}\(\s{0,2}\[?\s{0,2}\\?['"](\/|id|cat|whoami|sh|bash|ls|curl|wget|nc|ping|cmd|touch)|__import__\s{0,3}\(\s{0,3}['"](os|subprocess|commands|pty|socket)|require\s{0,3}\(\s{0,3}['"]child_process|child_process['"]?\)?\.(exec|spawn)|process\.mainmodule|kernel\.(exec|system)|io\.popen\s{0,2}\()/ nocase
     $etc = /[;|&`<(]\s{0,4}[\w\/\\'"$@{},-]{1,30}\s{0,4}<?\s{0,3}\/etc\/(passwd|shadow|hosts|issue)/ nocase
     $wait = /[;|&`]{1,2}\s{0,4}(sleep|timeout)\s{1,4}(\/t\s{0,3})?\d{1,4}\b/ nocase
   condition:
@@ -51,13 +51,13 @@ rule code_template {
     direction = "to_server" attacker = "initiator"
   strings:
     $maths = /(\{\{|\$\{|#\{|<%=|@\(|\*\{|~\{|\{|\[\[\$?\{?|\{%)\s{0,4}['"]?\(?\d{1,10}['"]?\s{0,3}[*+-]\s{0,3}['"]?\d{1,10}['"]?\)?\s{0,4}(\}|%>|\)|\]\])/
-    $dunder = /(\.__class__\.__(mro|base|init|sub|dict)\w{0,6}__|__mro__|__subclasses__\s{0,2}\(|__class__['"\]]|__globals__|__builtins__[.\[]|__bases?__\[|__init__\.__globals__|_TemplateReference__context|func_globals|gi_frame|cr_frame)/ nocase
+    $dunder = /(\.__class__\.__(mro|base|init|sub|dict)\w{0,6}__|__mro__[\[)\s]{0,2}[\[)]|__subclasses__\s{0,2}\(|__class__['"\]]|__globals__|__builtins__[.\[]|__bases?__\[|__init__\.__globals__|_TemplateReference__context|func_globals|gi_frame|cr_frame)/ nocase
     $flask = /\{\{\s{0,4}(config|self|request|url_for|get_flashed_messages|lipsum|cycler|joiner|namespace|settings|app|_self|dump|constant|session|g\b)\b[^}]{0,200}\}\}/ nocase
     $twig = /\{\{[^}]{0,200}(\|\s{0,3}(filter|map|reduce|sort)\s{0,3}\(|_self\.env|registerUndefinedFilterCallback|getFilter\(|file_excerpt|\.items\(|popen|system|passthru|constructor|\$on\b|\$eval|range\.|'\.join)/ nocase
     $freemarker = /(freemarker\.template\.utility\.(execute|objectconstructor|jythonruntime)|<#assign\s|\?new\s{0,2}\(|\?api\.class|<@include\s|<#include\s|\$\{[^}]{0,60}\?eval)/ nocase
     $velocity = /#(set|foreach|evaluate)\s{0,3}\(\s{0,3}\$\w{1,20}[^)]{0,120}(class|runtime|forname|inspect|getclass)/ nocase
-    $java = /(\$|#|\*|%|~)\{[^\r\n]{0,240}(T\s{0,3}\(\s{0,3}java|java\.lang|getclass\s{0,2}\(|forname\s{0,2}\(|getruntime\s{0,2}\(|class\.|\.getdeclared|new\s{1,4}java|processbuilder|scriptengine|applicationscope|sessionscope|requestscope|param\.|header\.|facescontext|pagecontext)/ nocase
-    $smarty = /\{(php|literal|include|fetch|\/?if\s[^}]{0,60}(system|phpinfo|passthru|exec)|system\s{0,3}\(|smarty\.|\$smarty|function\s{1,4}name)[^}]{0,160}\}/ nocase
+    $java = /(\$|#|\*|%|~)\{[^\r\n]{0,240}(T\s{0,3}\(\s{0,3}java|java\.lang|getclass\s{0,2}\(|forname\s{0,2}\(|getruntime\s{0,2}\(|\.getdeclared|new\s{1,4}java|\.class\.|processbuilder|scriptengine|applicationscope|sessionscope|requestscope|param\.|header\.|facescontext|pagecontext)/ nocase
+    $smarty = /[^$#]\{(php\}|literal\}|include\s|fetch\s|\/?if\s[^}]{0,60}(system|phpinfo|passthru|exec)|system\s{0,3}\(|smarty\.|\$smarty|function\s{1,4}name)[^}]{0,160}\}/ nocase
     $mako = /(<%\s{0,4}(import|x\s{0,3}=)\s{0,3}[^%]{0,80}os|\$\{self\.(module|template|context|attr)|<%\s{0,3}import\s{1,3}os)/ nocase
     $erb = /<%=?\s{0,4}(system|`|exec|file\.(open|read)|dir\.(entries|glob)|io\.popen|kernel|require|eval|self\.|open\(|response\.write|foobar|request)/ nocase
     $razor = /@\{?\(?\s{0,3}(system\.(diagnostics|io|reflection)|html\.raw|\d{1,4}\s{0,2}[*+]\s{0,2}\d{1,4}|typeof\(|string\s{1,4}\w{1,20}\s{0,3}=)/ nocase

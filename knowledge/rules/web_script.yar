@@ -56,13 +56,13 @@ rule xss_markup {
     direction = "to_server" attacker = "initiator"
   strings:
     $frame = /<\s{0,3}(iframe|frame|frameset|embed|object|applet|base|bgsound|layer|ilayer|xml|isindex|math|keygen|marquee|animate|event-source|x)[\s\/][^>]{0,60}(src|href|data|code|codebase|srcdoc|action|id=xss|onload|values|xlink)\s{0,4}=/ nocase
-    $meta = /<\s{0,3}meta\s[^>]{0,60}(http-equiv|charset)/ nocase
+    $meta = /<\s{0,3}meta\s[^>]{0,60}http-equiv/ nocase
     $link = /<\s{0,3}link\s[^>]{0,60}rel\s{0,3}=[^>]{0,40}(stylesheet|import|href)/ nocase
     $style = /<\s{0,3}style[\s\/>][^<]{0,100}(javascript|import|expression|-moz|behaviou?r|\{)/ nocase
-    $img = /<\s{0,3}(img|image|input|video|audio|source|body|table|td|div|svg|a|form|button|isindex)[\s\/\x0b\x0c][^>]{0,160}(javascript|vbscript|alert|prompt|confirm|document\.|expression\s{0,3}\(|livescript|mocha|on\w{4,20}\s{0,3}=|xss)/ nocase
+    $img = /<\s{0,3}(img|image|input|video|audio|source|body|table|td|div|svg|a|form|button|isindex)[\s\/\x0b\x0c][^>]{0,160}(javascript:|vbscript:|alert\s{0,3}[(`&]|prompt\s{0,3}[(`&]|confirm\s{0,3}[(`&]|document\.|expression\s{0,3}\(|livescript|mocha|on\w{4,20}\s{0,3}=|xss)/ nocase
     $call = /(["'`>;=(){}\s\/\]]|^)(alert|prompt|confirm)\s{0,3}(\(\s{0,3}(\d|['"`\/]|document|window|location|this|string|xss|top|self|domain|\))|`)/ nocase
     $cookie = /\b(document\.(cookie|domain|write|location|documentelement|getelement\w{3,12}|createelement|body|vulnerable)|window\.(location|open|name|onerror|alert)|string\.fromcharcode|location\.(href|hash|replace)|localstorage)[\s(=.\[;,)"'`]/ nocase
-    $constructor = /\bconstructor\.constructor\s{0,3}\(|\[\]\[['"(]|\beval\s{0,3}\(\s{0,3}(name|atob|string|location|unescape|decodeuri|\+?['"`\/])/ nocase
+    $constructor = /\bconstructor\.constructor\s{0,3}\(|\[\]\[['"(]|\b(window\.|=|;|"|'|>|\s)eval\s{0,3}\(\s{0,3}(name|atob|string|location|unescape|decodeuri|\+?['"`\/])/ nocase
     $ssi = /<!--\s{0,3}#\s{0,3}(exec|include|echo|printenv|config|set)\b/ nocase
   condition:
     http and any of them

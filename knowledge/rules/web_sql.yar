@@ -123,9 +123,9 @@ rule sqli_comment {
     $after_quote = /[=\s][\w.@-]{0,32}'\s{0,4}\){0,4}\s{0,4}(;\s{0,3})?(--|#)[ &\x00]/
     $after_double = /=[\w.@-]{0,32}"\s{0,4}\){0,4}\s{0,4}(;\s{0,3})?(--|#)[ &\x00]/
     $after_block = /['"]\s{0,4}\){0,4}\s{0,4}\/\*[^\w]/
-    $login = /\b(admin|root|administrator|user|sa|test)['"]\s{0,3}\)?\s{0,3}(--|#|\/\*|or\s|and\s|;)/ nocase
+    $login = /\b(admin|root|administrator|user|sa|test)['"]\s{0,3}\)?\s{0,3}(--|#|\/\*|or\s|and\s)/ nocase
     $clauses = /['"]\s{0,4}\){0,4}\s{1,4}(and|or|having|where|group\s{1,4}by|order\s{1,4}by|limit|like|in|between|rlike|union|procedure|exec)\b[^&\r\n]{1,60}(--|#|\/\*)(\s|&|$)/ nocase
-    $hash = /\d\s{0,3}\){0,4}\s{1,4}(and|or|having|where|order\s{1,4}by|group\s{1,4}by|union|limit|like|rlike)\b[^&\r\n]{1,60}(--|#)(\s|&)/ nocase
+    $hash = /\d\s{0,3}\){0,4}\s{1,4}(and|or|having|where|order\s{1,4}by|group\s{1,4}by|union|limit|like|rlike)\b[^&\r\n\\:]{1,60}(--|#)( |&)/ nocase
   condition:
     http and any of them
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from textual.pilot import Pilot
@@ -65,7 +65,9 @@ async def test_b_does_nothing_inside() -> None:
     assert decisions(fake) == []
 
 
-@pytest.mark.parametrize("keys", [("tab", "enter"), ("right", "enter"), ("down", "enter")], ids=["tab", "right", "down"])
+@pytest.mark.parametrize(
+    "keys", [("tab", "enter"), ("right", "enter"), ("down", "enter")], ids=["tab", "right", "down"]
+)
 async def test_block_is_reached_by_keys_alone(keys: tuple[str, ...]) -> None:
     fake = engine()
     async with opened(fake) as pilot:

@@ -16,7 +16,9 @@ from tests.aegis_tui.console import console, engine, settle
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 BIDI = list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-BLANK = list("\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2028\u2029\u2060\u2061\u2064\u3164\ufe0f\ufeff\uffa0\u2800")
+BLANK = list(
+    "\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2028\u2029\u2060\u2061\u2064\u3164\ufe0f\ufeff\uffa0\u2800"
+)
 SEQUENCES = [
     "\x1b[2J\x1b[H",
     "\x1b[31mred",

@@ -1,0 +1,118 @@
+"""The house keeps its rooms: who may import whom, and what stays out of a light start."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+STAGES = {
+    "engine.types",
+    "engine.packet",
+    "engine.reassembly",
+    "engine.community_id",
+    "engine.appid",
+    "engine.conversation",
+}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "engine/types.py": set(),
+    "engine/text.py": set(),
+    "engine/packet.py": {"engine.types"},
+    "engine/reassembly.py": {"engine.types", "engine.packet"},
+    "engine/conversation.py": STAGES,
+    "engine/flow.py": STAGES,
+    "engine/sources": {"engine.types", "engine.packet", "engine.sources"},
+    "engine/detect": {"engine.types", "engine.detect"},
+    "engine/alerts.py": {"engine.types"},
+    "engine/incidents.py": {"engine.types", "engine.alerts"},
+    "engine/recorder.py": {"engine.types"},
+    "engine/store": {"engine.types", "engine.wire", "engine.plan", "engine.store"},
+    "engine/host": {"engine.types", "engine.host"},
+    "engine/guard": {"engine.types", "engine.host", "engine.guard", "engine.paths"},
+    "engine/agent": {
+        "engine.types", "engine.agent", "engine.text", "engine.redaction", "engine.wire", "engine.paths",
+        "engine.knowledge",
+    },
+    "engine/knowledge.py": {"engine.types", "engine.embedding", "engine.paths"},
+    "aegis_tui/screens": {"engine.types", "engine.text", "aegis_tui"},
+    "aegis_tui/widgets": {"engine.types", "engine.text", "aegis_tui"},
+}  # fmt: skip
+"""File or folder to the modules of ours that it may import."""
+
+OWNERS = {
+    "textual": "aegis_tui/",
+    "onnxruntime": "engine/detect/model.py engine/embedding.py",
+    "langgraph": "engine/agent/",
+    "langchain_openai": "engine/agent/",
+    "yara_x": "engine/detect/rules.py",
+    "cypcap": "engine/sources/ aegis_tui/commands/doctor.py",
+    "aiosqlite": "engine/store/",
+    "sqlite_vec": "engine/knowledge.py",
+}
+"""A library's name to the only places that may import it."""
+
+
+def _imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module}
+    return found
+
+
+def _files(place: str) -> list[Path]:
+    path = ROOT / place
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+@pytest.mark.parametrize("place", MAY_IMPORT)
+def test_a_room_imports_only_what_its_door_allows(place: str) -> None:
+    allowed = MAY_IMPORT[place]
+    for file in _files(place):
+        ours = {name for name in _imports(file) if name.split(".")[0] in ("engine", "aegis_tui") and name != "engine"}
+        strangers = {name for name in ours if not any(name == door or name.startswith(f"{door}.") for door in allowed)}
+        assert strangers == set(), file
+
+
+def test_the_engine_knows_no_console() -> None:
+    for file in _files("engine"):
+        assert not any(name.split(".")[0] in ("aegis_tui", "textual") for name in _imports(file)), file
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_has_one_owner(library: str) -> None:
+    owners = OWNERS[library].split()
+    for file in [*_files("engine"), *_files("aegis_tui")]:
+        place = str(file.relative_to(ROOT))
+        if any(name.split(".")[0] == library for name in _imports(file)):
+            assert any(place.startswith(owner) for owner in owners), f"{place} imports {library}"
+
+
+def test_no_module_imports_another_module_s_private_name() -> None:
+    for file in [*_files("engine"), *_files("aegis_tui")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("engine", "aegis_tui"):
+                assert not [alias.name for alias in node.names if alias.name.startswith("_")], file
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("engine.core", "textual langgraph langchain_core onnxruntime yara_x"),
+        ("aegis_tui.cli", "textual langgraph onnxruntime numpy pydantic engine.types"),
+        ("aegis_tui.app", "langgraph langchain_core onnxruntime yara_x numpy aiosqlite"),
+        ("engine.guard.__main__", "textual langgraph onnxruntime numpy pydantic psutil aiosqlite asyncio"),
+    ],
+)
+def test_a_light_start_loads_nothing_heavy(module: str, heavy: str) -> None:
+    code = f"import sys, {module}; print(' '.join(n for n in {heavy.split()!r} if n in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert loaded.stdout.strip() == ""
