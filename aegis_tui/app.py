@@ -124,7 +124,7 @@ class AegisApp(App[None]):
 
     def _leave(self, return_code: int = 0) -> None:
         live = self._live_blocks()
-        words = f"{live} blocks stay in force. Remove them all: {PANIC_HINT}" if live else None
+        words = f"{_stay(live)} in force. To remove all blocks: {PANIC_HINT}" if live else None
         self.exit(return_code=return_code, message=Text(words) if words else None)
 
     async def on_event(self, event: events.Event) -> None:
@@ -371,7 +371,7 @@ class AegisApp(App[None]):
             if answer:
                 self._leave()
 
-        words = f"{live} block{'s' if live > 1 else ''} stay in force after quitting.  y quit, any other key stay"
+        words = f"{_stay(live)} in force after quitting.  y quits, any other key does not"
         self.push_screen(Ask(words, {"y": "yes", "enter": "yes"}), answered)
 
     def _live_blocks(self) -> int:
@@ -385,3 +385,7 @@ class AegisApp(App[None]):
     def _dialog_is_deaf(self) -> bool:
         top = self.screen_or_none
         return isinstance(top, BlockDialog) and top.deaf
+
+
+def _stay(live: int) -> str:
+    return "1 block stays" if live == 1 else f"{live} blocks stay"

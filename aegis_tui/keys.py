@@ -22,25 +22,28 @@ class Command(NamedTuple):
     """The views whose footer names it; empty means all."""
 
 
+REPLAY = frozenset({"replay"})
 TABLE_VIEWS = frozenset({"overview", "incident", "blocks", "replay"})
 
 APP_COMMANDS = (
     Command("b", "review", "b", "block", "review the block proposal, or propose a block for the row", TABLE_VIEWS),
     Command("u", "undo", "u", "undo", "undo the block of the row, or the last one", frozenset({"blocks"})),
-    Command("p", "transport('toggle')", "p", "play/pause", "replay: play or pause", frozenset({"replay"})),
-    Command("full_stop", "transport('forward')", ".", "step", "replay: one step on", frozenset({"replay"})),
+    Command("p", "transport('toggle')", "p", "play/pause", "replay: play or pause", REPLAY),
+    Command("full_stop", "transport('forward')", ". ,", "step", "replay: one step on, back", REPLAY),
     Command("comma", "transport('back')", ",", "", "replay: one step back"),
-    Command("right_square_bracket", "transport('faster')", "[ ]", "speed", "replay: faster", frozenset({"replay"})),
+    Command(
+        "right_square_bracket", "transport('faster')", "[ ]", "speed", "replay: slower, faster", frozenset({"replay"})
+    ),
     Command("left_square_bracket", "transport('slower')", "[", "", "replay: slower"),
     Command("slash", "filter", "/", "filter", "show only rows that contain the words; esc clears", TABLE_VIEWS),
-    Command("tab", "app.pane(1)", "tab", "pane", "next pane (shift+tab: the one before)"),
+    Command("tab", "app.pane(1)", "tab", "pane", "next pane; shift+tab the one before"),
     Command("shift+tab", "app.pane(-1)", "shift+tab", "", "previous pane"),
-    Command("1", "view('overview')", "1-5", "screens", "overview"),
+    Command("1", "view('overview')", "1-5", "screens", "overview, incident, blocks, replay, health"),
     Command("2", "view('incident')", "2", "", "incident"),
     Command("3", "view('blocks')", "3", "", "blocks: what the kernel drops now"),
     Command("4", "view('replay')", "4", "", "replay"),
     Command("5", "view('health')", "5", "", "health of the tool itself"),
-    Command("n", "alert(1)", "n N", "alert", "next alert", frozenset({"overview", "incident", "replay"})),
+    Command("n", "alert(1)", "n N", "alert", "next, previous alert", frozenset({"overview", "incident", "replay"})),
     Command("N", "alert(-1)", "N", "", "previous alert"),
     Command("d", "disposition", "d", "disposition", "true, benign or false positive", frozenset({"incident"})),
     Command("space", "freeze", "space", "freeze", "hold the tables still; capture goes on", frozenset({"overview"})),
@@ -52,16 +55,19 @@ APP_COMMANDS = (
 PANE_COMMANDS = (
     Command("down,j", "move(1)", "↑↓ jk", "move", "move"),
     Command("up,k", "move(-1)", "↑ k", "", "move up"),
-    Command("pagedown", "page(1)", "pgdn", "", "one page down"),
+    Command("pagedown", "page(1)", "pgdn pgup", "", "one page down, up"),
     Command("pageup", "page(-1)", "pgup", "", "one page up"),
     Command("home", "end(-1)", "home", "", "to the first row"),
-    Command("end", "end(1)", "end", "", "to the last row"),
+    Command("end", "end(1)", "home end", "", "to the first, the last row"),
     Command("enter", "open", "enter", "open", "open the row"),
 )
 
+SHOWN_WITH_ANOTHER = frozenset({"↑ k", "pgup", "home", "2", "3", "4", "5", "N", ",", "[", "shift+tab"})
+"""Second keys of a pair: the help names them in the row of the first."""
+
 HELP = (
-    *(c for c in PANE_COMMANDS if c.shown not in {"↑ k"}),
-    *APP_COMMANDS,
+    *(command for command in PANE_COMMANDS if command.shown not in SHOWN_WITH_ANOTHER),
+    *(command for command in APP_COMMANDS if command.shown not in SHOWN_WITH_ANOTHER),
 )
 
 

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from engine.decisions import Decisions
 from engine.desk import Desk, Work
 from engine.intake import Batch, IntakeCounters, Reader
 from engine.parts import NO_MODEL, Detectors, load_detectors
-from engine.plan import Plan, Recording
+from engine.plan import Context, Plan, Recording
 from engine.sources.pcapfile import CaptureError
 from engine.state import State
 from engine.store import database as db
@@ -97,6 +98,9 @@ class Engine:
         self._opened: set[str] = set()
         self._counts = {"alerts": 0, "quarantined": 0, "dropped_events": 0}
         self._stopping = False
+        self._local_ips = (*plan.local_ips, *plan.settings.local)
+        self._context = Context(self._local_ips, plan.settings.dedup_window)
+        self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._stack = AsyncExitStack()
         self.decisions = Decisions(plan, door, self._state, self._writer, self._publish)
         """Proposals and what people decide on them."""
@@ -210,6 +214,7 @@ class Engine:
                 await self._run_tasks(store, stay)
             finally:
                 self.stop()
+                self._judge_thread.shutdown(wait=False)
                 await self._writer.finish(store)
 
     async def _run_tasks(self, store: db.Store, stay: bool) -> None:
@@ -269,7 +274,7 @@ class Engine:
     def _desk(self) -> Desk:
         settings = self.plan.settings
         detectors = self._detectors.for_source() if self._detectors else []
-        desk = Desk(detectors, settings.dedup_window, (*self.plan.local_ips, *settings.local))
+        desk = Desk(detectors, settings.dedup_window, self._local_ips)
         self._desks.append(desk)
         return desk
 
@@ -319,7 +324,7 @@ class Engine:
     async def _judge(self, desk: Desk, open_sources: int) -> None:
         while open_sources:
             reader, batch = await self._batches.get()
-            work = await asyncio.to_thread(desk.work, batch)
+            work = await asyncio.get_running_loop().run_in_executor(self._judge_thread, desk.work, batch)
             self._now = max(batch.now, self._now) if self.plan.live else batch.now
             await self._book(reader, work)
             await self._writer.room()
@@ -345,6 +350,8 @@ class Engine:
     async def _book(self, reader: Reader, work: Work) -> None:
         rows: list[db.Row] = [db.put_flow(flow, self.plan.source) for flow in work.ended]
         for item in work.items:
+            if self._is_elsewhere(item):
+                continue
             if isinstance(item, Due):
                 self._writer.add(rows)
                 rows = []
@@ -361,6 +368,19 @@ class Engine:
             rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, wire.dumps(broken.update)))
             self._fault(broken.detector, f"a flow was set aside: {broken.reason}", "report it with `aegis-tui doctor`")
         self._writer.add(rows)
+
+    def _is_elsewhere(self, item: Detection | tuple[Alert, bool] | Incident | Due) -> bool:
+        """Say whether an item belongs to another incident than the only one wanted."""
+        match item:
+            case Due():
+                incident_id = item.incident.id
+            case Incident():
+                incident_id = item.id
+            case (alert, _):
+                incident_id = alert.incident_id
+            case _:
+                return False
+        return bool(self.plan.only) and incident_id != self.plan.only
 
     def _alert_rows(self, alert: Alert, is_new: bool) -> list[db.Row]:
         self._counts["alerts"] += is_new
@@ -380,7 +400,7 @@ class Engine:
             self._publish(incident)
         else:
             self._state.apply(incident)
-        return [*self._forget_earlier(incident.id), db.put_incident(incident, self.plan.source)]
+        return [*self._forget_earlier(incident.id), db.put_incident(incident, self.plan.source, self._context)]
 
     def _forget_earlier(self, incident_id: str) -> list[db.Row]:
         """Make way for an incident that an earlier replay of the same capture stored under the same id."""

@@ -27,6 +27,14 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What judging an incident depended on beside its flows: with it, it is judged the same again."""
+
+    local_ips: tuple[str, ...] = ()
+    dedup_window_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an engine is to do."""
 
@@ -53,5 +61,7 @@ class Plan:
     speed: float = 1.0
     faults: tuple[Fault, ...] = ()
     """What went wrong before the engine was made."""
+    only: str = ""
+    """Replay of a stored incident: tell of no other."""
     recordings: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
     """Replay of stored incidents: by incident id, one for each investigation."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from engine.types import MODEL_PAYLOAD_BYTES
 from models import synthesis
 
-_HOST = re.compile(rb"(?i)(?<=\nhost: )[^\r\n]+")
+_HOST = re.compile(rb"(?i)(?<=\nhost: )[\w.:\[\]-]+(?=\r)")
+"""A host name or address; an attack in the Host header is left alone."""
 _DATE = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:[A-Z][a-z]{2}) (?:19|20)\d\d \d\d:\d\d:\d\d GMT")
 _ADDRESS = re.compile(rb"\b(?:\d{1,3}\.){3}\d{1,3}\b")
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")

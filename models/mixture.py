@@ -37,13 +37,13 @@ def _grouped(flows: Iterable[LabelledFlow], malicious: bool) -> dict[str, dict[s
 
 
 def _requests_by_class(requests: Sequence[LabelledRequest], malicious: bool) -> Pick:
-    """Draw attacks by class and benign requests by source, each weighted by the root of its size."""
+    """Draw attacks by class and benign requests by source, the large ones damped."""
     groups: dict[str, list[Payload]] = {}
     for request in requests:
         if request.payload.malicious == malicious:
             groups.setdefault(request.event_class if malicious else request.source, []).append(request.payload)
     pools = list(groups.values())
-    weights = [math.sqrt(len(pool)) for pool in pools]
+    weights = [len(pool) ** 0.4 for pool in pools]
     return lambda rng: rng.choice(rng.choices(pools, weights)[0])
 
 

@@ -137,21 +137,32 @@ def _ask_and_approve(guard: GuardClient, proposal_id: str) -> int:
         msg = "a person at a terminal has to approve: standard input is not one"
         raise PermissionError(msg)
     review = guard.review(proposal_id)
+    halted = guard.hello().halted
     print("\n".join(_question(review)))
-    if review.refusals:
+    if halted:
+        print("  HALTED    by panic-unblock; a yes ends the halt, and the blocks of before stay lifted")
+    elif review.refusals:
         return 1
-    typed = ""
-    if review.proposal.typed_confirmation:
-        typed = input("Type the address to block it, or press enter to leave it: ").strip()
-        answer = bool(typed)
-    else:
-        answer = input("Block it? [y/N] ").strip().lower() in ("y", "yes")
-    if not answer:
+    typed = _answer(review)
+    if typed is None:
         print("not blocked; the proposal stands until it expires")
         return 1
+    if halted:
+        print(guard.resume())
+        review = guard.review(proposal_id)
     print(_block_row(guard.approve(proposal_id, review.token, typed)))
     print(f"to undo: aegis-tui blocks remove {review.proposal.terms.prefix}")
     return 0
+
+
+def _answer(review: Review) -> str | None:
+    """Return what the person typed to confirm, empty for a plain yes, ``None`` for anything else."""
+    try:
+        if review.proposal.typed_confirmation:
+            return input("Type the address to block it, or press enter to leave it: ").strip() or None
+        return "" if input("Block it? [y/N] ").strip().lower() in ("y", "yes") else None
+    except EOFError:
+        return None
 
 
 def _question(review: Review) -> list[str]:

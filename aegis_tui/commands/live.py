@@ -11,6 +11,7 @@ import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
@@ -36,7 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.guard.client import spawn  # noqa: PLC0415 - only after the arguments are known to be right
     from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
 
-    guard = spawn(ifaces, may_approve=not arguments.headless, dataplane=not settings.no_dataplane)
+    guard = spawn(
+        ifaces,
+        endpoints=_endpoint_addresses(settings),
+        may_approve=not arguments.headless,
+        dataplane=not settings.no_dataplane,
+    )
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
     sources = _open_sources(settings)
     dropped = drop(os.environ)
@@ -64,6 +70,17 @@ def _check(ifaces: tuple[str, ...]) -> None:
     if os.geteuid() != 0:
         msg = f"capturing on {ifaces[0]} needs root: sudo aegis-tui --iface {ifaces[0]} (replay and demo do not)"
         raise PermissionError(msg)
+
+
+def _endpoint_addresses(settings: Settings) -> list[str]:
+    """Return the addresses of the model's endpoint, which must never be blocked."""
+    if not (settings.openai_base_url or settings.openai_api_key):
+        return []
+    host = urlsplit(settings.openai_base_url or "https://api.openai.com/v1").hostname or ""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+    except OSError:
+        return []
 
 
 def _open_sources(settings: Settings) -> list[LivePcap]:

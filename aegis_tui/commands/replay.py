@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -122,18 +123,20 @@ async def _load_incident(what: str, arguments: argparse.Namespace) -> Plan:
         inputs = await store.inputs(incident_id)
         packets = await store.packets(incident_id)
         recordings = await store.recordings(incident_id)
+        context = await store.context_of(incident_id)
     assert view is not None  # noqa: S101 - store_of() found it
-    local_ips = {alert.local_ip for alert in view.alerts}
+    settings = replace(effective(arguments).settings, dedup_window=context.dedup_window_s)
     return Plan(
         source=incident_id,
         title=f"{incident_id} {view.incident.title}",
         open_readers=[partial(StoredInputs, incident_id, inputs, packets)],
-        settings=effective(arguments).settings,
+        settings=settings,
         database=None,
         knowledge=paths.user_state() / "knowledge.db",
         lockstep=arguments.headless,
         paced=not arguments.headless,
         speed=arguments.speed,
-        local_ips=tuple(sorted(local_ips)),
+        local_ips=context.local_ips,
+        only=incident_id,
         recordings={incident_id: recordings},
     )

@@ -32,8 +32,8 @@ class Help(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Fill the list."""
-        keys = [paragraph((f"{command.shown:<10}", "bold"), command.help, indent=10) for command in HELP]
-        signs = [paragraph((f"{sign:<10}", "bold"), words, indent=10) for sign, words in SIGNS]
+        keys = [paragraph((f"{command.shown:<11}", "bold"), command.help, indent=11) for command in HELP]
+        signs = [paragraph((f"{sign:<11}", "bold"), words, indent=11) for sign, words in SIGNS]
         pane = self.query_one(TextPane)
         pane.write([*keys, paragraph(""), *signs], "Keys and signs, esc closes")
         pane.focus()

@@ -97,15 +97,11 @@ class Overview(View):
             pane.write([paragraph("Reading the incident …")], f"{incident.target_ip} · {incident.id}")
             return
         ended = verdict(view)[:1] if view.verdict else []
-        pane.write([*trace(view.steps, 2), *ended, *asked(view)], f"{incident.target_ip} · {incident.id}")
+        pane.write([*trace(view.steps, 3), *ended, *asked(view)], f"{incident.target_ip} · {incident.id}")
 
     @on(Table.Moved, "#incidents")
     def _incident_moved(self, event: Table.Moved) -> None:
         self.post_message(self.Selected(event.key, go=isinstance(event, Table.Opened)))
-
-    @on(Table.Opened, "#incidents")
-    def _incident_opened(self, event: Table.Opened) -> None:
-        self.post_message(self.Selected(event.key, go=True))
 
     @on(Table.Opened, "#flows")
     def _flow_opened(self, event: Table.Opened) -> None:

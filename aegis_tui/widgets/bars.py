@@ -127,17 +127,19 @@ def _opened(incidents: list[Incident]) -> str:
 
 
 def _health(snapshot: Snapshot) -> tuple[Line, Line]:
-    status, faults = snapshot.status, snapshot.faults
+    status, number = snapshot.status, len(snapshot.faults)
+    words = []
     if status.mode == "replay":
-        word = "REPLAY ended" if snapshot.finished else "REPLAY"
-        words = line((f"{word} · blocking off", "warn"))
-        return words, words
-    if not faults and status.blocking and not snapshot.counters.emergency:
+        words.append("REPLAY ended · blocking off" if snapshot.finished else "REPLAY · blocking off")
+    elif not status.blocking:
+        words.append("monitor only")
+    if snapshot.counters.emergency:
+        words.append("EMERGENCY: flow table full")
+    if number:
+        words.append(f"{number} fault{'s' if number > 1 else ''} [5]")
+    if not words:
         return line("ok"), line("ok")
-    words = ["monitor only"] if not status.blocking else []
-    words += ["EMERGENCY: flow table full"] if snapshot.counters.emergency else []
-    words += [f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"] if faults else []
-    return line((" · ".join(words) + " [5]", "warn")), line((words[-1], "warn"))
+    return line((" · ".join(words), "warn")), line((words[0 if status.mode == "replay" else -1], "warn"))
 
 
 def _cut(spans: list[Span], width: int) -> list[Span]:

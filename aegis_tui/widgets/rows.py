@@ -34,7 +34,7 @@ FLOW_COLUMNS = (
 INCIDENT_COLUMNS = (
     Column("sev", 4, 1),
     Column("target", 12, 0, cap=39),
-    Column("story", 29, 3, flex=True),
+    Column("story", 20, 3, flex=True),
     Column("state", 12, 2),
     Column("alerts", 6, 4, right=True),
     Column("since", 8, 5),

@@ -27,6 +27,7 @@ _CLEAR_BYTES = 4096
 
 _GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
 _REQUEST = re.compile(rb"[A-Z]{3,16} [^\r\n]{1,8000}(?: HTTP/\d|$)|PRI \* HTTP/2")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?")
 _FILE_LINE = re.compile(r"--> (.+?):(\d+):\d+")
 
 
@@ -65,6 +66,14 @@ class _View:
     at_start: bool
     """Whether a message begins with ``raw``: it opens the stream, or is a datagram."""
     http: bool
+    echo: bool
+    """Whether this is an ICMP echo request or reply."""
+    bare_host: bool
+    """Whether the HTTP host, or the TLS server name, is an address rather than a name."""
+
+
+_GLOBALS = ("at_start", "http", "echo", "bare_host")
+"""Fields of a view that rule conditions may name."""
 
 
 class RuleDetector:
@@ -123,7 +132,14 @@ class RuleDetector:
         tail = stream.tail if _continues(stream, update) else b""
         offset = update.offset - len(tail)
         at_start = offset == 0 or update.flow.five_tuple.proto != "tcp"
-        view = _View(tail + update.chunk, offset, at_start, bool(_REQUEST.match(update.flow.head[0])))
+        view = _View(
+            tail + update.chunk,
+            offset,
+            at_start,
+            bool(_REQUEST.match(update.flow.head[0])),
+            _is_echo(update),
+            bool(_ADDRESS.fullmatch(update.flow.name)),
+        )
         stream.tail, stream.end = view.raw[-TAIL_BYTES:], update.offset + len(update.chunk)
         found = []
         for signature, span in self._matches(view, direction):
@@ -145,8 +161,8 @@ class RuleDetector:
 
     def _scan(self, text: bytes, view: _View, direction: Direction) -> list[tuple[Signature, int, int]]:
         scanner = self._scanner(direction)
-        scanner.set_global("at_start", view.at_start)
-        scanner.set_global("http", view.http)
+        for name in _GLOBALS:
+            scanner.set_global(name, getattr(view, name))
         try:
             rules = scanner.scan(text).matching_rules
         except yara_x.TimeoutError:
@@ -185,8 +201,8 @@ class RuleDetector:
 
 def _compile(files: Sequence[Path]) -> yara_x.Rules:
     compiler = yara_x.Compiler(error_on_slow_pattern=True, includes_enabled=False)
-    compiler.define_global("at_start", False)
-    compiler.define_global("http", False)
+    for name in _GLOBALS:
+        compiler.define_global(name, False)
     for file in files:
         compiler.new_namespace(file.stem)
         try:
@@ -231,6 +247,12 @@ def _raw_line(direction: Direction, view: _View, decoded: bytes, offset: int) ->
     start = view.raw.rfind(b"\n", 0, near) + 1
     end = view.raw.find(b"\n", near)
     return Span(direction, view.offset + start, (len(view.raw) if end < 0 else end) - start)
+
+
+def _is_echo(update: FlowUpdate) -> bool:
+    """Say whether the payload is an ICMP echo's: the five-tuple holds the type where TCP has a port."""
+    five_tuple = update.flow.five_tuple
+    return five_tuple.proto in ("icmp", "icmp6") and five_tuple.src_port in (0, 8, 128, 129)
 
 
 def _continues(stream: _Stream, update: FlowUpdate) -> bool:

@@ -20,9 +20,11 @@ HOSTS = 15
 BUSY_HOSTS = 40
 """The same for the web, DNS and mail, which a client without its network tries on many hosts by itself."""
 BUSY_PORTS = frozenset({25, 53, 80, 123, 443, 853, 993})
-MAX_SOURCES = 16_384
+MAX_SOURCES = 4096
 """Sources remembered; the one longest silent is forgotten first."""
-MAX_PROBES = 512
+MAX_WAITING = 1024
+"""First packets of one source that may wait for an answer at a time; beyond it the oldest counts as unanswered."""
+MAX_PROBES = 64
 """Probes remembered of one source; the oldest is forgotten first."""
 
 _GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
@@ -92,8 +94,9 @@ class ScanDetector:
         door = (flow.five_tuple.dst_ip, flow.five_tuple.dst_port, flow.five_tuple.proto)
         if update.reason is UpdateReason.NEW:
             source.waiting[flow.id] = (at, *door)
-            if len(source.waiting) > MAX_PROBES:
-                source.waiting.popitem(last=False)
+            if len(source.waiting) > MAX_WAITING:
+                _, (since, address, port, proto) = source.waiting.popitem(last=False)
+                _remember(source, (address, port, proto), since)
             return
         waited = source.waiting.pop(flow.id, None)
         if waited is not None and sum(flow.payload_bytes) == 0 and _failed(flow):

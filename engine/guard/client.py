@@ -107,9 +107,9 @@ class GuardClient:
         """Return the facts of a process."""
         return self._ask(messages.Describe(pid, start_time), messages.Process).facts
 
-    def resume(self) -> str:
-        """Clear the halt that panic-unblock set."""
-        return self._ask(messages.Resume(), messages.Done).detail
+    def resume(self, *, restore: bool = False) -> str:
+        """Clear the halt that panic-unblock set; the blocks of before come back only with ``restore``."""
+        return self._ask(messages.Resume(restore), messages.Done).detail
 
     def verify_audit(self) -> messages.Audit:
         """Return whether the audit chain is whole."""

@@ -172,7 +172,7 @@ class Guard:
             case messages.Describe(pid, start_time):
                 return messages.Process(processes.describe(pid, start_time))
             case messages.Resume():
-                return self._resume(channel)
+                return self._resume(request.restore, channel)
             case messages.VerifyAudit():
                 entries, problems = self._ledger.verify()
                 return messages.Audit(entries, tuple(problems))
@@ -328,12 +328,18 @@ class Guard:
             raise PermissionError(f"{prefix} is not blocked")
         return messages.Done(f"{prefix} is not blocked any more")
 
-    def _resume(self, channel: Channel) -> messages.Reply:
+    def _resume(self, restore: bool, channel: Channel) -> messages.Reply:
+        """End the halt; the blocks of before may be why somebody had to panic, so they return only when asked for."""
         if channel.why_not:
             raise PermissionError(channel.why_not)
-        self._ledger.note(self._clock.wall(), "resume", by=approver_text(channel.approver))
+        wall, who = self._clock.wall(), approver_text(channel.approver)
+        orders = self._ledger.orders()
+        self._ledger.note(wall, "resume", by=who, restore=restore)
+        for order in () if restore or not self._enforcer.halted else orders:
+            self._ledger.end(order.prefix, wall, "lifted", by=who)
         self._enforcer.resume()
-        return messages.Done("blocking is resumed")
+        fate = "restored" if restore else "lifted"
+        return messages.Done(f"blocking is resumed, {len(orders)} block(s) of before {fate}")
 
     def _change_allowed(self, request: messages.Allow | messages.Disallow, channel: Channel) -> messages.Reply:
         if channel.why_not:

@@ -105,6 +105,9 @@ class Describe:
 class Resume:
     """A person clears the halt that panic-unblock set."""
 
+    restore: bool
+    """Whether the blocks of before the halt come back; else each needs a new approval."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerifyAudit:

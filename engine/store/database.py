@@ -14,7 +14,7 @@ from typing import Any
 import aiosqlite
 
 from engine import wire
-from engine.plan import Recording
+from engine.plan import Context, Recording
 from engine.store.schema import migrate
 from engine.types import (
     Alert,
@@ -35,7 +35,7 @@ Row = tuple[str, tuple[Any, ...]]
 
 _CHILDREN = ("step", "verdict", "input", "recording", "evidence", "alert", "proposal", "packets")
 
-_PUT_INCIDENT = "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_INCIDENT = "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_ALERT = "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?)"
 _PUT_EVIDENCE = "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)"
 _PUT_STEP = "INSERT OR REPLACE INTO step VALUES (?, ?, ?)"
@@ -50,10 +50,10 @@ _PUT_FAULT = "INSERT INTO fault (at, body) VALUES (?, ?)"
 _PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?, ?, ?)"
 
 
-def put_incident(incident: Incident, source: str) -> Row:
+def put_incident(incident: Incident, source: str, context: Context | None = None) -> Row:
     """Store an incident as it is now."""
     head = (incident.id, source, incident.target_ip, incident.opened_at, incident.updated_at, incident.severity.value)
-    return _PUT_INCIDENT, (*head, wire.dumps(incident))
+    return _PUT_INCIDENT, (*head, wire.dumps(context or Context()), wire.dumps(incident))
 
 
 def forget_incident(incident_id: str) -> list[Row]:
@@ -165,6 +165,11 @@ class Store:
         """Return where an incident was captured."""
         rows = await self._all("SELECT source FROM incident WHERE id = ?", incident_id)
         return str(rows[0][0]) if rows else ""
+
+    async def context_of(self, incident_id: str) -> Context:
+        """Return what judging an incident depended on beside its flows."""
+        rows = await self._all("SELECT context FROM incident WHERE id = ?", incident_id)
+        return wire.loads(Context, rows[0][0]) if rows else Context()  # type: ignore[no-any-return]
 
     async def find(self, text: str) -> str:
         """Return the one incident id that equals or starts with ``text``.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 _TABLES = """
 CREATE TABLE incident (
     id TEXT PRIMARY KEY, source TEXT NOT NULL, target_ip TEXT NOT NULL, opened_at REAL NOT NULL,
-    updated_at REAL NOT NULL, severity TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+    updated_at REAL NOT NULL, severity TEXT NOT NULL, context TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE INDEX incident_by_time ON incident (opened_at);
 CREATE TABLE alert (
     id TEXT PRIMARY KEY, incident_id TEXT NOT NULL, last_at REAL NOT NULL, body TEXT NOT NULL) STRICT;

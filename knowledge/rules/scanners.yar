@@ -22,7 +22,7 @@ rule scanner_probe_path {
     severity = "medium" score = 0.85 attack = "T1595.002, T1595.003" event_class = "scan"
     direction = "to_server" attacker = "initiator"
   strings:
-    $nmap = /(GET|POST|HEAD|OPTIONS) \/(nice%20ports%2C\/Tri%6Eity\.txt|nmaplowercheck\d{6,12}|NmapUpperCheck\d{6,12}|Nmap\/folder\/check\d{6,12}|HNAP1|evox\/about|sdk) /
+    $nmap = /(GET|POST|HEAD|OPTIONS) \/(nice ports,\/Trinity\.txt|nmaplowercheck\d{6,12}|NmapUpperCheck\d{6,12}|Nmap\/folder\/check\d{6,12}|evox\/about)[. ]/
     $nmap_sip = "sip:nm SIP/2.0"
     $nmap_name = "nm@nm"
     $acunetix = /acunetix[-_]wvs|\/acunetix-|acu:Expre|acu\d{4}<s|bxss\.me\/t\// nocase

@@ -79,7 +79,7 @@ rule code_expression {
     $ognl = /(#_memberaccess|ognl\.ognlcontext|defaultmemberaccess|xwork2\.(actioncontext|dispatcher|ognl)|xwork\.methodaccessor|allowstaticmethodaccess|@java\.lang\.|org\.apache\.struts2|redirect(action)?:\s{0,3}[$%#]\{|\(#\w{1,20}\s{0,3}=\s{0,3}[#@'"(]|#context\[|#application\b.{0,20}[.\[=(]|#request\.|#attr\[|com\.opensymphony)/ nocase
     $runtime = /(java\.lang\.(runtime|processbuilder|system|unixprocess|class)|getruntime\s{0,3}\(\s{0,3}\)\s{0,3}\.\s{0,3}exec|javax\.script\.scriptengine|org\.springframework\.(expression|context\.support\.\w{0,10}classpathxml|cglib|util)|sun\.misc\.|com\.sun\.(rowset|org\.apache)|javax\.naming|groovy\.(lang|util)|jdk\.jshell|org\.apache\.commons\.io)/ nocase
     $class = /(class|\[class\])\.(module\.)?classloader(\.|\[)[\w.\[\]%]{0,80}(pipeline|resources|urls|defaultassertionstatus|docroot|parent)/ nocase
-    $unicode = /\\u0027\s{0,2}(\+|%2b|\s)\s{0,2}(\{|#|\(|Class|\d)/ nocase
+    $unicode = /=\s{0,3}'\s{0,2}\+?\s{0,2}\{\s{0,2}(Class\.|#|\d{1,6}[*+])/
     $routing = /spring\.cloud\.function\.routing-expression/ nocase
     $confluence = /\/%24%7b[^\s]{3,800}%7d|\/\$\{[^\s]{3,800}\}\//
     $groovy = /["'][^"']{0,80}["']\.execute\s{0,2}\(\s{0,2}\)(\.text)?|\bscript=[^&]{0,200}(\.execute\(|println|Runtime)/
@@ -95,7 +95,7 @@ rule deserialisation_java {
     direction = "to_server" attacker = "initiator"
   strings:
     $raw = { AC ED 00 05 (73|75|76|77|78|7A|7D) }
-    $base64 = /rO0AB[XQcnedx3][\w+\/%=-]{8}/
+    $base64 = /rO0AB[XQcnedx3][\w+\/%= -]{8}/
     $gzip = /H4sIA{4,12}[\w+\/%=-]{12,400}(sr|java)/
     $hex = /aced0005(73|75|76|77|78)[0-9a-f]{8}/ nocase
     $class = /(org\.apache\.commons\.(collections|beanutils)|com\.sun\.org\.apache\.xalan|com\.sun\.rowset\.JdbcRowSetImpl|com\.mchange\.v2\.c3p0|org\.codehaus\.groovy\.runtime|javax\.management\.BadAttributeValueExp|ChainedTransformer|InvokerTransformer|TemplatesImpl|com\.alibaba\.fastjson)/

@@ -7,7 +7,7 @@ from dataclasses import replace
 from textual.pilot import Pilot
 
 from aegis_tui.app import AegisApp
-from engine.types import Snapshot
+from engine.types import ProposalState, Snapshot
 from tests.aegis_tui import scenario
 from tests.fakes import FakeEngine
 
@@ -47,7 +47,7 @@ def replay() -> Snapshot:
     """Return the night as a replay."""
     return scenario.snapshot(
         status=scenario.status(mode="replay", source="night.pcap", dataplane="replay", blocking=False),
-        proposals=(scenario.proposal(state=scenario.ProposalState.REPLAY),),
+        proposals=(scenario.proposal(state=ProposalState.REPLAY),),
         blocks=(),
     )
 

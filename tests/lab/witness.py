@@ -1,18 +1,20 @@
-"""Runs on the lab's server machine while it is attacked, and writes down whose sockets the foreign connections are."""
+"""Runs on the lab's server machine while it is attacked, and writes down whose sockets the connections are."""
 
 from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
-import time
+from ipaddress import ip_address
 
 from engine.agent.recorded import RecordingHost
 from engine.host.processes import describe
-from engine.host.sockets import TCP_LISTEN, Socket, find_owner, read_table
+from engine.host.sockets import find_owner
+from engine.packet import Packet, parse
 from engine.types import Finding, FiveTuple, ProcessFacts, SocketOwner
 
-LOOK_S = 0.02
+ETHERNET, ALL_PROTOCOLS, TCP = 1, 3, 6
 
 
 class ThisHost:
@@ -28,49 +30,53 @@ class ThisHost:
 
 
 class Witness:
-    """Asks once about every connection with a stranger, as soon as it is there."""
+    """Asks at the first packet of a connection, and again until a process holds it."""
 
-    def __init__(self, own_ip: str) -> None:
-        self._own_ip = own_ip
-        self._asked: set[FiveTuple] = set()
+    def __init__(self) -> None:
+        self._flows: dict[FiveTuple, bool] = {}
+        """Whether the process that holds the connection is known."""
         self.host = RecordingHost(ThisHost())
 
-    def look(self) -> None:
-        """Ask about what is new."""
-        table = list(read_table("tcp"))
-        listening = {sock.local_port for sock in table if sock.state == TCP_LISTEN}
-        for sock in table:
-            if sock.local_ip == self._own_ip and sock.peer_port and sock.inode:
-                self._ask(flow_of(sock, incoming=sock.local_port in listening))
-
-    def _ask(self, five_tuple: FiveTuple) -> None:
-        if five_tuple in self._asked:
+    def see(self, frame: bytes) -> None:
+        """Ask about the connection that a frame belongs to, unless it is known."""
+        packet = parse(frame, ETHERNET)
+        if not isinstance(packet, Packet) or packet.proto != TCP:
             return
-        owner = self.host.socket_owner(five_tuple)
+        flow = _flow(packet)
+        back = FiveTuple(flow.dst_ip, flow.dst_port, flow.src_ip, flow.src_port, "tcp")
+        flow = back if back in self._flows else flow
+        if flow not in self._flows or (packet.payload and not self._flows[flow]):
+            self._flows[flow] = self._ask(flow)
+
+    def _ask(self, flow: FiveTuple) -> bool:
+        owner = self.host.socket_owner(flow)
         if owner.finding is Finding.FOUND:
-            self._asked.add(five_tuple)
             self.host.process(owner.pid, owner.start_time)
+        return owner.finding is Finding.FOUND and "listener" not in owner.detail
 
 
-def flow_of(sock: Socket, *, incoming: bool) -> FiveTuple:
-    """Return the flow of a socket: who opened it comes first."""
-    local, peer = (sock.local_ip, sock.local_port), (sock.peer_ip, sock.peer_port)
-    return FiveTuple(*peer, *local, sock.proto) if incoming else FiveTuple(*local, *peer, sock.proto)
+def _flow(packet: Packet) -> FiveTuple:
+    return FiveTuple(str(ip_address(packet.src)), packet.sport, str(ip_address(packet.dst)), packet.dport, "tcp")
 
 
 def main() -> int:
-    """Look until told to stop, then print the answers."""
-    witness, stopped = Witness(sys.argv[1]), False
+    """Watch an interface until told to stop, then print the answers."""
+    witness, stopped = Witness(), False
 
     def stop(*_: object) -> None:
         nonlocal stopped
         stopped = True
 
     signal.signal(signal.SIGTERM, stop)
-    print("ready", flush=True)
-    while not stopped:
-        witness.look()
-        time.sleep(LOOK_S)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS)) as wire:
+        wire.bind((sys.argv[1], 0))
+        wire.settimeout(0.1)
+        print("ready", flush=True)
+        while not stopped:
+            try:
+                witness.see(wire.recv(65536))
+            except TimeoutError:
+                continue
     print(json.dumps(witness.host.records))
     return 0
 

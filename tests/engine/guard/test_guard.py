@@ -120,7 +120,7 @@ def test_a_channel_without_a_person_may_not_approve(bench: Bench) -> None:
     token = bench.review(proposal.id).token
     reason = bench.refused(messages.Approve(proposal.id, token, ""), HEADLESS)
     assert reason == "this console was started without the right to approve"
-    bench.refused(messages.Resume(), HEADLESS)
+    bench.refused(messages.Resume(restore=False), HEADLESS)
     bench.refused(messages.Allow("203.0.113.0/24", "mine", 0.0), HEADLESS)
     bench.refused(messages.Attach(("eth1",)), HEADLESS)
     assert (bench.blocker.writes, bench.blocker.links) == ([], {"eth0": "native"})
@@ -171,14 +171,21 @@ def test_a_proposal_for_other_interfaces_is_refused(bench: Bench) -> None:
     assert "is for eth0, eth1" in bench.review(proposal.id).refusals[0]
 
 
-def test_while_halted_nothing_is_approved_until_a_person_resumes(bench: Bench) -> None:
+@pytest.mark.parametrize(("restore", "back"), [(False, set()), (True, {"203.0.113.8/32"})])
+def test_while_halted_nothing_is_approved_until_a_person_resumes(bench: Bench, restore: bool, back: set[str]) -> None:
     bench.block("203.0.113.8/32")
     bench.blocker.halt()
     proposal = bench.propose()
     assert "halted" in bench.review(proposal.id).refusals[0]
-    assert isinstance(bench.ask(messages.Resume()), messages.Done)
-    assert set(bench.blocker.map) == {"203.0.113.8/32"}
+    assert isinstance(bench.ask(messages.Resume(restore)), messages.Done)
+    assert set(bench.blocker.map) == back
     assert isinstance(bench.approve(proposal), messages.Approved)
+
+
+def test_resuming_what_is_not_halted_lifts_nothing(bench: Bench) -> None:
+    bench.block("203.0.113.8/32")
+    bench.ask(messages.Resume(restore=False))
+    assert set(bench.blocker.map) == {"203.0.113.8/32"}
 
 
 def test_without_a_data_plane_the_reason_is_told_and_nothing_is_approved(bench: Bench) -> None:

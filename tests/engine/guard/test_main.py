@@ -187,8 +187,8 @@ def test_panic_wins_until_a_person_resumes(world: World) -> None:
     assert (only(again.blocks()).state, world.kernel()) == (BlockState.HALTED, [])
     with pytest.raises(client.GuardError, match="terminal"):
         again.resume()
-    assert world.person("resume") == "blocking is resumed"
-    assert only(again.blocks()).state is BlockState.LIVE
+    assert world.person("resume") == "blocking is resumed, 1 block(s) of before lifted"
+    assert (again.blocks(), world.kernel()) == ([], [])
 
 
 def test_the_consoles_end_ends_the_guard_and_leaves_the_block(world: World) -> None:

@@ -21,7 +21,7 @@ REQUESTS: list[messages.Request] = [
     messages.Blocks(64),
     messages.FindOwner(FiveTuple("203.0.113.9", 1, "192.0.2.2", 22, "tcp")),
     messages.Describe(1, 0.5),
-    messages.Resume(),
+    messages.Resume(restore=False),
     messages.VerifyAudit(),
     messages.Allow("203.0.113.0/24", "office", 0.0),
     messages.Disallow("203.0.113.0/24"),

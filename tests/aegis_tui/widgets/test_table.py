@@ -1,0 +1,78 @@
+"""The table: which columns stay, what is repainted, where the cursor goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import App, ComposeResult
+
+from aegis_tui.widgets.line import Span, plain
+from aegis_tui.widgets.table import Column, Row, Table
+
+COLUMNS = (Column("name", 6, 0, flex=True), Column("size", 5, 2, right=True), Column("state", 8, 1))
+
+
+class Bench(App[None]):
+    """A table alone."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table."""
+        yield Table("Things", COLUMNS)
+
+
+def rows(*names: str, size: int = 1) -> Sequence[Row]:
+    """Return a row for each name."""
+    return [Row(name, (Span(name), Span(str(size)), Span("well"))) for name in names]
+
+
+async def test_columns_drop_by_priority() -> None:
+    async with Bench().run_test(size=(18, 6)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "Things", ())
+        await pilot.pause()
+        head = table.render_line(1).text
+        assert "size" not in head
+        assert "state" in head
+
+
+async def test_only_changed_rows_are_repainted() -> None:
+    async with Bench().run_test(size=(40, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one", "two", "three"), "Things", ())
+        await pilot.pause()
+        before = [table.render_line(y) for y in range(6)]
+        table.fill([*rows("one"), *rows("two", size=9), *rows("three")], "Things", ())
+        after = [table.render_line(y) for y in range(6)]
+        assert [y for y in range(6) if before[y] is not after[y]] == [3]
+
+
+async def test_the_cursor_follows_its_row() -> None:
+    async with Bench().run_test(size=(40, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one", "two", "three"), "Things", ())
+        table.action_move(1)
+        table.fill(rows("new", "one", "two", "three"), "Things", ())
+        assert table.key == "two"
+
+
+async def test_a_cursor_at_the_top_stays_there() -> None:
+    async with Bench().run_test(size=(40, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one", "two"), "Things", ())
+        table.fill(rows("new", "one", "two"), "Things", ())
+        assert table.key == "new"
+
+
+async def test_a_filter_that_matches_nothing_says_so() -> None:
+    async with Bench().run_test(size=(60, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "Things", ())
+        table.narrow("zebra")
+        assert "No row matches 'zebra'" in plain(table.lines[0])
+
+
+async def test_an_empty_table_teaches() -> None:
+    async with Bench().run_test(size=(60, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill((), "Things", ("Make one with n.",))
+        assert "Make one with n." in plain(table.lines[0])
