@@ -169,7 +169,7 @@ class Store:
     async def context_of(self, incident_id: str) -> Context:
         """Return what judging an incident depended on beside its flows."""
         rows = await self._all("SELECT context FROM incident WHERE id = ?", incident_id)
-        return wire.loads(Context, rows[0][0]) if rows else Context()  # type: ignore[no-any-return]
+        return wire.loads(Context, rows[0][0]) if rows else Context()
 
     async def find(self, text: str) -> str:
         """Return the one incident id that equals or starts with ``text``.
