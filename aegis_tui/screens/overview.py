@@ -75,14 +75,12 @@ class Overview(View):
         if due == self._flows_drawn and self._polls % FLOWS_EVERY:
             return
         self._flows_drawn = due
-        total = scene.shown.counters.flows_now
+        counters, status = scene.shown.counters, scene.now.status
+        hint = "Wrong interface? aegis-tui --iface NAME." if status.mode != "replay" else "It is being opened."
         table.fill(
             flow_rows(scene.shown),
-            f"Flows {count(total)}",
-            [
-                f"No traffic seen on {scene.now.status.source} yet.",
-                "Wrong interface? aegis-tui --iface NAME. Faults: 5",
-            ],
+            f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all",
+            [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"],
         )
 
     def _draw_trace(self, scene: Scene) -> None:

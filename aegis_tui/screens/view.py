@@ -203,7 +203,7 @@ def welcome(scene: Scene) -> list[str]:
         f"No alerts since {_since(scene)}.",
         f"{counters.judged} judgements, {counters.kernel_dropped + counters.shed} packets lost.",
         "An alert opens an incident here; the analyst then works on it by itself and asks before anything is blocked.",
-        "To see one: make demo",
+        "To see one: aegis-tui demo",
     ]
 
 

@@ -115,7 +115,8 @@ def _step(step: TraceStep, rows: int) -> Paragraph:
     word = STEP_WORDS.get(step.kind, step.kind.value)
     role = step.role if step.role != word else ""
     took = f" ({step.elapsed_s:.1f} s)" if step.elapsed_s >= 0.05 else ""
-    text = foreign(" ".join(step.content.split()))
+    told_below = step.kind is StepKind.VERDICT
+    text = "" if told_below else foreign(" ".join(step.content.split()))
     head, who = (f"{clock(step.at)} ", "dim"), (f"{role} {word} ".lstrip(), style)
     return paragraph(head, who, (foreign(step.name), "bold"), f" {text}{took}", indent=9, max_rows=rows)
 

@@ -110,9 +110,10 @@ rule ssrf_scheme {
     direction = "to_server" attacker = "initiator"
   strings:
     $scheme = /[=\s"'>:(](gopher|dict|tftp|ldaps?|sftp|netdoc|jar:https?):\/{1,2}[^\s&]{3}/ nocase
+    $jndi = /jndi[^a-z]{1,4}(ldaps?|rmi|dns|iiop|http)/ nocase
     $local = /=(https?|ftp):\/\/((127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(22|25|11211|6379|3306|9200|2375|27017|5432|9000|8500|2379|10250)\b|127\.1\b|127\.127\.|localtest\.me|\[::1?\]|\[::ffff:127[^\]]{1,20}\]|\[0+:0+[^\]]{0,40}\]|0x7f[0-9a-f.x]{1,20}|2130706433|017700000001|0177\.[0-9.]{1,20}|0\/|spoofed\.burpcollaborator\.net|[\w.-]{0,60}(nip\.io|xip\.io|sslip\.io|localtest\.me|lvh\.me|vcap\.me))(:(22|25|11211|6379|3306|9200|2375|27017|5432|80|443|8080|\d{2,5}))?([\/\s&?#]|$)/ nocase
   condition:
-    http and ($scheme or $local)
+    http and ($local or $scheme and not $jndi)
 }
 
 rule oast_callback {
