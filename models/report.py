@@ -18,6 +18,8 @@ Scorer = Callable[[Sequence[bytes]], Scores]
 NO_SAY = ("tls", "ssh", "quic")
 FIXED_POINTS = (0.5, 0.9, 0.95, 0.99, 0.999)
 FALSE_ALERT_SHARE = 1e-3
+TAIL = 20
+"""Highest benign scores that the threshold is fitted to."""
 VISIBLE_BYTES = MODEL_PAYLOAD_BYTES - 40
 """An attack that starts later in the request shows the model next to nothing."""
 
@@ -65,14 +67,20 @@ def request_scores(requests: Sequence[LabelledRequest], scorer: Scorer) -> Score
 
 
 def threshold_for(benign: Iterable[Scores]) -> float:
-    """Return the lowest threshold that keeps each group of benign scores within the false alert share."""
-    needed = 0.5
-    for scores in benign:
-        allowed = int(len(scores) * FALSE_ALERT_SHARE)
-        highest = np.sort(scores)[-allowed - 1] if len(scores) else 0.0
-        needed = max(needed, float(highest))
-    # Half a logit above the highest score that has to stay quiet.
-    return 1 / (1 + math.exp(-(math.log(needed / (1 - needed)) + 0.5))) if needed < 1 else 1.0
+    """Return the lowest threshold that keeps each group of benign scores within the false alert share.
+
+    The groups are too small to hold that quantile, so it is read off an exponential tail fitted to the highest logits.
+    """
+    highest = max(_tail_quantile(scores) for scores in benign)
+    return max(0.5, 1 / (1 + math.exp(-highest)))
+
+
+def _tail_quantile(scores: Scores) -> float:
+    bounded = scores.clip(1e-9, 1 - 1e-9)
+    logits = np.sort(np.log(bounded / (1 - bounded)))
+    start = logits[-TAIL - 1]
+    mean_excess = (logits[-TAIL:] - start).mean()
+    return float(start + mean_excess * math.log(TAIL / (len(logits) * FALSE_ALERT_SHARE)))
 
 
 def families(flows: Sequence[LabelledFlow], scores: Scores, threshold: float) -> dict[str, dict[str, Rate]]:
