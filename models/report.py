@@ -197,6 +197,8 @@ def markdown(card: dict[str, Any]) -> str:
     for name, points in net["benign_flows"].items():
         lines += _false_alert_rows(f"flows, {name}", points)
     lines += _false_alert_rows("HTTP requests, test", net["http_benign"])
+    for name, points in (("flows", base["benign_flows"]["test"]), ("HTTP requests", base["http_benign"])):
+        lines += _false_alert_rows(f"baseline, {name}, test", {"its threshold": points["threshold"]})
     lines += ["", "## Malicious captures, by family", "", "The parts validation and test were never trained on.", ""]
     lines += ["| part | family | flows caught | captures caught | baseline, flows |", "|---|---|--:|--:|--:|"]
     for part, found in net["families"].items():
@@ -205,9 +207,8 @@ def markdown(card: dict[str, Any]) -> str:
             lines.append(
                 f"| {part} | {family} | {_share(rates['flows'])} | {_share(rates['captures'])} | {_share(other)} |"
             )
-        lines.append(
-            f"| {part} | *mean of families* | {macro(found, 'flows'):.2f} | {macro(found, 'captures'):.2f} | |"
-        )
+        means = [macro(found, "flows"), macro(found, "captures"), macro(base["families"][part], "flows")]
+        lines.append(f"| {part} | *mean of families* | {' | '.join(f'{mean:.2f}' for mean in means)} |")
     lines += ["", "## HTTP requests, test part, by class", ""]
     lines += ["| class | all | attack in the first 510 bytes | baseline, the same |", "|---|--:|--:|--:|"]
     for name, rates in net["http_classes"].items():

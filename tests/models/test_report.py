@@ -25,7 +25,6 @@ def test_the_threshold_looks_beyond_a_small_sample_by_its_tail() -> None:
     logits = np.random.default_rng(1).exponential(1.0, 200_000)
     scores = 1 / (1 + np.exp(-logits))
     threshold = report.threshold_for([scores[:700], np.full(700, 0.1)])
-    assert threshold > scores[:300].max()
     assert 0.0002 < (scores >= threshold).mean() < 0.005
 
 
