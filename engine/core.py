@@ -349,8 +349,9 @@ class Engine:
 
     async def _book(self, reader: Reader, work: Work) -> None:
         rows: list[db.Row] = [db.put_flow(flow, self.plan.source) for flow in work.ended]
-        for flow in work.ended if self._on_event is not None else ():
-            self._on_event(flow)
+        if self._on_event is not None:
+            for flow in work.ended:
+                self._on_event(flow)
         for item in work.items:
             if self._is_elsewhere(item):
                 continue
