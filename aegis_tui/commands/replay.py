@@ -44,7 +44,7 @@ def _replay_file(arguments: argparse.Namespace, file: Path) -> int:
     if not file.is_file():
         msg = f"there is no file {file}"
         raise LookupError(msg)
-    plan = _plan(arguments, [file], file.name)
+    plan = plan_of_files(arguments, [file], file.name)
     return _run(arguments, plan)
 
 
@@ -53,13 +53,14 @@ def _replay_folder(arguments: argparse.Namespace, folder: Path) -> int:
     if not files:
         msg = f"there is no capture ({', '.join(sorted(_SUFFIXES))}) in {folder}"
         raise LookupError(msg)
-    return _run(arguments, _plan(arguments, files, folder.name or str(folder)))
+    return _run(arguments, plan_of_files(arguments, files, folder.name or str(folder)))
 
 
 _SUFFIXES = {".pcap", ".pcapng", ".cap", ".dmp", ".trace"}
 
 
-def _plan(arguments: argparse.Namespace, files: list[Path], title: str) -> Plan:
+def plan_of_files(arguments: argparse.Namespace, files: list[Path], title: str) -> Plan:
+    """Return the plan of replaying captures; what lies beside a single one belongs to it."""
     from engine.agent.recorded import RecordedHost  # noqa: PLC0415 - light, but not needed to refuse a name
 
     settings = effective(arguments).settings
