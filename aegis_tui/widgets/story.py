@@ -25,7 +25,7 @@ from engine.types import (
 FENCE = "┆ "
 """Stands before every row of captured or model-written text; such text cannot contain it."""
 
-FENCE = re.compile(r"<<<(untrusted|end) [0-9a-f]{12}")
+FENCE_MARKER = re.compile(r"<<<(untrusted|end) [0-9a-f]{12}")
 """The marker lines that a model needs around captured text; a person sees the escaped text itself."""
 
 STEP_STYLES = {StepKind.FAULT: "warn", StepKind.VERDICT: "bold"}
@@ -120,7 +120,7 @@ def _step(step: TraceStep, rows: int) -> Paragraph:
     role = step.role if step.role != word else ""
     took = f" ({step.elapsed_s:.1f} s)" if step.elapsed_s >= 0.05 else ""
     told_below = step.kind is StepKind.VERDICT
-    text = "" if told_below else foreign(" ".join(FENCE.sub("", step.content).split()))
+    text = "" if told_below else foreign(" ".join(FENCE_MARKER.sub("", step.content).split()))
     head, who = (f"{clock(step.at)} ", "dim"), (f"{role} {word} ".lstrip(), style)
     return paragraph(head, who, (foreign(step.name), "bold"), f" {text}{took}", indent=9, max_rows=rows)
 

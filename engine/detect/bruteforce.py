@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.types import Detection, Direction, Flow, FlowUpdate, Party, Severity, UpdateReason
+from engine.types import LEAVING, Detection, Direction, Flow, FlowUpdate, Party, Severity, UpdateReason
 
 WINDOW_S = 120.0
 VISITS = 8
@@ -26,7 +26,6 @@ VISIT_BYTES = 6000
 MAX_PAIRS = 16_384
 """Pairs of source and service remembered; the one longest silent is forgotten first."""
 
-_GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
 _PORTS = {22: "ssh", 23: "telnet", 2323: "telnet", 3389: "rdp", 5900: "vnc"}
 _REFUSAL = re.compile(
     rb"(?:^|\n)(?:530[ -]|535[ -]|-ERR \[?AUTH|-ERR .{0,40}(?:password|auth|login)|\S{1,12} NO .{0,24}(?:AUTH|LOGIN)"
@@ -71,7 +70,7 @@ class BruteForceDetector:
         found = None
         if update.reason is UpdateReason.PAYLOAD:
             found = self._message(update)
-        elif update.reason in _GONE and _is_short_visit(update.flow):
+        elif update.reason in LEAVING and _is_short_visit(update.flow):
             found = self._visit(update)
         return () if found is None else (found,)
 

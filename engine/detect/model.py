@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.detect.tokens import encode, encryption
 from engine.types import (
     JUDGE_REASONS,
+    LEAVING,
     MODEL_PAYLOAD_BYTES,
     WINDOW_BYTES,
     Detection,
@@ -29,7 +30,6 @@ from engine.types import (
     Party,
     Severity,
     Span,
-    UpdateReason,
 )
 
 DEFAULT_THRESHOLD = 0.95
@@ -38,7 +38,9 @@ EXCERPT_BYTES = 256
 MEMORY_FLOWS = 65_536
 """Flows whose judgement is remembered; older ones may be judged again, never missed."""
 
-_LEAVING = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
+TRANSPORTS = frozenset(("tcp", "udp"))
+"""What the model was trained to judge; neighbour discovery and ping look odd to it and are not its business."""
+
 _INPUTS = ("input_ids", "attention_mask")
 
 
@@ -88,7 +90,7 @@ class ModelDetector:
 
     def inspect(self, update: FlowUpdate) -> Sequence[Detection]:
         """Judge the directions that hold payload not judged before."""
-        if update.reason not in JUDGE_REASONS:
+        if update.reason not in JUDGE_REASONS or update.flow.five_tuple.proto not in TRANSPORTS:
             return ()
         windows = self._unjudged(update)
         if not windows:
@@ -105,7 +107,7 @@ class ModelDetector:
         flow = update.flow
         windows = [head[:MODEL_PAYLOAD_BYTES] for head in flow.head]
         before = self._judged.pop(flow.id, (0, 0))
-        if update.reason not in _LEAVING:
+        if update.reason not in LEAVING:
             self._judged[flow.id] = (len(windows[0]), len(windows[1]))
         if len(self._judged) > MEMORY_FLOWS:
             self._judged.popitem(last=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import yara_x
 
 from engine.detect.decode import decode
-from engine.types import Detection, Direction, FlowUpdate, Party, Severity, Span, UpdateReason
+from engine.types import LEAVING, Detection, Direction, FlowUpdate, Party, Severity, Span, UpdateReason
 
 TAIL_BYTES = 512
 """Payload kept from chunk to chunk, so that a pattern split over two of them is found."""
@@ -25,7 +25,6 @@ _EXCERPT_BYTES = 256
 _CLEAR_BYTES = 4096
 """How much of an SSH or TLS stream is read before it counts as encrypted."""
 
-_GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
 _REQUEST = re.compile(rb"[A-Z]{3,16} [^\r\n]{1,8000}(?: HTTP/\d|$)|PRI \* HTTP/2")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?")
 _FILE_LINE = re.compile(r"--> (.+?):(\d+):\d+")
@@ -105,7 +104,7 @@ class RuleDetector:
 
     def inspect(self, update: FlowUpdate) -> Sequence[Detection]:
         """Return the rules that match the new payload and were not reported for this direction before."""
-        if update.reason in _GONE:
+        if update.reason in LEAVING:
             self._streams.pop((update.flow.id, Direction.TO_SERVER), None)
             self._streams.pop((update.flow.id, Direction.TO_CLIENT), None)
             return ()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.types import Detection, Flow, FlowState, FlowUpdate, Party, Severity, UpdateReason
+from engine.types import LEAVING, Detection, Flow, FlowState, FlowUpdate, Party, Severity, UpdateReason
 
 WINDOW_S = 60.0
 ANSWER_S = 3.0
@@ -27,7 +27,6 @@ MAX_WAITING = 1024
 MAX_PROBES = 64
 """Probes remembered of one source; the oldest is forgotten first."""
 
-_GONE = frozenset({UpdateReason.END, UpdateReason.IDLE, UpdateReason.EVICTED, UpdateReason.FLUSH})
 _TRACEROUTE_PORTS = range(33434, 33535)
 
 
@@ -64,7 +63,7 @@ class ScanDetector:
         if update.reason is UpdateReason.PAYLOAD:
             self._open(flow)
             return ()
-        if not _is_knock(flow) or (update.reason is not UpdateReason.NEW and update.reason not in _GONE):
+        if not _is_knock(flow) or (update.reason is not UpdateReason.NEW and update.reason not in LEAVING):
             return ()
         source = self._source(flow.five_tuple.src_ip)
         self._note(source, update)

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -225,3 +226,11 @@ def test_the_committed_model_has_no_say_on_tls() -> None:
     detector = ModelDetector(COMMITTED)
     assert detector.inspect(update(CLIENT_HELLO)) == ()
     assert detector.score([CLIENT_HELLO])[0] < detector.threshold
+
+
+def test_neighbour_discovery_and_ping_are_not_judged(build: Build) -> None:
+    detector = ModelDetector(build())
+    ping = update(b"!attack")
+    ends = ping.flow.five_tuple._replace(proto="icmp6")
+    assert detector.inspect(replace(ping, flow=replace(ping.flow, five_tuple=ends))) == ()
+    assert ping.flow.id not in detector.scores
