@@ -41,13 +41,17 @@ CLASS_NAMES = {
 }
 
 
+UNNAMED = "suspicious payload"
+"""What the model alone can say; left out of a title that says more."""
+
+
 def name_of(alert: Alert) -> str:
     """Return what an alert is about, in the program's own words."""
     detection = alert.detection
     if detection.label.startswith("log4shell"):
         return "Log4Shell"
     if not detection.event_class:
-        return "suspicious payload" if detection.detector == "model" else detection.label
+        return UNNAMED if detection.detector == "model" else detection.label
     return CLASS_NAMES.get(detection.event_class, detection.event_class.replace("_", " "))
 
 
@@ -139,6 +143,7 @@ def _handshake(alert: Alert) -> bool:
 
 
 def _title(names: list[str]) -> str:
-    title = ", then ".join(names[:3])
-    title += f" and {len(names) - 3} more" if len(names) > 3 else ""
+    told = [name for name in names if name != UNNAMED] or names
+    title = ", then ".join(told[:3])
+    title += f" and {len(told) - 3} more" if len(told) > 3 else ""
     return title[:1].upper() + title[1:]

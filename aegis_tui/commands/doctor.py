@@ -22,6 +22,10 @@ from engine.config import ENVIRONMENT, Settings
 from engine.text import escape
 
 
+XDP_MTU = 3498
+"""Above it many drivers refuse native XDP: packet and headroom no longer fit one page."""
+
+
 class Health(StrEnum):
     """How an ability stands."""
 
@@ -115,12 +119,18 @@ def _interfaces() -> list[str]:
 
 
 def _interface(name: str) -> Check:
-    folder = Path("/sys/class/net") / name
-    if not folder.is_dir():
+    import psutil  # noqa: PLC0415 - only this check needs it
+
+    found = psutil.net_if_stats().get(name)
+    if found is None:
         return Check("interface", Health.MISSING, f"{name} does not exist", f"one of: {', '.join(_interfaces())}")
-    state = (folder / "operstate").read_text().strip()
-    driver = (folder / "device" / "driver").resolve().name if (folder / "device").exists() else "virtual"
-    return Check("interface", Health.OK, f"{name}: {state}, driver {driver}; XDP native or generic is told at start")
+    device = Path("/sys/class/net") / name / "device" / "driver"
+    driver = device.resolve().name if device.exists() else "virtual"
+    speed = f"{found.speed} Mb/s" if found.speed else "speed unknown"
+    detail = f"{name}: {'up' if found.isup else 'down'}, MTU {found.mtu}, {speed}, driver {driver}"
+    if found.mtu > XDP_MTU:
+        return Check("interface", Health.DEGRADED, detail, "native XDP may refuse this MTU; generic XDP is used then")
+    return Check("interface", Health.OK, f"{detail}; XDP native or generic is told at start")
 
 
 def _capture() -> Check:

@@ -60,3 +60,10 @@ def test_an_incident_stored_before_a_restart_takes_further_alerts() -> None:
     after = Correlator()
     after.restore([stored], [alert(id="A-1")])
     assert after.add(alert(id="A-2", last_at=1010.0)).id == stored.id
+
+
+def test_the_models_word_is_in_the_title_only_when_nothing_else_is() -> None:
+    book = Correlator()
+    unnamed = detection("model.malicious", detector="model", event_class="")
+    assert book.add(alert(id="A-1", detection=unnamed)).title == "Suspicious payload"
+    assert book.add(alert(id="A-2")).title == "Log4Shell"
