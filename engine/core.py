@@ -6,11 +6,11 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import wire
 from engine.casebook import Due
@@ -60,7 +60,10 @@ SUBSCRIBER_EVENTS = 4096
 """Events a subscriber may be behind; when full the oldest is dropped and counted: snapshots still tell all."""
 
 WAITING_CASES = 256
-"""Cases that may wait for the analyst; when full the least severe newcomer waits in the database."""
+"""Cases that may wait for the analyst; when full a newcomer waits in the database until these are done."""
+
+QUARANTINED = 1000
+"""Broken items that one run keeps; later ones are only counted."""
 
 GUARD_POLL_S = 1.0
 RESTORE_S = 1800.0
@@ -81,7 +84,7 @@ class Engine:
         self._door = door
         self._on_event = on_event
         self._state = State()
-        self._writer = Writer(self._store_trouble)
+        self._writer = Writer(self._store_trouble, self._row_broken, live=plan.live)
         self._store: db.Store | None = None
         self._detectors: Detectors | None = None
         self._investigator: Investigator | None = None
@@ -89,6 +92,7 @@ class Engine:
         self._subscribers: list[asyncio.Queue[Event]] = []
         self._cases: asyncio.PriorityQueue[tuple[int, int, Due]] = asyncio.PriorityQueue(WAITING_CASES)
         self._case_number = 0
+        self._postponed = False
         self._readers: list[Reader] = []
         self._closed: list[IntakeCounters] = []
         self._desks: list[Desk] = []
@@ -96,8 +100,12 @@ class Engine:
         self._now = 0.0
         self._steps: dict[str, int] = {}
         self._opened: set[str] = set()
-        self._counts = {"alerts": 0, "quarantined": 0, "dropped_events": 0}
-        self._stopping = False
+        self._counts = dict.fromkeys(("alerts", "quarantined", "dropped_events", "judged", "detections", "folded"), 0)
+        self._stopped = asyncio.Event()
+        self._deaf: OSError | None = None
+        """Why ``on_event`` can take no more: whoever read the output is gone."""
+        self._inputs_before: dict[str, int] = {}
+        """Flow inputs of incidents that an earlier run stored."""
         self._local_ips = (*plan.local_ips, *plan.settings.local)
         self._context = Context(self._local_ips, plan.settings.dedup_window)
         self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
@@ -129,10 +137,10 @@ class Engine:
         return Counters(
             **sums,
             emergency=any(share.emergency for share in shares),
-            judged=sum(desk.judge.judged for desk in self._desks),
-            detections=sum(desk.detections for desk in self._desks),
+            judged=self._counts["judged"] + sum(desk.judge.judged for desk in self._desks),
+            detections=self._counts["detections"] + sum(desk.detections for desk in self._desks),
             alerts=self._counts["alerts"],
-            deduplicated=sum(desk.casebook.dedup.folded for desk in self._desks),
+            deduplicated=self._counts["folded"] + sum(desk.casebook.dedup.folded for desk in self._desks),
             quarantined=self._counts["quarantined"],
             queues={
                 "batches": (self._batches.qsize(), BATCHES),
@@ -147,7 +155,7 @@ class Engine:
         Raises:
             LookupError: there is no such incident.
         """
-        await self._writer.drained()
+        await self._writer.settled()
         view = await self._open_store().view(incident_id)
         if view is None:
             msg = f"no incident {incident_id}"
@@ -176,8 +184,7 @@ class Engine:
 
     async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
         """Store what a person makes of an incident."""
-        await self._writer.drained()
-        await self._open_store().set_disposition(incident_id, disposition)
+        self._writer.add([db.put_disposition(incident_id, disposition)])
         incident = self._state.incidents.get(incident_id)
         if incident is not None:
             self._publish(replace(incident, disposition=disposition))
@@ -199,7 +206,7 @@ class Engine:
 
     def stop(self) -> None:
         """End every source; what was read is judged and stored before ``run`` returns."""
-        self._stopping = True
+        self._stopped.set()
         self._deck.command("play")
         for reader in self._readers:
             reader.stop()
@@ -215,7 +222,11 @@ class Engine:
             finally:
                 self.stop()
                 self._judge_thread.shutdown(wait=False)
+                if self._door is not None:
+                    self._door.close()
                 await self._writer.finish(store)
+        if self._deaf is not None:
+            raise self._deaf
 
     async def _run_tasks(self, store: db.Store, stay: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -227,21 +238,38 @@ class Engine:
             if self._door is not None:
                 lasting.append(tasks.create_task(self.decisions.watch(), name="guard"))
             await self._work()
-            await self._cases.join()
-            await self._writer.drained()
+            if self.plan.live:
+                await self._stopped.wait()
+            await self._unless_stopped(self._cases.join())
+            await self._unless_stopped(self._writer.drained())
             self.finished.set()
             if stay:
                 await asyncio.Event().wait()
             for task in lasting:
                 task.cancel()
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for something, but not once the engine is told to stop: what is left waits in the database."""
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(work, name="work")
+            stopping = tasks.create_task(self._stopped.wait(), name="stop")
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            stopping.cancel()
+
     @asynccontextmanager
     async def _open_database(self) -> AsyncIterator[db.Store]:
         path = self.plan.database
         try:
             store = await self._stack.enter_async_context(db.open_store(path))
+        except (sqlite3.OperationalError, OSError) as error:
+            if path is None:
+                raise
+            remedy = "nothing of this run will be kept: free disk space, or give the folder to the engine's user"
+            self._fault("store", f"cannot open {path}: {error}", remedy)
+            store = await self._stack.enter_async_context(db.open_store(None))
         except sqlite3.DatabaseError as error:
-            if path is None or isinstance(error, sqlite3.OperationalError):
+            if path is None:
                 raise
             aside = db.set_aside(path)
             self._fault("store", f"{path} was damaged ({error}) and is now {aside.name}", "a new database was begun")
@@ -259,7 +287,7 @@ class Engine:
             await self._serve([open_reader() for open_reader in self.plan.open_readers], desk)
             return
         for open_reader in self.plan.open_readers:
-            if self._stopping:
+            if self._stopped.is_set():
                 break
             await self._replay(open_reader)
 
@@ -269,7 +297,12 @@ class Engine:
         except CaptureError as error:
             self._source_failed(error)
             return
-        await self._serve([reader], self._desk())
+        desk = self._desk()
+        await self._serve([reader], desk)
+        self._desks.remove(desk)
+        self._counts["judged"] += desk.judge.judged
+        self._counts["detections"] += desk.detections
+        self._counts["folded"] += desk.casebook.dedup.folded
 
     def _desk(self) -> Desk:
         settings = self.plan.settings
@@ -280,19 +313,37 @@ class Engine:
 
     async def _take_up(self, desk: Desk) -> None:
         """Continue the incidents of an earlier run; those never judged are investigated now."""
-        store, since = self._open_store(), self._clock() - RESTORE_S
-        incidents = await store.recent_incidents(self.plan.source, since)
-        alerts = [alert for incident in incidents for alert in await store.alerts(incident.id)]
-        desk.casebook.restore(incidents, sorted(alerts, key=lambda alert: alert.last_at))
-        for incident in incidents:
-            self._publish(incident)
-            self._opened.add(incident.id)
-        for alert in alerts:
-            self._publish(alert)
-        for incident in await store.uninvestigated(self.plan.source, since):
-            own = tuple(alert for alert in alerts if alert.incident_id == incident.id)
-            flows = tuple({alert.flow.id: alert.flow for alert in own}.values())
-            self._wait_for_analyst(Due(incident, own, flows, incident.updated_at))
+        store, source = self._open_store(), self.plan.source
+        try:
+            recent = await store.recent_incidents(source, self._clock() - RESTORE_S)
+            undone = await store.uninvestigated(source, WAITING_CASES)
+            incidents = {incident.id: incident for incident in (*undone, *recent)}
+            alerts = {incident_id: await store.alerts(incident_id) for incident_id in incidents}
+            held = {incident_id: await store.held(incident_id) for incident_id in incidents}
+        except sqlite3.Error as error:
+            self._store_trouble(f"cannot read the incidents of the last run: {error}")
+            return
+        open_alerts = [alert for incident in recent for alert in alerts[incident.id]]
+        desk.casebook.restore(recent, sorted(open_alerts, key=lambda alert: alert.last_at))
+        for incident_id, incident in incidents.items():
+            self._opened.add(incident_id)
+            self._steps[incident_id], self._inputs_before[incident_id] = held[incident_id]
+            self._state.apply(incident)
+            for alert in alerts[incident_id]:
+                self._state.apply(alert)
+        for incident in undone:
+            self._wait_for_analyst(_stored_case(incident, alerts[incident.id]))
+
+    async def _take_up_postponed(self) -> None:
+        """Turn to the incidents that came while too many waited."""
+        self._postponed = False
+        await self._writer.settled()
+        store = self._open_store()
+        try:
+            for incident in await store.uninvestigated(self.plan.source, WAITING_CASES):
+                self._wait_for_analyst(_stored_case(incident, await store.alerts(incident.id)))
+        except sqlite3.Error as error:
+            self._fault("agent", f"cannot read the incidents that wait: {error}", "they come at the next start")
 
     async def _serve(self, readers: list[Reader], desk: Desk) -> None:
         self._closed += [reader.counters() for reader in self._readers]
@@ -304,36 +355,44 @@ class Engine:
 
     async def _capture(self, reader: Reader) -> None:
         while True:
-            wall = time.time() if reader.live else None
-            try:
-                batch = await asyncio.to_thread(reader.read, wall)
-            except CaptureError as error:
-                self._source_failed(error)
-                batch = reader.flush()
-            if self.plan.paced and not self._stopping:
+            batch = await self._read(reader)
+            if self.plan.paced and not self._stopped.is_set():
                 await self._keep_pace(batch)
             await self._batches.put((reader, batch))
             if batch.last:
                 return
 
+    async def _read(self, reader: Reader) -> Batch:
+        if self._stopped.is_set():
+            return reader.flush()
+        try:
+            return await asyncio.to_thread(reader.read, time.time() if reader.live else None)
+        except CaptureError as error:
+            self._source_failed(error)
+            return reader.flush()
+
     async def _keep_pace(self, batch: Batch) -> None:
-        while self._deck.holds() and not self._stopping:  # noqa: ASYNC110 - a step uses the hold up
+        while self._deck.holds() and not self._stopped.is_set():  # noqa: ASYNC110 - a step uses the hold up
             await asyncio.sleep(0.05)
         await asyncio.sleep(self._deck.wait_s(batch.now))
 
     async def _judge(self, desk: Desk, open_sources: int) -> None:
         while open_sources:
             reader, batch = await self._batches.get()
-            work = await asyncio.get_running_loop().run_in_executor(self._judge_thread, desk.work, batch)
-            self._now = max(batch.now, self._now) if self.plan.live else batch.now
-            await self._book(reader, work)
-            await self._writer.room()
+            loop = asyncio.get_running_loop()
+            work, rows = await loop.run_in_executor(self._judge_thread, _work, desk, batch, self.plan.source)
+            self._now = batch.now
+            await self._book(reader, work, rows)
+            if self._writer.is_full():
+                await self._unless_stopped(self._writer.room())
             open_sources -= batch.last
 
     async def _investigate(self) -> None:
         while True:
             _, _, due = await self._cases.get()
             await self._investigate_one(due)
+            if self._postponed and self._cases.empty():
+                await self._take_up_postponed()
             self._cases.task_done()
 
     async def _load_investigator(self) -> None:
@@ -347,11 +406,9 @@ class Engine:
 
     # --- booking --------------------------------------------------------------------------------
 
-    async def _book(self, reader: Reader, work: Work) -> None:
-        rows: list[db.Row] = [db.put_flow(flow, self.plan.source) for flow in work.ended]
-        if self._on_event is not None:
-            for flow in work.ended:
-                self._on_event(flow)
+    async def _book(self, reader: Reader, work: Work, rows: list[db.Row]) -> None:
+        for flow in work.ended:
+            self._tell(flow)
         for item in work.items:
             if self._is_elsewhere(item):
                 continue
@@ -365,10 +422,13 @@ class Engine:
                 rows += self._incident_rows(item)
             else:
                 rows += self._alert_rows(*item)
-        rows += [db.put_input(*recorded) for recorded in work.recorded]
+        for incident_id, number, update in work.recorded:
+            rows.append(db.put_input(incident_id, number + self._inputs_before.get(incident_id, 0), update))
         for broken in work.broken:
             self._counts["quarantined"] += 1
-            rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, wire.dumps(broken.update)))
+            if self._counts["quarantined"] <= QUARANTINED:
+                body = wire.dumps(broken.update)
+                rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, body))
             self._fault(broken.detector, f"a flow was set aside: {broken.reason}", "report it with `aegis-tui doctor`")
         self._writer.add(rows)
 
@@ -418,7 +478,7 @@ class Engine:
         if packets:
             self._writer.add([db.put_packets(due.incident.id, packets)])
         if self.plan.lockstep:
-            await self._investigate_one(due)
+            await self._unless_stopped(self._investigate_one(due))
         else:
             self._wait_for_analyst(due)
 
@@ -427,7 +487,8 @@ class Engine:
         try:
             self._cases.put_nowait((-due.incident.severity.rank, self._case_number, due))
         except asyncio.QueueFull:
-            self._fault("agent", f"too many incidents wait: {due.incident.id} comes at the next start", "see incidents")
+            self._postponed = True
+            self._fault("agent", f"over {WAITING_CASES} incidents wait for the analyst", "later ones come after them")
 
     async def _investigate_one(self, due: Due) -> None:
         await self._investigator_ready.wait()
@@ -455,6 +516,9 @@ class Engine:
         self._writer.add(rows)
         for fault in outcome.faults:
             self._publish(fault)
+        if outcome.answers and not outcome.faults:
+            self._clear("llm")
+        self._clear("agent")
         self._publish(outcome.verdict)
         if outcome.propose_block:
             await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
@@ -466,13 +530,25 @@ class Engine:
         if isinstance(event, Fault):
             log.warning("%s: %s", event.ability, event.message)
             self._writer.add([db.put_fault(event)])
-        if self._on_event is not None:
-            self._on_event(event)
+        self._tell(event)
         for queue in self._subscribers:
             if queue.full():
                 queue.get_nowait()
                 self._counts["dropped_events"] += 1
             queue.put_nowait(event)
+
+    def _tell(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except OSError as error:
+            self._on_event, self._deaf = None, error
+            self.stop()
+
+    def _clear(self, ability: str) -> None:
+        if any(fault.ability == ability for fault in self._state.faults()):
+            self._publish(Fault(ability, "", "", self._clock(), cleared=True))
 
     def _fault(self, ability: str, message: str, remedy: str) -> None:
         standing = {fault.ability: fault.message for fault in self._state.faults()}
@@ -484,6 +560,10 @@ class Engine:
             self._fault("store", reason, "free disk space or end the program that locks the database")
         else:
             self._publish(Fault("store", "", "", self._clock(), cleared=True))
+
+    def _row_broken(self, reason: str) -> None:
+        self._counts["quarantined"] += 1
+        self._fault("quarantine", f"a row was set aside: {reason}", "report it with `aegis-tui doctor`")
 
     def _source_failed(self, error: CaptureError) -> None:
         self.failed.append(str(error))
@@ -504,3 +584,18 @@ class Engine:
             msg = "the database is not open yet"
             raise LookupError(msg)
         return self._store
+
+
+def _work(desk: Desk, batch: Batch, source: str) -> tuple[Work, list[db.Row]]:
+    """Judge a batch, and put its ended flows in writing here rather than on the loop.
+
+    A flow without payload or handshake is counted only: whoever can spoof an address could fill the disk with them.
+    """
+    work = desk.work(batch)
+    kept = [flow for flow in work.ended if flow.handshake or any(flow.payload_bytes)]
+    return work, [db.put_flow(flow, source) for flow in kept]
+
+
+def _stored_case(incident: Incident, alerts: Sequence[Alert]) -> Due:
+    flows = {alert.flow.id: alert.flow for alert in alerts}
+    return Due(incident, tuple(alerts), tuple(flows.values()), incident.updated_at)

@@ -12,6 +12,9 @@ from engine.intake import Batch
 from engine.recorder import Recorded
 from engine.types import LEAVING, Alert, Detection, Detector, Flow, Incident
 
+CLOCK_SET_S = 60.0
+"""A step back by more than this is a clock that was set: what waited for its moment is due now."""
+
 
 @dataclass(slots=True)
 class Work:
@@ -30,6 +33,7 @@ class Desk:
         self.judge = Judge(tuple(detectors))
         self.casebook = Casebook(dedup_window_s, local_ips)
         self.detections = 0
+        self._before = -math.inf
 
     def work(self, batch: Batch) -> Work:
         """Judge and book every update of a batch."""
@@ -45,6 +49,8 @@ class Desk:
             work.recorded += entries.recorded
             if update.reason in LEAVING:
                 work.ended.append(update.flow)
-        work.items += self.casebook.due(math.inf if batch.last else batch.now)
+        clock_was_set = batch.now < self._before - CLOCK_SET_S
+        self._before = batch.now
+        work.items += self.casebook.due(math.inf if batch.last or clock_was_set else batch.now)
         work.broken, self.judge.broken = self.judge.broken, []
         return work

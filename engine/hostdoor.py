@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from engine.guard.client import GuardClient
@@ -16,6 +17,9 @@ _T = TypeVar("_T")
 MAX_WITNESSED = 4096
 """Socket owners remembered from the moment of the alert; the oldest goes first."""
 
+WAITING_WITNESSES = 64
+"""Look-ups that may wait for a slow guard; beyond that an alert goes without one, and the analyst asks later."""
+
 
 class HostDoor:
     """Asks the guard about sockets and processes, and remembers owners seen while the socket still lived."""
@@ -24,6 +28,7 @@ class HostDoor:
         self._guard = guard
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="guard-client")
         self._witnessed: OrderedDict[FiveTuple, SocketOwner] = OrderedDict()
+        self._room = BoundedSemaphore(WAITING_WITNESSES)
 
     async def ask(self, question: Callable[[GuardClient], _T]) -> _T:
         """Put a question to the guard without holding up the event loop."""
@@ -31,7 +36,8 @@ class HostDoor:
 
     def witness(self, five_tuple: FiveTuple) -> None:
         """Look up the owner of a socket now, since it may be gone when the analyst asks."""
-        self._thread.submit(self._look, five_tuple)
+        if self._room.acquire(blocking=False):
+            self._thread.submit(self._look, five_tuple).add_done_callback(lambda _: self._room.release())
 
     def socket_owner(self, five_tuple: FiveTuple) -> SocketOwner:
         """Return the process behind a five-tuple, as seen at the alert or else now."""

@@ -115,10 +115,11 @@ class Intake:
             self._ring.add(frame)
             self._bytes += frame.wire_bytes
         self._delivered += len(frames)
-        self._now = max(self._now, frames[-1].ts) if frames else self._now
         if self.live and wall is not None:
-            self._now = max(self._now, wall)
-            updates += self._table.advance(self._now)
+            self._now = wall
+            updates += self._table.advance(wall)
+        elif frames:
+            self._now = max(self._now, frames[-1].ts)
         self._refresh_view(updates)
         return Batch(updates, self._now)
 
@@ -151,7 +152,7 @@ class Intake:
         if not self._view_flows:
             return
         self._ended.extend(update.flow for update in updates if update.reason in LEAVING)
-        if self._now - self._viewed_at < VIEW_S:
+        if 0 <= self._now - self._viewed_at < VIEW_S:
             return
         self._viewed_at = self._now
         flows = sorted([*self._table.recent(self._view_flows), *self._ended], key=lambda flow: -flow.last_seen)

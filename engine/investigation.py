@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,14 @@ def load_investigator(plan: Plan, door: HostDoor | None, now: float) -> Investig
 
 
 def _open_knowledge(path: Path | None, now: float) -> tuple[KnowledgeView, list[Fault]]:
-    knowledge = Knowledge(path)
+    try:
+        knowledge = Knowledge(path)
+    except (OSError, sqlite3.Error) as error:
+        if path is None:
+            raise
+        remedy = "it is made anew in memory at each start: free disk space, or open the folder to the engine's user"
+        in_memory, faults = _open_knowledge(None, now)
+        return in_memory, [*faults, Fault("knowledge", f"cannot keep {path}: {error}", remedy, now)]
     if knowledge.backend in ("sqlite-vec", "numpy"):
         return knowledge, []
     return knowledge, [Fault("knowledge", knowledge.backend, "reinstall: search goes by words only until then", now)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,23 @@ from engine.types import (
     Verdict,
 )
 
+log = logging.getLogger(__name__)
+
+BUSY_S = 0.5
+"""How long one write waits for another program's; then the writer says so and tries again."""
+
 Row = tuple[str, tuple[Any, ...]]
 """A statement and its parameters."""
 
 _CHILDREN = ("step", "verdict", "input", "recording", "evidence", "alert", "proposal", "packets")
 
-_PUT_INCIDENT = "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_INCIDENT = (
+    "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET source = excluded.source,"
+    " target_ip = excluded.target_ip, opened_at = excluded.opened_at, updated_at = excluded.updated_at,"
+    " severity = excluded.severity, context = excluded.context,"
+    " body = json_set(excluded.body, '$.disposition', json_extract(body, '$.disposition'))"
+)
+_PUT_DISPOSITION = "UPDATE incident SET body = json_set(body, '$.disposition', ?) WHERE id = ?"
 _PUT_ALERT = "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?)"
 _PUT_EVIDENCE = "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)"
 _PUT_STEP = "INSERT OR REPLACE INTO step VALUES (?, ?, ?)"
@@ -44,16 +57,25 @@ _PUT_RECORDING = "INSERT INTO recording SELECT ?, COALESCE(MAX(seq), 0) + 1, ? F
 _PUT_PROPOSAL = "INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?)"
 _PUT_DECISION = "INSERT INTO decision (incident_id, at, line) VALUES (?, ?, ?)"
 _PUT_INPUT = "INSERT OR REPLACE INTO input VALUES (?, ?, ?)"
-_PUT_PACKETS = "INSERT OR REPLACE INTO packets VALUES (?, ?)"
+_PUT_PACKETS = (
+    "INSERT INTO packets VALUES (?, ?) ON CONFLICT DO UPDATE SET pcap = excluded.pcap"
+    " WHERE length(excluded.pcap) >= length(pcap)"
+)
 _PUT_FLOW = "INSERT OR REPLACE INTO flow VALUES (?, ?, ?, ?, ?)"
 _PUT_FAULT = "INSERT INTO fault (at, body) VALUES (?, ?)"
 _PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?, ?, ?)"
 
 
 def put_incident(incident: Incident, source: str, context: Context | None = None) -> Row:
-    """Store an incident as it is now."""
-    head = (incident.id, source, incident.target_ip, incident.opened_at, incident.updated_at, incident.severity.value)
+    """Store an incident as it is now; what a person made of it before stays."""
+    times = (incident.opened_at, incident.updated_at)
+    head = (incident.id, _storable(source), incident.target_ip, *times, incident.severity.value)
     return _PUT_INCIDENT, (*head, wire.dumps(context or Context()), wire.dumps(incident))
+
+
+def put_disposition(incident_id: str, disposition: Disposition) -> Row:
+    """Store what a person makes of an incident."""
+    return _PUT_DISPOSITION, (disposition.value, incident_id)
 
 
 def forget_incident(incident_id: str) -> list[Row]:
@@ -88,7 +110,7 @@ def put_proposal(proposal: Proposal) -> Row:
 
 def put_decision(incident_id: str, at: float, line: str) -> Row:
     """Store what a person decided and what came of it."""
-    return _PUT_DECISION, (incident_id, at, line)
+    return _PUT_DECISION, (incident_id, at, _storable(line))
 
 
 def put_input(incident_id: str, seq: int, update: FlowUpdate) -> Row:
@@ -97,7 +119,7 @@ def put_input(incident_id: str, seq: int, update: FlowUpdate) -> Row:
 
 
 def put_packets(incident_id: str, pcap: bytes) -> Row:
-    """Store the packets of an incident, a file that Wireshark opens."""
+    """Store the packets of an incident, a file that Wireshark opens; fewer than before are not stored."""
     return _PUT_PACKETS, (incident_id, pcap)
 
 
@@ -108,7 +130,7 @@ def put_recording(incident_id: str, recording: Recording) -> Row:
 
 def put_flow(flow: Flow, source: str) -> Row:
     """Store a flow that has ended."""
-    return _PUT_FLOW, (source, flow.id, flow.first_seen, flow.last_seen, wire.dumps(flow))
+    return _PUT_FLOW, (_storable(source), flow.id, flow.first_seen, flow.last_seen, wire.dumps(flow))
 
 
 def put_fault(fault: Fault) -> Row:
@@ -118,47 +140,79 @@ def put_fault(fault: Fault) -> Row:
 
 def put_quarantine(at: float, stage: str, reason: str, item: str) -> Row:
     """Store an item that broke a stage."""
-    return _PUT_QUARANTINE, (at, stage, reason, item)
+    return _PUT_QUARANTINE, (at, stage, _storable(reason), item)
+
+
+def is_expendable(row: Row) -> bool:
+    """Whether a row may be given up before others: a flow that ended and belongs to no incident."""
+    return row[0] is _PUT_FLOW
+
+
+def _storable(text: str) -> str:
+    """Return text without what UTF-8 cannot hold, such as the name of a file in another encoding."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Store:
-    """The database, open."""
+    """The database, open. Only the writer writes."""
 
-    def __init__(self, db: aiosqlite.Connection) -> None:
-        self._db = db
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._db: aiosqlite.Connection | None = None
 
     async def write(self, rows: Iterable[Row]) -> None:
-        """Write a batch as one transaction."""
+        """Write a batch as one transaction: all of it, or nothing."""
+        db = self._db or await self.open()
         try:
-            for statement, parameters in rows:
-                await self._db.execute(statement, parameters)
-            await self._db.commit()
-        except sqlite3.Error:
-            await self._db.rollback()
+            for statement, group in groupby(rows, key=itemgetter(0)):
+                await db.executemany(statement, [parameters for _, parameters in group])
+            await db.commit()
+        except BaseException:
+            await db.rollback()
             raise
+
+    async def open(self) -> aiosqlite.Connection:
+        """Open the file, made and brought forward where that is needed."""
+        _prepare(self._file)
+        self._db = await aiosqlite.connect(self._file, timeout=BUSY_S)
+        await self._db.execute("PRAGMA synchronous = NORMAL")
+        return self._db
+
+    async def begin_anew(self) -> Path:
+        """Put a database that was damaged aside, go on with an empty one, and return where the old one is."""
+        await self.close()
+        aside = set_aside(self._file)
+        await self.open()
+        return aside
+
+    async def close(self) -> None:
+        """Close the file."""
+        db, self._db = self._db, None
+        if db is not None:
+            await db.close()
 
     async def incidents(self, limit: int = 500) -> list[Incident]:
         """Return the newest incidents first."""
         query = "SELECT body FROM incident ORDER BY opened_at DESC, id LIMIT ?"
-        return [wire.loads(Incident, body) for (body,) in await self._all(query, limit)]
+        return _readable(Incident, await self._all(query, limit))
 
-    async def uninvestigated(self, source: str, since: float) -> list[Incident]:
-        """Return incidents of a source without a verdict: a run that died is run again."""
+    async def uninvestigated(self, source: str, limit: int) -> list[Incident]:
+        """Return the newest incidents of a source without a verdict, oldest first: a run that died is run again."""
         query = (
-            "SELECT body FROM incident WHERE source = ? AND updated_at >= ?"
-            " AND id NOT IN (SELECT incident_id FROM verdict) ORDER BY opened_at, id"
+            "SELECT body FROM incident WHERE source = ? AND id NOT IN (SELECT incident_id FROM verdict)"
+            " ORDER BY updated_at DESC, id LIMIT ?"
         )
-        return [wire.loads(Incident, body) for (body,) in await self._all(query, source, since)]
+        return _readable(Incident, reversed(await self._all(query, source, limit)))
 
     async def recent_incidents(self, source: str, since: float) -> list[Incident]:
         """Return the incidents of a source that may still take alerts, oldest first."""
         query = "SELECT body FROM incident WHERE source = ? AND updated_at >= ? ORDER BY opened_at, id"
-        return [wire.loads(Incident, body) for (body,) in await self._all(query, source, since)]
+        return _readable(Incident, await self._all(query, source, since))
 
     async def alerts(self, incident_id: str) -> list[Alert]:
         """Return the alerts of an incident, oldest first."""
         query = "SELECT body FROM alert WHERE incident_id = ?"
-        alerts = [wire.loads(Alert, body) for (body,) in await self._all(query, incident_id)]
+        alerts: list[Alert] = _readable(Alert, await self._all(query, incident_id))
         return sorted(alerts, key=lambda alert: (alert.first_at, alert.id))
 
     async def source_of(self, incident_id: str) -> str:
@@ -215,12 +269,14 @@ class Store:
         rows = await self._all("SELECT pcap FROM packets WHERE incident_id = ?", incident_id)
         return bytes(rows[0][0]) if rows else b""
 
-    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
-        """Store what a person makes of an incident."""
-        rows = await self._all("SELECT body FROM incident WHERE id = ?", incident_id)
-        body = json.loads(rows[0][0]) | {"disposition": disposition.value}
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-        await self.write([("UPDATE incident SET body = ? WHERE id = ?", (text, incident_id))])
+    async def held(self, incident_id: str) -> tuple[int, int]:
+        """Return the numbers of the last step and of the next flow input of an incident."""
+        query = (
+            "SELECT (SELECT COALESCE(MAX(seq), 0) FROM step WHERE incident_id = ?),"
+            " (SELECT COALESCE(MAX(seq) + 1, 0) FROM input WHERE incident_id = ?)"
+        )
+        ((steps, inputs),) = await self._all(query, incident_id, incident_id)
+        return int(steps), int(inputs)
 
     async def counts(self) -> Mapping[str, int]:
         """Return how many rows each table holds."""
@@ -229,10 +285,24 @@ class Store:
 
     async def _bodies(self, cls: Any, table: str, incident_id: str, order: str) -> list[Any]:
         query = f"SELECT body FROM {table} WHERE incident_id = ? ORDER BY {order}"  # noqa: S608 - names from this file
-        return [wire.loads(cls, body) for (body,) in await self._all(query, incident_id)]
+        return _readable(cls, await self._all(query, incident_id))
 
     async def _all(self, query: str, *parameters: Any) -> list[Any]:
+        if self._db is None:
+            msg = "the database is not open"
+            raise sqlite3.OperationalError(msg)
         return list(await self._db.execute_fetchall(query, parameters))
+
+
+def _readable(cls: Any, rows: Iterable[tuple[str]]) -> list[Any]:
+    """Return the values in rows; one that another version wrote, or that was damaged, is passed over."""
+    values = []
+    for (body,) in rows:
+        try:
+            values.append(wire.loads(cls, body))
+        except ValueError as error:
+            log.warning("a stored %s is passed over: %s", cls.__name__.lower(), error)
+    return values
 
 
 @asynccontextmanager
@@ -245,10 +315,12 @@ async def open_store(path: Path | None) -> AsyncIterator[Store]:
     """
     with tempfile.TemporaryDirectory(prefix="aegis-") as folder:
         file = path or Path(folder) / "aegis.db"
-        _prepare(file)
-        async with aiosqlite.connect(file, timeout=10.0) as db:
-            await db.execute("PRAGMA synchronous = NORMAL")
-            yield Store(db)
+        store = Store(file)
+        try:
+            await store.open()
+            yield store
+        finally:
+            await store.close()
 
 
 def _prepare(file: Path) -> None:

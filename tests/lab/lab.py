@@ -13,6 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Self
 
+from engine import paths
+
+BPFFS = "/sys/fs/bpf"
 VICTIM = "192.0.2.10"
 GATEWAY = "192.0.2.1"
 VISITOR, DEVELOPER, MIRROR = "192.0.2.50", "192.0.2.51", "192.0.2.60"
@@ -48,10 +51,10 @@ FILES = {
 }
 
 
-def missing_tools() -> list[str]:
+def missing_tools(*more: str) -> list[str]:
     """Return the programs the lab needs and this machine lacks."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    return [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    return [tool for tool in (*TOOLS, *more) if shutil.which(tool, path=path) is None]
 
 
 class Lab:
@@ -62,6 +65,7 @@ class Lab:
         self.victim, self.outside = f"{name}v", f"{name}o"
         self._home = Path(tempfile.mkdtemp(prefix="aegis-lab-"))
         self._started: list[subprocess.Popen[str]] = []
+        self._desk: subprocess.Popen[str] | None = None
         self.machine: subprocess.Popen[str] | None = None
         """The server machine: killed, everything that runs on it ends."""
 
@@ -85,6 +89,9 @@ class Lab:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         for name in (self.victim, self.outside):
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
         shutil.rmtree(self._home, ignore_errors=True)
@@ -115,6 +122,26 @@ class Lab:
         )
         self._started.append(process)
         return process
+
+    def desk(self, *command: str) -> list[str]:
+        """Return the command that runs a program where the administrator sits.
+
+        That is the victim's network, with this machine's files but with state, sockets and pins of its own: a test
+        neither meets nor leaves anything in the real ``/var/lib/aegis``, ``/run/aegis`` or ``/sys/fs/bpf``.
+        """
+        if self._desk is None:
+            ready = f"mount -t tmpfs lab /var/lib && mount -t tmpfs lab /run && mount -t bpf lab {BPFFS} && echo ready"
+            self._desk = self.start_inside(
+                "unshare", "--mount", "sh", "-c", f"{ready} && exec sleep infinity", stdout=subprocess.PIPE
+            )
+            assert self._desk.stdout is not None
+            assert self._desk.stdout.readline() == "ready\n"
+        return ["nsenter", f"--target={self._desk.pid}", "--net", "--mount", f"--wd={paths.ROOT}", *command]
+
+    def aegis(self, *arguments: str) -> list[str]:
+        """Return the command that runs the program at the administrator's desk."""
+        launcher = "import sys; from aegis_tui.cli import main; sys.exit(main())"
+        return self.desk(sys.executable, "-P", "-c", launcher, *arguments)
 
     def fetch(self, source: str, path: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Get a page of the victim's web server from one of the outside addresses."""

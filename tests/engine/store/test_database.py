@@ -70,8 +70,10 @@ async def test_an_id_is_found_by_its_beginning_unless_several_fit(tmp_path: Path
 async def test_a_disposition_is_kept(tmp_path: Path) -> None:
     async with db.open_store(tmp_path / "a.db") as store:
         await store.write([db.put_incident(incident(), "live")])
-        await store.set_disposition("INC-01234567", Disposition.FALSE_POSITIVE)
-        assert (await store.incidents())[0].disposition is Disposition.FALSE_POSITIVE
+        await store.write([db.put_disposition("INC-01234567", Disposition.FALSE_POSITIVE)])
+        await store.write([db.put_incident(incident(title="later"), "live")])
+        (kept,) = await store.incidents()
+    assert (kept.title, kept.disposition) == ("later", Disposition.FALSE_POSITIVE)
 
 
 async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
