@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 from aegis_tui.app import AegisApp
 from engine.core import Engine
 
 
+def need_terminal() -> None:
+    """Refuse to open a console where there is nobody to see it.
+
+    Raises:
+        ValueError: standard input or output is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        msg = "the console needs a terminal; without one, use --headless"
+        raise ValueError(msg)
+
+
 def run_console(engine: Engine, first_view: str = "overview") -> int:
     """Show the console until it is closed; the engine starts after the first paint."""
+    need_terminal()
     app = AegisApp(engine, partial(engine.run, stay=True), first_view)
     app.run()
     return app.return_code or 0

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.lab import (
-    DEVELOPER,
     GUESSER,
     IFACE,
     INTRUDER,
@@ -93,10 +92,9 @@ def browse(lab: Lab, stop: threading.Event) -> None:
 
 
 def clone(lab: Lab) -> None:
-    """A developer clones the shop's repository over HTTP."""
+    """A developer clones the shop's repository; programs that name no address of their own use the developer's."""
     with tempfile.TemporaryDirectory() as folder:
         lab.run_outside("git", "clone", "-q", f"http://{VICTIM}/kettle.git", str(Path(folder) / "kettle"))
-    lab.fetch(DEVELOPER, "/kettle.git/info/refs")
 
 
 def upgrade(lab: Lab) -> None:

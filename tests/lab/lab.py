@@ -164,6 +164,7 @@ class Lab:
         for name in (self.victim, self.outside):
             _ip("-n", name, "link", "set", IFACE, "up")
         _ip("-n", self.victim, "route", "add", "default", "via", GATEWAY)
+        _ip("-n", self.outside, "route", "add", VICTIM, "dev", IFACE, "src", DEVELOPER)
 
     def _lay_out(self) -> None:
         self._home.chmod(0o755)
