@@ -1,0 +1,37 @@
+"""Textual's terminal driver, made to survive the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from queue import Full
+
+from textual.drivers.linux_driver import LinuxDriver
+
+PATIENCE_S = 0.2
+"""How long to wait for room in the writer's queue before looking whether the writer still lives."""
+
+
+class HangUpDriver(LinuxDriver):
+    """Writes nothing once the thread that writes has died.
+
+    The stock driver's thread ends with the first write to a terminal that is gone; its queue of 30 then fills,
+    and the next write, or closing, waits for ever. A multiplexer that is killed sends SIGCONT beside SIGHUP, on
+    which the stock driver starts a second such thread, so this is the ordinary end of an SSH session in tmux.
+    """
+
+    def write(self, data: str) -> None:
+        """Queue terminal output, unless nobody takes it from the queue."""
+        self._put(data)
+
+    def close(self) -> None:
+        """Let the writer finish, unless it has ended already."""
+        if self._put(None) and self._writer_thread is not None:
+            self._writer_thread.join()
+
+    def _put(self, data: str | None) -> bool:
+        writer = self._writer_thread
+        while writer is not None and writer.is_alive():
+            with contextlib.suppress(Full):
+                writer._queue.put(data, timeout=PATIENCE_S)
+                return True
+        return False
