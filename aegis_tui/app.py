@@ -193,6 +193,8 @@ class AegisApp(App[None]):
             self._incident = await self.engine.incident(incident_id)
         except LookupError:
             self._incident = None
+        except REFUSALS as refusal:
+            self._say(f"cannot read {incident_id}: {foreign(str(refusal))}", "danger")
         self.poll()
 
     # --- what the engine tells ---
@@ -295,9 +297,11 @@ class AegisApp(App[None]):
             self.push_screen(BlockDialog(self.engine, review, view, self._monotonic), lambda _: self.poll())
 
     def _waiting(self, incident_id: str) -> Proposal | None:
-        open_states = (ProposalState.PENDING, ProposalState.REPLAY)
-        proposals = self.engine.snapshot().proposals
-        return next((p for p in proposals if p.terms.incident_id == incident_id and p.state in open_states), None)
+        """Return the proposal of an incident that can still be decided on, or that a replay made."""
+        now = self.engine.snapshot()
+        asked = [p for p in now.proposals if p.terms.incident_id == incident_id]
+        pending = (p for p in asked if p.state is ProposalState.PENDING and now.now < p.expires_at)
+        return next(pending, None) or next((p for p in asked if p.state is ProposalState.REPLAY), None)
 
     def action_undo(self) -> None:
         """Ask whether to undo the block of the row, or the last one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol
 
@@ -38,6 +39,11 @@ class ReviewView(Protocol):
     @property
     def refusals(self) -> tuple[str, ...]:
         """Why the guard would refuse, each with its reason; empty when it would not."""
+        ...
+
+    @property
+    def halted(self) -> bool:
+        """Whether panic-unblock holds every block back."""
         ...
 
 
@@ -85,7 +91,7 @@ class EngineView(Protocol):
         ...
 
 
-REFUSALS = (OSError, LookupError, ValueError)
+REFUSALS = (OSError, LookupError, ValueError, sqlite3.Error)
 """What the engine raises when it cannot do what a person asked; PermissionError is an OSError."""
 
 

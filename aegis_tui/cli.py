@@ -146,12 +146,15 @@ def _add_checks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed and return its exit status: 0 done, 1 refused or failed, 2 bad input."""
     arguments = build_parser().parse_args(argv)
+    arguments.own_process = argv is None
+    import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
+
     module, function = arguments.run.split(":")
     try:
         return int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))
     except (PermissionError, ConnectionError) as error:
         return _fail(str(error), 1)
-    except (ValueError, LookupError, OSError) as error:
+    except (ValueError, LookupError, OSError, sqlite3.Error) as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -161,5 +164,7 @@ def _fail(message: str, status: int) -> int:
     if isinstance(sys.exc_info()[1], BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    print(f"aegis-tui: {message}", file=sys.stderr)
+    from aegis_tui.commands.terminal import say  # noqa: PLC0415 - only where something went wrong
+
+    say(f"aegis-tui: {message}", sys.stderr)
     return status

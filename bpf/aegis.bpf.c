@@ -22,6 +22,12 @@ struct vlan_tag {
 	__be16 proto;
 };
 
+/*
+ * The bit of the interface this load of the program is attached to. An interface index would not do:
+ * two network namespaces may use the same one.
+ */
+const volatile __u64 aegis_iface = 0;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, AEGIS_SLOTS);
@@ -106,9 +112,11 @@ static __always_inline __u64 boot_now(struct aegis_counts *counts)
 	return counts->boot_ns;
 }
 
-/* Counts a packet against an entry; true when the entry orders a drop. */
+/* Counts a packet against an entry; true when the entry orders a drop on this interface. */
 static __always_inline bool strike(struct aegis_entry *entry, __u64 now, __u64 length)
 {
+	if (!(entry->ifaces & aegis_iface))
+		return false;
 	if (entry->deadline_ns && now >= entry->deadline_ns)
 		return false;
 	__sync_fetch_and_add(&entry->packets, 1);
@@ -148,8 +156,8 @@ static __always_inline bool is_neighbour_discovery(struct ipv6hdr *ip, void *end
 }
 
 /*
- * A longest match that has expired or only counts must not shadow a wider block that still holds,
- * so the walk goes on with ever shorter prefixes. The allow list and the clock cost nothing for a
+ * A longest match that has expired, only counts, or is for another interface must not shadow a wider
+ * block that still holds, so the walk goes on with ever shorter prefixes. The allow list and the clock cost nothing for a
  * source that no entry names.
  */
 static __always_inline bool drops4(struct iphdr *ip, void *end, __u64 length, struct aegis_counts *counts)

@@ -3,7 +3,7 @@
 #ifndef AEGIS_H
 #define AEGIS_H
 
-#define AEGIS_LAYOUT 1
+#define AEGIS_LAYOUT 2
 
 #define AEGIS_MAX_SINGLES 131072
 #define AEGIS_MAX_NETS 16384
@@ -27,6 +27,7 @@ struct aegis_entry {
 	__u64 packets;
 	__u64 bytes;
 	__u64 last_hit_ns;	/* CLOCK_BOOTTIME */
+	__u64 ifaces;		/* bits of the interfaces the block was approved for */
 	__u32 entry_id;
 	__u16 flags;
 	__u16 prefix_len;	/* as in the key */

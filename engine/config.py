@@ -5,6 +5,8 @@ Flags win over the environment, the environment over the file, the file over the
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -83,20 +85,59 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
 
     Raises:
         ValueError: a key is unknown or a value does not fit; the text names the origin and the key.
+        PermissionError: a file that steers the program is another user's, or others may write to it.
     """
     settings = Settings()
     origins = {item.name: "default" for item in fields(Settings)}
-    for origin, key, value in [*_from_file(file), *_from_environment(environ), *_from_flags(flags)]:
+    for origin, key, value in [*_from_file(file, environ), *_from_environment(environ), *_from_flags(flags)]:
         settings = replace(settings, **{key: _fit(origin, key, value)})
         origins[key] = origin
+    for path in _steering(settings):
+        _refuse_foreign(path, path.stat(), environ)
     return Effective(settings, origins)
 
 
-def _from_file(file: Path | None) -> list[tuple[str, str, Any]]:
+def _steering(settings: Settings) -> list[Path]:
+    """Return the model and the rules that were named, where they exist, with the folder that rules lie in."""
+    rules = Path(settings.rules) if settings.rules else None
+    named = [rules, *sorted(rules.iterdir())] if rules and rules.is_dir() else [rules] if rules else []
+    model = [Path(settings.model)] if settings.model else []
+    return [path for path in (*named, *model) if path.exists()]
+
+
+def _refuse_foreign(path: Path, found: os.stat_result, environ: Mapping[str, str]) -> None:
+    """Have root obey nobody but itself and the user who called sudo."""
+    if os.geteuid() != 0:
+        return
+    if found.st_uid not in (0, _caller(environ)):
+        msg = f"refusing {path}: it belongs to uid {found.st_uid}, neither to root nor to who called sudo"
+        raise PermissionError(msg)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        msg = f"refusing {path}: others may write to it (mode {stat.S_IMODE(found.st_mode):04o}): chmod go-w"
+        raise PermissionError(msg)
+
+
+def _caller(environ: Mapping[str, str]) -> int:
+    uid = environ.get("SUDO_UID", "")
+    return int(uid) if uid.isascii() and uid.isdecimal() else 0
+
+
+def _refuse_open_secrets(file: Path, found: os.stat_result, table: Mapping[str, Any]) -> None:
+    if SECRET & table.keys() and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        msg = f"refusing {file}: it holds a key and others may read it (mode {mode}): chmod 600"
+        raise PermissionError(msg)
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
     if file is None:
         return []
+    with file.open("rb") as opened:
+        found = os.fstat(opened.fileno())
+        _refuse_foreign(file, found, environ)
+        text = opened.read()
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{file}: not TOML: {error}"
         raise ValueError(msg) from error
@@ -105,6 +146,7 @@ def _from_file(file: Path | None) -> list[tuple[str, str, Any]]:
         if key not in known:
             msg = f"{file}: unknown key {key!r}; known keys: {', '.join(sorted(known))}"
             raise ValueError(msg)
+    _refuse_open_secrets(file, found, table)
     return [(str(file), key, value) for key, value in table.items()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
 from engine.store.writer import Writer
-from engine.types import Block, Event, Fault, Incident, Proposal, ProposalState, Terms
+from engine.types import Block, BlockState, Event, Fault, Incident, Proposal, ProposalState, Terms
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
@@ -57,7 +58,8 @@ class Decisions:
         proposal = (await self.review(proposal_id)).proposal
         incident = self._state.incidents.get(proposal.terms.incident_id)
         terms = replace(proposal.terms, prefix=prefix, ttl_s=ttl_s)
-        revised = await self._propose(terms, proposal.reason, incident is not None and incident.handshake)
+        handshake = incident is not None and incident.handshake and _holds(prefix, incident.target_ip)
+        revised = await self._propose(terms, proposal.reason, handshake, by_person=True)
         if revised.id != proposal_id:
             await self.decide(proposal_id, "", approve=False)
         return revised
@@ -67,16 +69,20 @@ class Decisions:
         incident = self._state.incidents.get(incident_id)
         handshake = incident is not None and incident.target_ip == target_ip and incident.handshake
         terms = self._terms(target_ip, incident_id, evidence_ids=())
-        return await self._propose(terms, "asked for by a person at the console", handshake)
+        return await self._propose(terms, "asked for by a person at the console", handshake, by_person=True)
+
+    def may_ask(self, incident: Incident) -> bool:
+        """Whether no proposal of an incident waits for a person, and no block of its target is in force."""
+        now = time.time()
+        asked = [one for one in self._state.proposals.newest() if one.terms.incident_id == incident.id]
+        if any(one.state is ProposalState.REPLAY or _waits(one, now) for one in asked):
+            return False
+        live = [block for block in self._state.blocks if block.state is BlockState.LIVE]
+        return not any(_holds(block.prefix, incident.target_ip) for block in live)
 
     async def propose_for(self, incident: Incident, outcome: Outcome, ifaces: Sequence[str]) -> None:
-        """Make the proposal that an investigation ended in, unless one of this incident stands already."""
-        standing = [
-            proposal
-            for proposal in self._state.proposals.newest()
-            if proposal.terms.incident_id == incident.id and proposal.state is not ProposalState.EXPIRED
-        ]
-        if standing:
+        """Make the proposal that an investigation ended in, unless one of this incident waits or is in force."""
+        if not self.may_ask(incident):
             return
         self._ifaces = tuple(ifaces) if self._plan.live else ()
         terms = self._terms(incident.target_ip, incident.id, [evidence.id for evidence in outcome.evidence])
@@ -119,10 +125,22 @@ class Decisions:
         await self._read_blocks()
 
     async def watch(self) -> NoReturn:
-        """Keep the state of blocks as the kernel has it."""
+        """Keep the state of blocks as the kernel has it, and that of proposals as the guard has it."""
         while True:
             await self._read_blocks()
             await asyncio.sleep(GUARD_POLL_S)
+
+    def catch_up(self, told: Iterable[Proposal], now: float) -> None:
+        """Take over what was decided elsewhere, and what nobody decided in time."""
+        states = {proposal.id: proposal.state for proposal in told}
+        for proposal in self._state.proposals.newest():
+            if proposal.state is not ProposalState.PENDING:
+                continue
+            state = states.get(proposal.id, ProposalState.PENDING)
+            if state is not ProposalState.PENDING:
+                self._change(proposal, state, f"{proposal.id} is {state.value}, not decided at this console")
+            elif not _waits(proposal, now):
+                self._change(proposal, ProposalState.EXPIRED, f"{proposal.id} expired: nothing was done")
 
     def _propose_in_replay(self, terms: Terms, incident: Incident, reason: str) -> None:
         proposal_id = content_id("P-", 8, incident.id, terms.prefix)
@@ -132,8 +150,10 @@ class Decisions:
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
 
-    async def _propose(self, terms: Terms, reason: str, handshake: bool) -> Proposal:
-        proposal = await self._guard().ask(lambda guard: guard.propose(terms, reason, handshake=handshake))
+    async def _propose(self, terms: Terms, reason: str, handshake: bool, *, by_person: bool = False) -> Proposal:
+        proposal = await self._guard().ask(
+            lambda guard: guard.propose(terms, reason, handshake=handshake, by_person=by_person)
+        )
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
         return proposal
@@ -150,12 +170,14 @@ class Decisions:
 
     def _settle(self, proposal_id: str, approve: bool, line: str) -> None:
         proposal = self._state.proposals.get(proposal_id)
-        if proposal is None:
-            return
-        settled = replace(proposal, state=ProposalState.APPROVED if approve else ProposalState.REFUSED)
-        self._writer.add([db.put_proposal(settled)])
+        if proposal is not None:
+            self._change(proposal, ProposalState.APPROVED if approve else ProposalState.REFUSED, line)
+
+    def _change(self, proposal: Proposal, state: ProposalState, line: str) -> None:
+        changed = replace(proposal, state=state)
+        self._writer.add([db.put_proposal(changed)])
         self._note(proposal.terms.incident_id, line)
-        self._publish(settled)
+        self._publish(changed)
 
     def _note(self, incident_id: str, text: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -166,6 +188,8 @@ class Decisions:
         try:
             welcome = await guard.ask(lambda client: client.hello())
             blocks = tuple(await guard.ask(lambda client: client.blocks()))
+            if any(one.state is ProposalState.PENDING for one in self._state.proposals.newest()):
+                self.catch_up(await guard.ask(lambda client: client.proposals()), time.time())
         except OSError as error:
             self.blocking, self.dataplane = False, "no guard"
             remedy = "start aegis-tui again; blocks stay in force"
@@ -180,3 +204,14 @@ class Decisions:
             msg = "blocking is off: no guard runs" if self._plan.live else "blocking is off: this is a replay"
             raise PermissionError(msg)
         return self._door
+
+
+def _waits(proposal: Proposal, now: float) -> bool:
+    return proposal.state is ProposalState.PENDING and now < proposal.expires_at
+
+
+def _holds(prefix: str, address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)
+    except ValueError:
+        return False

@@ -18,6 +18,7 @@ SLICE_BYTES = 1024 * 1024
 
 _HEADER = struct.Struct("<IHHiIII")
 _RECORD = struct.Struct("<IIII")
+_LATEST_MICROS = (1 << 32) * 1_000_000 - 1
 
 
 class FrameRing:
@@ -60,7 +61,7 @@ def pcap(frames: Iterable[Frame], linktype: int) -> bytes:
     """Return frames as a capture file in the classic format with microseconds, which Wireshark opens."""
     parts = [_HEADER.pack(0xA1B2C3D4, 2, 4, 0, 0, 262144, linktype)]
     for frame in frames:
-        micros = round(frame.ts * 1e6)
+        micros = min(max(round(frame.ts * 1e6), 0), _LATEST_MICROS)
         parts.append(_RECORD.pack(micros // 1_000_000, micros % 1_000_000, len(frame.data), frame.wire_bytes))
         parts.append(frame.data)
     return b"".join(parts)

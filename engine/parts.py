@@ -61,12 +61,17 @@ def load_rules(settings: Settings) -> RuleDetector:
     """Compile the signature rules.
 
     Raises:
-        ValueError: a rule file is broken; the text names it.
+        ValueError: a rule file is broken, or there is none; the text names it.
         OSError: the folder cannot be read.
     """
     from engine.detect.rules import RuleDetector  # noqa: PLC0415 - heavy, after the first paint
 
-    return RuleDetector(Path(settings.rules) if settings.rules else paths.RULES)
+    folder = Path(settings.rules) if settings.rules else paths.RULES
+    detector = RuleDetector(folder)
+    if not detector.signatures:
+        msg = f"there are no rules in {folder}"
+        raise ValueError(msg)
+    return detector
 
 
 def load_model(settings: Settings) -> ModelDetector:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import select
+import signal
+import sqlite3
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +25,9 @@ from engine.types import Fault
 _SET_DUMPABLE, _CAPBSET_DROP, _SET_SECUREBITS, _SET_NO_NEW_PRIVS = 4, 24, 28, 38
 _NO_ROOT_NO_AMBIENT_LOCKED = 0x01 | 0x02 | 0x40 | 0x80
 _CAPABILITY_VERSION_3 = 0x20080522
+_DONE, _MISSING, _FAILED = b"+", b"?", b"!"
+_REPLY_BYTES = 256 * 1024 * 1024
+"""Most that a child may answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,7 @@ def engine_user(environ: Mapping[str, str]) -> str:
 
 def drop(environ: Mapping[str, str] = os.environ) -> Dropped:
     """Give up every privilege for good; raises ``RuntimeError`` when threads run already."""
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
-        raise RuntimeError("privileges must be dropped before the first thread starts")
+    _refuse_threads()
     if os.geteuid() != 0:
         _seal()
         name = _name(os.geteuid())
@@ -74,12 +79,61 @@ def drop(environ: Mapping[str, str] = os.environ) -> Dropped:
     blocked = _unreadable(user)
     _drop_bounding_set()
     if not blocked:
-        _become(user)
+        _become(user.pw_uid)
     _drop_capabilities()
     _seal()
     if blocked:
         return Dropped("root", "uid 0 without capabilities", _fault(user, blocked))
     return Dropped(user.pw_name, f"user {user.pw_name}, no capabilities")
+
+
+def confine(uid: int) -> None:
+    """Give up for good what root has beyond the files of one user; a plain user has nothing to give up.
+
+    With ``uid`` 0 the process keeps root's own files and no capability.
+
+    Raises:
+        RuntimeError: threads run already.
+        PermissionError: the program itself cannot be read that way.
+    """
+    if os.geteuid() != 0:
+        return
+    _refuse_threads()
+    _drop_bounding_set()
+    if uid:
+        _become(uid)
+    _drop_capabilities()
+    _seal()
+    closed = _closed(_program_folders())
+    if closed:
+        who = "root without capabilities" if uid == 0 else f"user {_name(uid)}"
+        msg = f"{who} cannot read {closed[0]}: run this without sudo, or install for every user: sudo make install"
+        raise PermissionError(msg)
+
+
+def run_as(uid: int, work: Callable[[], bytes], limit_s: float) -> bytes:
+    """Return what ``work`` returns in a child that became another user for good.
+
+    Raises:
+        LookupError: ``work`` raised one.
+        ValueError: anything else went wrong there; the text says what.
+        TimeoutError: it took longer than ``limit_s``.
+    """
+    receive, send = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        _work_as(uid, work, send)
+    os.close(send)
+    try:
+        reply = _receive(receive, limit_s)
+    finally:
+        os.close(receive)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if reply[:1] == _DONE:
+        return reply[1:]
+    reason = reply[1:].decode("utf-8", "backslashreplace") or "the reader ended without an answer"
+    raise LookupError(reason) if reply[:1] == _MISSING else ValueError(reason)
 
 
 def ensure_engine_state(user: str, state: Path) -> Path:
@@ -119,15 +173,26 @@ def _hand_over(name: str, folder: int, owner: pwd.struct_passwd) -> None:
 
 def _unreadable(user: pwd.struct_passwd) -> str:
     """Return the first folder of the program that the user cannot enter, or empty; a child tries it."""
-    folders = list(
-        dict.fromkeys([sys.base_prefix, sys.prefix, str(Path(os.__file__).parent), str(Path(__file__).parent)])
-    )
+    folders = _program_folders()
     child = os.fork()
     if child == 0:
         _try_folders(user, folders)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return "" if code == 0 else folders[code - 1] if 0 < code <= len(folders) else "the program"
+
+
+def _program_folders() -> list[str]:
+    return list(dict.fromkeys([sys.base_prefix, sys.prefix, str(Path(os.__file__).parent), str(Path(__file__).parent)]))
+
+
+def _closed(folders: list[str]) -> list[str]:
+    return [folder for folder in folders if not os.access(folder, os.R_OK | os.X_OK)]
+
+
+def _refuse_threads() -> None:
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise RuntimeError("privileges must be dropped before the first thread starts")
 
 
 def _name(uid: int) -> str:
@@ -141,17 +206,68 @@ def _try_folders(user: pwd.struct_passwd, folders: list[str]) -> NoReturn:
     """End the child with the number of the first closed folder, 0 when all are open."""
     code = 255
     try:
-        _become(user)
-        closed = [at for at, folder in enumerate(folders, 1) if not os.access(folder, os.R_OK | os.X_OK)]
-        code = closed[0] if closed else 0
+        _become(user.pw_uid)
+        closed = _closed(folders)
+        code = folders.index(closed[0]) + 1 if closed else 0
     finally:
         os._exit(code)
 
 
-def _become(user: pwd.struct_passwd) -> None:
+def _work_as(uid: int, work: Callable[[], bytes], send: int) -> NoReturn:
+    """Answer in one write after another, and end without what the parent wants to do at its own end."""
+    try:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(nowhere, number)
+        _drop_bounding_set()
+        _become(uid)
+        _drop_capabilities()
+        _seal()
+        _send(send, _answer(work))
+    finally:
+        os._exit(0)
+
+
+def _answer(work: Callable[[], bytes]) -> bytes:
+    try:
+        return _DONE + work()
+    except LookupError as error:
+        return _MISSING + str(error).encode("utf-8", "backslashreplace")
+    except (ValueError, OSError, sqlite3.Error, MemoryError) as error:
+        return _FAILED + str(error).encode("utf-8", "backslashreplace")
+
+
+def _send(fd: int, reply: bytes) -> None:
+    left = memoryview(reply)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def _receive(fd: int, limit_s: float) -> bytes:
+    until = time.monotonic() + limit_s
+    parts: list[bytes] = []
+    size = 0
+    while (left := until - time.monotonic()) > 0 and size <= _REPLY_BYTES:
+        if not select.select([fd], [], [], left)[0]:
+            break
+        part = os.read(fd, 1 << 20)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+    msg = f"no answer within {limit_s:g} s" if size <= _REPLY_BYTES else f"the answer is over {_REPLY_BYTES} bytes"
+    raise TimeoutError(msg)
+
+
+def _become(uid: int) -> None:
+    """Take the ids of a user; one without an entry of its own gets the group of nobody."""
+    try:
+        gid = pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        gid = pwd.getpwnam("nobody").pw_gid
     os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
 
 
 def _fault(user: pwd.struct_passwd, blocked: str) -> Fault:

@@ -16,6 +16,7 @@ class FakeReview:
     proposal: Proposal
     token: str
     refusals: tuple[str, ...] = ()
+    halted: bool = False
 
 
 @dataclass
@@ -26,6 +27,8 @@ class FakeEngine:
     views: dict[str, IncidentView] = field(default_factory=dict)
     refusals: tuple[str, ...] = ()
     """What the guard holds against every proposal."""
+    halted: bool = False
+    """Whether panic-unblock holds every block back."""
     refuses_with: str = ""
     """Reason of a PermissionError on ``decide``."""
     asked: list[tuple[object, ...]] = field(default_factory=list)
@@ -55,7 +58,8 @@ class FakeEngine:
     async def review(self, proposal_id: str) -> FakeReview:
         """Return the record of a proposal."""
         proposal = self._proposal(proposal_id)
-        return FakeReview(proposal, "" if self.refusals else f"token of {proposal_id}", self.refusals)
+        token = "" if self.refusals or self.halted else f"token of {proposal_id}"
+        return FakeReview(proposal, token, self.refusals, self.halted)
 
     async def revise(self, proposal_id: str, prefix: str, ttl_s: float) -> Proposal:
         """Replace a proposal by one with other terms."""
@@ -148,6 +152,7 @@ class DryRunEntry:
     bytes: int
     last_hit_ns: int
     entry_id: int
+    ifaces: tuple[str, ...]
     count_only: bool
 
 
@@ -159,7 +164,7 @@ class DryRunBlocker:
     allow: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
     halted: bool = False
-    failure: OSError | None = None
+    failure: OSError | ValueError | None = None
     writes: list[str] = field(default_factory=list)
     """Every prefix that was written, in order."""
 
@@ -176,13 +181,17 @@ class DryRunBlocker:
         """Replace the allow map."""
         self.allow = tuple(prefixes)
 
-    def add(self, prefix: str, deadline_boot_ns: int, entry_id: int, count_only: bool = False) -> None:
-        """Write an entry."""
+    def add(
+        self, prefix: str, deadline_boot_ns: int, entry_id: int, ifaces: Sequence[str], count_only: bool = False
+    ) -> None:
+        """Write an entry for attached interfaces."""
         self._fail()
         if self.halted:
             raise PermissionError(f"cannot block {prefix}: blocking is halted until a person resumes it")
+        if strange := set(ifaces) - set(self.links):
+            raise OSError(f"cannot block {prefix} on {', '.join(sorted(strange))}: nothing is attached there")
         self.writes.append(prefix)
-        self.map[prefix] = DryRunEntry(prefix, deadline_boot_ns, 0, 0, 0, entry_id, count_only)
+        self.map[prefix] = DryRunEntry(prefix, deadline_boot_ns, 0, 0, 0, entry_id, tuple(sorted(ifaces)), count_only)
 
     def remove(self, prefix: str) -> bool:
         """Take an entry out."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aegis_tui.commands.terminal import moment, say
 from engine import wire
 from engine.guard.client import GuardClient, connect, spawn
 from engine.guard.messages import Review
 from engine.guard.policy import canonical_prefix
-from engine.text import escape
 from engine.types import Block, Proposal, Terms
 
 _SPANS = {"10m": 600.0, "1h": 3600.0, "24h": 86400.0, "7d": 604800.0, "permanent": 0.0}
@@ -25,16 +24,16 @@ def list_proposals(arguments: argparse.Namespace) -> int:
     with _guard() as guard:
         found = guard.proposals()
     for proposal in found:
-        print(wire.event_line(proposal) if arguments.json else _proposal_row(proposal))
+        say(wire.event_line(proposal) if arguments.json else _proposal_row(proposal), as_json=arguments.json)
     if not found and not arguments.json:
-        print("no proposal has been made")
+        say("no proposal has been made")
     return 0
 
 
 def show_proposal(arguments: argparse.Namespace) -> int:
     """Show what a proposal asks for."""
     with _guard() as guard:
-        print("\n".join(_question(guard.review(arguments.id))))
+        _say_all(_question(guard.review(arguments.id)))
     return 0
 
 
@@ -47,7 +46,7 @@ def approve_proposal(arguments: argparse.Namespace) -> int:
 def refuse_proposal(arguments: argparse.Namespace) -> int:
     """Record that the block is not wanted."""
     with _guard() as guard:
-        print(guard.refuse(arguments.id))
+        say(guard.refuse(arguments.id))
     return 0
 
 
@@ -57,11 +56,11 @@ def list_blocks(arguments: argparse.Namespace) -> int:
         found = guard.blocks()
         halted = guard.hello().halted
     for block in found:
-        print(wire.event_line(block) if arguments.json else _block_row(block))
+        say(wire.event_line(block) if arguments.json else _block_row(block), as_json=arguments.json)
     if halted and not arguments.json:
-        print("halted by panic-unblock: nothing is dropped; `aegis-tui blocks resume` ends it")
+        say("halted by panic-unblock: nothing is dropped; `aegis-tui blocks resume` ends it")
     if not found and not arguments.json:
-        print("nothing is blocked")
+        say("nothing is blocked")
     return 0
 
 
@@ -79,14 +78,14 @@ def add_block(arguments: argparse.Namespace) -> int:
 def remove_block(arguments: argparse.Namespace) -> int:
     """Take a block out of the kernel."""
     with _guard() as guard:
-        print(guard.remove(canonical_prefix(arguments.prefix)))
+        say(guard.remove(canonical_prefix(arguments.prefix)))
     return 0
 
 
 def resume(arguments: argparse.Namespace) -> int:
     """End the halt of panic-unblock."""
     with _guard() as guard:
-        print(guard.resume())
+        say(guard.resume(restore=arguments.restore))
     return 0
 
 
@@ -98,9 +97,9 @@ def panic(arguments: argparse.Namespace) -> int:
     try:
         removed = halt()
     except FileNotFoundError:
-        print("nothing is blocked: no maps of this program are in the kernel")
+        say("nothing is blocked: no maps of this program are in the kernel")
         return 0
-    print(f"{removed} block(s) removed, every packet passes; it stays so until `aegis-tui blocks resume`")
+    say(f"{removed} block(s) removed, every packet passes; it stays so until `aegis-tui blocks resume`")
     return 0
 
 
@@ -109,8 +108,8 @@ def verify_audit(arguments: argparse.Namespace) -> int:
     with _guard() as guard:
         audit = guard.verify_audit()
     for problem in audit.problems:
-        print(f"BROKEN {escape(problem)}")
-    print(f"{audit.entries} entries, {'chain whole' if not audit.problems else f'{len(audit.problems)} problem(s)'}")
+        say(f"BROKEN {problem}")
+    say(f"{audit.entries} entries, {'chain whole' if not audit.problems else f'{len(audit.problems)} problem(s)'}")
     return 1 if audit.problems else 0
 
 
@@ -137,21 +136,20 @@ def _ask_and_approve(guard: GuardClient, proposal_id: str) -> int:
         msg = "a person at a terminal has to approve: standard input is not one"
         raise PermissionError(msg)
     review = guard.review(proposal_id)
-    halted = guard.hello().halted
-    print("\n".join(_question(review)))
-    if halted:
-        print("  HALTED    by panic-unblock; a yes ends the halt, and the blocks of before stay lifted")
-    elif review.refusals:
+    _say_all(_question(review))
+    if review.refusals:
         return 1
+    if review.halted:
+        say("  HALTED    by panic-unblock; a yes ends the halt, and the blocks of before stay lifted")
     typed = _answer(review)
     if typed is None:
-        print("not blocked; the proposal stands until it expires")
+        say("not blocked; the proposal stands until it expires")
         return 1
-    if halted:
-        print(guard.resume())
+    if review.halted:
+        say(guard.resume())
         review = guard.review(proposal_id)
-    print(_block_row(guard.approve(proposal_id, review.token, typed)))
-    print(f"to undo: aegis-tui blocks remove {review.proposal.terms.prefix}")
+    say(_block_row(guard.approve(proposal_id, review.token, typed)))
+    say(f"to undo: aegis-tui blocks remove {review.proposal.terms.prefix}")
     return 0
 
 
@@ -165,18 +163,23 @@ def _answer(review: Review) -> str | None:
         return None
 
 
+def _say_all(lines: list[str]) -> None:
+    for line in lines:
+        say(line)
+
+
 def _question(review: Review) -> list[str]:
     proposal, terms = review.proposal, review.proposal.terms
     where = ", ".join(terms.ifaces) or "the attached interfaces"
     lines = [
-        f"{proposal.id}: block {terms.prefix} on {escape(where)} for {_span(terms.ttl_s)}",
-        f"  why       {escape(proposal.reason)}",
+        f"{proposal.id}: block {terms.prefix} on {where} for {_span(terms.ttl_s)}",
+        f"  why       {proposal.reason}",
         f"  incident  {terms.incident_id or 'none'}",
-        f"  state     {proposal.state}, expires {_time(proposal.expires_at)}",
+        f"  state     {proposal.state}, expires {moment(proposal.expires_at)}",
         "  note      drops what comes from it; packets sent to it still leave",
     ]
-    lines += [f"  warning   {escape(warning)}" for warning in proposal.warnings]
-    lines += [f"  REFUSED   {escape(refusal)}" for refusal in review.refusals]
+    lines += [f"  warning   {warning}" for warning in proposal.warnings]
+    lines += [f"  REFUSED   {refusal}" for refusal in review.refusals]
     return lines
 
 
@@ -184,7 +187,7 @@ def _proposal_row(proposal: Proposal) -> str:
     terms = proposal.terms
     return (
         f"{proposal.id:8} {proposal.state:9} {terms.prefix:43} {_span(terms.ttl_s):10} "
-        f"{terms.incident_id or '-':13} {escape(proposal.reason)}"
+        f"{terms.incident_id or '-':13} {proposal.reason}"
     )
 
 
@@ -192,7 +195,7 @@ def _block_row(block: Block) -> str:
     left = "permanent" if math.isinf(block.remaining_s) else f"{_span(block.remaining_s)} left"
     return (
         f"{block.prefix:43} {block.state:8} {left:15} {block.packets} packets {block.bytes} bytes dropped  "
-        f"{block.proposal_id or '-'} {escape(block.approver) or '-'} {escape(block.reason)}"
+        f"{block.proposal_id or '-'} {block.approver or '-'} {block.reason}"
     )
 
 
@@ -203,7 +206,3 @@ def _span(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds / unit:.3g} {name}"
     return f"{seconds:.0f} s"
-
-
-def _time(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

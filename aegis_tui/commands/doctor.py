@@ -21,6 +21,8 @@ from engine import paths
 from engine.config import ENVIRONMENT, Settings
 from engine.text import escape
 
+KERNEL = (5, 11)
+"""The first with the coarse boot clock that the kernel program reads."""
 
 XDP_MTU = 3498
 """Above it many drivers refuse native XDP: packet and headroom no longer fit one page."""
@@ -76,8 +78,9 @@ def _line(check: Check) -> str:
 def _kernel() -> Check:
     release = platform.release()
     numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
-    if sys.platform != "linux" or numbers < (5, 8):
-        return Check("kernel", Health.DEGRADED, release, "blocking needs Linux 5.8 or later")
+    if sys.platform != "linux" or numbers < KERNEL:
+        needed = ".".join(map(str, KERNEL))
+        return Check("kernel", Health.DEGRADED, release, f"blocking needs Linux {needed} or later")
     return Check("kernel", Health.OK, f"Linux {release}")
 
 

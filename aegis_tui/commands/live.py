@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -15,10 +14,11 @@ from urllib.parse import urlsplit
 
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
+from aegis_tui.commands.terminal import say
 from engine import paths
 from engine.config import Settings
 from engine.plan import Plan
-from engine.types import Fault
+from engine.types import BlockState, Fault
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -48,14 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     dropped = drop(os.environ)
     log_to(paths.LIVE_DATABASE.parent)
     engine, printer = _build(arguments, settings, guard, sources, [dropped.fault] if dropped.fault else [])
-    if arguments.headless:
-        status = asyncio.run(headless(engine, printer))
-    else:
-        from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
+    try:
+        return _work(arguments, engine, printer)
+    finally:
+        _farewell(engine)
 
-        status = run_console(engine)
-    _farewell(guard)
-    return status
+
+def _work(arguments: argparse.Namespace, engine: Engine, printer: Any) -> int:
+    if arguments.headless:
+        asyncio.run(headless(engine, printer))
+        return 2 if tell_failures(engine) else 0
+    from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
+
+    return run_console(engine)
 
 
 def _check(ifaces: tuple[str, ...]) -> None:
@@ -120,24 +125,27 @@ def _build(
     return Engine(plan, HostDoor(guard), printer), printer
 
 
-async def headless(engine: Engine, printer: Any) -> int:
+def tell_failures(engine: Engine) -> int:
+    """Name the sources that could not be read to their end, and return how many there are."""
+    for reason in engine.failed:
+        say(f"aegis-tui: {reason}", sys.stderr)
+    return len(engine.failed)
+
+
+async def headless(engine: Engine, printer: Any) -> None:
     """Run the engine to its end, or until a signal asks it to stop; print what the run amounted to."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, engine.stop)
     await engine.run()
     printer.summary(engine)
-    return 0
 
 
-def _farewell(guard: GuardClient) -> None:
-    with contextlib.suppress(OSError):
-        live = [block for block in guard.blocks() if block.state == "live"]
-        if live:
-            print(
-                f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock",
-                file=sys.stderr,
-            )
+def _farewell(engine: Engine) -> None:
+    """Say what stays in force by the last look: the engine's thread may still be asking the guard."""
+    live = [block for block in engine.snapshot().blocks if block.state is BlockState.LIVE]
+    if live:
+        say(f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock", sys.stderr)
 
 
-__all__ = ["headless", "run"]
+__all__ = ["headless", "run", "tell_failures"]

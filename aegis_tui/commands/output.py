@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import sys
 from typing import TextIO
 
+from aegis_tui.commands.terminal import moment, say
 from engine import wire
 from engine.core import Engine
-from engine.text import escape
 from engine.types import Alert, Block, Detection, Event, Fault, Flow, Incident, Proposal, TraceStep, Verdict
 
 _ALWAYS = (Alert, Incident, Verdict, Proposal, Block, Fault)
@@ -38,46 +37,43 @@ class Printer:
     def __call__(self, event: Event) -> None:
         """Print an event, if its kind was asked for."""
         if isinstance(event, self._kinds):
-            print(wire.event_line(event) if self._as_json else _plain(event), file=self._out, flush=True)
+            line = wire.event_line(event) if self._as_json else _plain(event)
+            say(line, self._out, as_json=self._as_json)
 
     def summary(self, engine: Engine) -> None:
         """Print what the run amounted to."""
         counters = engine.totals()
         if self._as_json:
-            print(json.dumps({"type": "summary", **counters}), file=self._out, flush=True)
+            say(json.dumps({"type": "summary", **counters}), self._out)
         else:
-            print(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counters.items()), file=self._out)
+            say(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counters.items()), self._out)
 
 
 def _plain(event: Event) -> str:  # noqa: PLR0911 - one return for each kind of event
     match event:
         case Alert():
             found, ends = event.detection, _ends(event.flow)
-            return f"{_time(event.first_at)} ALERT    {event.id} {found.severity} {ends} {found.label}: {found.reason}"
+            return f"{moment(event.first_at)} ALERT    {event.id} {found.severity} {ends} {found.label}: {found.reason}"
         case Incident():
-            return f"{_time(event.updated_at)} INCIDENT {event.id} {event.severity} {event.target_ip} {event.title}"
+            return f"{moment(event.updated_at)} INCIDENT {event.id} {event.severity} {event.target_ip} {event.title}"
         case Verdict():
             judged = f"{event.incident_id} {event.conclusion} ({event.analyst})"
-            return f"{_time(event.at)} VERDICT  {judged} {escape(event.summary)}"
+            return f"{moment(event.at)} VERDICT  {judged} {event.summary}"
         case Proposal():
             asked = f"{event.id} block {event.terms.prefix} ({event.state})"
-            return f"{_time(event.created_at)} PROPOSAL {asked} {event.reason}"
+            return f"{moment(event.created_at)} PROPOSAL {asked} {event.reason}"
         case Block():
-            return f"{_time(event.added_at)} BLOCK    {event.prefix} {event.state}"
+            return f"{moment(event.added_at)} BLOCK    {event.prefix} {event.state}"
         case Fault():
-            return f"{_time(event.at)} FAULT    {event.ability}: {escape(event.message)}"
+            return f"{moment(event.at)} FAULT    {event.ability}: {event.message}"
         case Detection():
-            return f"{_time(event.at)} DETECTION {event.flow_id} {event.detector} {event.label} {event.score:.3f}"
+            return f"{moment(event.at)} DETECTION {event.flow_id} {event.detector} {event.label} {event.score:.3f}"
         case TraceStep():
-            return f"{_time(event.at)} STEP     {event.incident_id} {event.role} {event.kind} {event.name}"
+            return f"{moment(event.at)} STEP     {event.incident_id} {event.role} {event.kind} {event.name}"
         case Flow():
-            return f"{_time(event.last_seen)} FLOW     {_ends(event)}"
+            return f"{moment(event.last_seen)} FLOW     {_ends(event)}"
 
 
 def _ends(flow: Flow) -> str:
     ends = flow.five_tuple
     return f"{ends.proto} {ends.src_ip}:{ends.src_port} -> {ends.dst_ip}:{ends.dst_port}"
-
-
-def _time(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")

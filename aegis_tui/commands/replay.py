@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
-from dataclasses import replace
+import os
+import stat
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from aegis_tui.commands.live import FLOWS_SHOWN, headless
+from aegis_tui.commands.live import FLOWS_SHOWN, headless, tell_failures
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
-from aegis_tui.commands.stored import store_of
+from aegis_tui.commands.stored import ask
 from engine import paths
 from engine.config import Settings
 from engine.intake import Intake, Reader
-from engine.plan import Plan
+from engine.plan import Context, Plan, Recording
+from engine.store.database import Store
+from engine.types import FlowUpdate
 
 DEMO = Path(__file__).parent.parent / "demo" / "attack.pcap"
 
@@ -28,42 +31,76 @@ HOST_SUFFIX = ".host.json"
 def run(arguments: argparse.Namespace) -> int:
     """Replay what was named: a file, a folder of files, or a stored incident."""
     what = Path(arguments.what)
-    if what.is_dir():
-        return _replay_folder(arguments, what)
     if what.exists() or "/" in arguments.what or "." in arguments.what:
-        return _replay_file(arguments, what)
-    return _run(arguments, asyncio.run(_load_incident(arguments.what, arguments)))
+        return _replay_path(arguments, what)
+    settings = effective(arguments).settings
+    incident = _load_incident(arguments)
+    _confine(arguments)
+    return _run(arguments, _plan_of_incident(arguments, settings, incident))
 
 
 def demo(arguments: argparse.Namespace) -> int:
     """Replay the recorded attack that comes with the program."""
-    return _replay_file(arguments, DEMO)
+    return _replay_path(arguments, DEMO)
 
 
-def _replay_file(arguments: argparse.Namespace, file: Path) -> int:
-    if not file.is_file():
-        msg = f"there is no file {file}"
-        raise LookupError(msg)
-    plan = plan_of_files(arguments, [file], file.name)
-    return _run(arguments, plan)
+def _replay_path(arguments: argparse.Namespace, path: Path) -> int:
+    settings = effective(arguments).settings
+    _confine(arguments)
+    files = _captures(path)
+    return _run(arguments, plan_of_files(arguments, files, path.name or str(path), settings))
 
 
-def _replay_folder(arguments: argparse.Namespace, folder: Path) -> int:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
+def _captures(path: Path) -> list[Path]:
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError as error:
+        msg = f"there is no file {path}"
+        raise LookupError(msg) from error
+    except PermissionError as error:
+        raise PermissionError(_closed(path)) from error
+    _need_readable(path)
+    if not stat.S_ISDIR(kind):
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in _SUFFIXES)
     if not files:
-        msg = f"there is no capture ({', '.join(sorted(_SUFFIXES))}) in {folder}"
+        msg = f"there is no capture ({', '.join(sorted(_SUFFIXES))}) in {path}"
         raise LookupError(msg)
-    return _run(arguments, plan_of_files(arguments, files, folder.name or str(folder)))
+    return files
+
+
+def _confine(arguments: argparse.Namespace) -> None:
+    """Give up root's privileges before the first byte of a capture is read: a replay needs none of them."""
+    if os.geteuid() != 0 or not getattr(arguments, "own_process", False):
+        return
+    from engine.privileges import confine  # noqa: PLC0415 - only root has any
+
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home()).absolute()
+    confine(next(folder for folder in (home, *home.parents) if folder.exists()).stat().st_uid)
+
+
+def _need_readable(path: Path) -> None:
+    if not os.access(path, os.R_OK):
+        raise PermissionError(_closed(path))
+
+
+def _closed(path: Path) -> str:
+    words = f"cannot read {path}: permission denied"
+    if os.geteuid() != 0 and not os.environ.get("SUDO_UID"):
+        return words
+    return f"{words}; root gives up its privileges to replay: run this as the file's owner, or give the file to root"
 
 
 _SUFFIXES = {".pcap", ".pcapng", ".cap", ".dmp", ".trace"}
 
 
-def plan_of_files(arguments: argparse.Namespace, files: list[Path], title: str) -> Plan:
+def plan_of_files(
+    arguments: argparse.Namespace, files: list[Path], title: str, settings: Settings | None = None
+) -> Plan:
     """Return the plan of replaying captures; what lies beside a single one belongs to it."""
     from engine.agent.recorded import RecordedHost  # noqa: PLC0415 - light, but not needed to refuse a name
 
-    settings = effective(arguments).settings
+    settings = settings or effective(arguments).settings
     beside = _host_beside(files[0]) if len(files) == 1 else {}
     return Plan(
         source=title,
@@ -111,33 +148,50 @@ def _run(arguments: argparse.Namespace, plan: Plan) -> int:
     printer = Printer(arguments.json, arguments.extra)
     engine = Engine(plan, on_event=printer)
     asyncio.run(headless(engine, printer))
-    for reason in engine.failed:
-        print(f"aegis-tui: {reason}", file=sys.stderr)
-    return 2 if engine.failed and len(engine.failed) == len(plan.open_readers) else 0
+    failed = tell_failures(engine)
+    return 2 if failed and failed == len(plan.open_readers) else 0
 
 
-async def _load_incident(what: str, arguments: argparse.Namespace) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What an incident is judged again from."""
+
+    id: str
+    title: str
+    inputs: tuple[FlowUpdate, ...]
+    packets: bytes
+    recordings: tuple[Recording, ...]
+    context: Context
+
+
+def _load_incident(arguments: argparse.Namespace) -> _Stored:
+    async def load(store: Store, incident_id: str) -> _Stored:
+        view = await store.view(incident_id)
+        title = view.incident.title if view else ""
+        inputs = tuple(await store.inputs(incident_id))
+        recordings = await store.recordings(incident_id)
+        packets = await store.packets(incident_id)
+        return _Stored(incident_id, title, inputs, packets, recordings, await store.context_of(incident_id))
+
+    found = ask(arguments, arguments.what, _Stored, load)
+    assert isinstance(found, _Stored)  # noqa: S101 - what load() returns
+    return found
+
+
+def _plan_of_incident(arguments: argparse.Namespace, settings: Settings, stored: _Stored) -> Plan:
     from engine.stored import StoredInputs  # noqa: PLC0415 - only for incidents
 
-    async with store_of(arguments, what) as (store, incident_id):
-        view = await store.view(incident_id)
-        inputs = await store.inputs(incident_id)
-        packets = await store.packets(incident_id)
-        recordings = await store.recordings(incident_id)
-        context = await store.context_of(incident_id)
-    assert view is not None  # noqa: S101 - store_of() found it
-    settings = replace(effective(arguments).settings, dedup_window=context.dedup_window_s)
     return Plan(
-        source=incident_id,
-        title=f"{incident_id} {view.incident.title}",
-        open_readers=[partial(StoredInputs, incident_id, inputs, packets)],
-        settings=settings,
+        source=stored.id,
+        title=f"{stored.id} {stored.title}",
+        open_readers=[partial(StoredInputs, stored.id, list(stored.inputs), stored.packets)],
+        settings=replace(settings, dedup_window=stored.context.dedup_window_s),
         database=None,
         knowledge=paths.user_state() / "knowledge.db",
         lockstep=arguments.headless,
         paced=not arguments.headless,
         speed=arguments.speed,
-        local_ips=context.local_ips,
-        only=incident_id,
-        recordings={incident_id: recordings},
+        local_ips=stored.context.local_ips,
+        only=stored.id,
+        recordings={stored.id: stored.recordings},
     )

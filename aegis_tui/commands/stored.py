@@ -1,36 +1,47 @@
-"""``incidents``, ``show``, ``report`` and ``packets``: what is in the database."""
+"""``incidents``, ``show``, ``report`` and ``packets``: what is in the database.
+
+The live database belongs to the engine's user, who may be anyone's by now: root never opens it itself.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import stat
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+from aegis_tui.commands.terminal import moment, say
 from engine import paths, wire
-from engine.store.database import Store, open_store
+from engine.store.database import Store
+from engine.store.reading import LIMIT_S, read_store
 from engine.text import escape
-from engine.types import Incident, IncidentView
+from engine.types import Incident, IncidentView, Verdict
+
+Question = Callable[[Store, str], Awaitable[Any]]
+"""What is asked of a store about the incident with an id."""
 
 
 def incidents(arguments: argparse.Namespace) -> int:
     """List incidents, newest first."""
-    found = asyncio.run(_incidents(arguments))
-    for incident in found:
-        print(wire.event_line(incident) if arguments.json else _row(incident))
+    found: list[Incident] = []
+    for path in databases(arguments.database):
+        found += _ask(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
+    for incident in sorted(found, key=lambda incident: -incident.opened_at):
+        say(wire.event_line(incident) if arguments.json else _row(incident), as_json=arguments.json)
     if not found and not arguments.json:
-        print("no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some")
+        say("no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some")
     return 0
 
 
 def show(arguments: argparse.Namespace) -> int:
     """Print one incident."""
-    view = asyncio.run(_view(arguments))
-    print(json.dumps(wire.encode(view)) if arguments.json else "\n".join(_lines(view)))
+    view = _view(arguments)
+    for line in [json.dumps(wire.encode(view))] if arguments.json else _lines(view):
+        say(line, as_json=arguments.json)
     return 0
 
 
@@ -38,40 +49,41 @@ def report(arguments: argparse.Namespace) -> int:
     """Print the report of one incident."""
     from engine.agent.report import report as render  # noqa: PLC0415 - only where it is asked for
 
-    print(render(asyncio.run(_view(arguments)), arguments.format))
+    text = render(_view(arguments), arguments.format)
+    print(text if arguments.format == "json" else escape(text, keep_newlines=True))
     return 0
 
 
 def packets(arguments: argparse.Namespace) -> int:
     """Write the packets of one incident."""
-    content = asyncio.run(_packets(arguments))
+    content = ask(arguments, arguments.id, bytes, lambda store, incident_id: store.packets(incident_id))
     if not content:
         msg = f"no packets are stored with {arguments.id}"
         raise LookupError(msg)
     with Path(arguments.file).open("xb") as file:
         file.write(content)
-    print(f"{len(content)} bytes written to {arguments.file}")
+    say(f"{len(content)} bytes written to {arguments.file}")
     return 0
 
 
-@asynccontextmanager
-async def store_of(arguments: argparse.Namespace, incident_id: str = "") -> AsyncIterator[tuple[Store, str]]:
-    """Open the database that holds an incident, and give its full id.
+def ask(arguments: argparse.Namespace, incident_id: str, kind: Any, question: Question) -> Any:
+    """Return the answer, a ``kind``, of the database that holds an incident; its id may be the beginning only.
 
     Raises:
         LookupError: no database holds it, or several incidents fit.
+        ValueError: a database cannot be read.
     """
-    reasons = []
+
+    async def about_it(store: Store, _: str) -> Any:
+        return await question(store, await store.find(incident_id))
+
+    reason = f"no incident {incident_id!r}: nothing is stored yet"
     for path in databases(getattr(arguments, "database", None)):
-        async with open_store(path) as store:
-            try:
-                found = await store.find(incident_id)
-            except LookupError as error:
-                reasons.append(str(error))
-                continue
-            yield store, found
-            return
-    raise LookupError(reasons[-1] if reasons else f"no incident {incident_id!r}: nothing is stored yet")
+        try:
+            return _ask(arguments, path, kind, about_it)
+        except LookupError as error:
+            reason = str(error)
+    raise LookupError(reason)
 
 
 def databases(named: str | None) -> list[Path]:
@@ -86,29 +98,47 @@ def databases(named: str | None) -> list[Path]:
     return [path for path in both if path.is_file()]
 
 
-async def _incidents(arguments: argparse.Namespace) -> list[Incident]:
-    found: list[Incident] = []
-    for path in databases(arguments.database):
-        async with open_store(path) as store:
-            found += await store.incidents()
-    return sorted(found, key=lambda incident: -incident.opened_at)
+def _ask(arguments: argparse.Namespace, path: Path, kind: Any, question: Question) -> Any:
+    async def answer() -> Any:
+        async with read_store(path) as store:
+            return await question(store, "")
+
+    if os.geteuid() != 0:
+        return asyncio.run(answer())
+    owner = _owner(path)
+    if owner == 0 and not getattr(arguments, "own_process", False):
+        return asyncio.run(answer())
+    from engine.privileges import run_as  # noqa: PLC0415 - only root has any
+
+    text = run_as(owner, lambda: wire.dumps(asyncio.run(answer())).encode(), LIMIT_S + 1)
+    return wire.loads(kind, text.decode())
 
 
-async def _view(arguments: argparse.Namespace) -> IncidentView:
-    async with store_of(arguments, arguments.id) as (store, incident_id):
-        view = await store.view(incident_id)
-    assert view is not None  # noqa: S101 - find() returned an id that is stored
-    return view
+def _owner(path: Path) -> int:
+    """Return the user to become before a database is opened.
+
+    Raises:
+        PermissionError: it is no plain file, or somebody else made the folder that root's file is in.
+    """
+    found, folder = path.lstat(), path.absolute().parent.stat()
+    if not stat.S_ISREG(found.st_mode):
+        msg = f"refusing {path}: it is a link, or no regular file"
+        raise PermissionError(msg)
+    if folder.st_uid not in (0, found.st_uid):
+        msg = f"refusing {path}: it belongs to uid {found.st_uid}, and its folder to uid {folder.st_uid}"
+        raise PermissionError(msg)
+    return found.st_uid
 
 
-async def _packets(arguments: argparse.Namespace) -> bytes:
-    async with store_of(arguments, arguments.id) as (store, incident_id):
-        return await store.packets(incident_id)
+def _view(arguments: argparse.Namespace) -> IncidentView:
+    found = ask(arguments, arguments.id, IncidentView, lambda store, incident_id: store.view(incident_id))
+    assert isinstance(found, IncidentView)  # noqa: S101 - find() returned an id that is stored
+    return found
 
 
 def _row(incident: Incident) -> str:
     return (
-        f"{incident.id}  {_time(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
+        f"{incident.id}  {moment(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
         f"{len(incident.alert_ids):3} alerts  {incident.disposition:16}  {incident.title}"
     )
 
@@ -116,29 +146,23 @@ def _row(incident: Incident) -> str:
 def _lines(view: IncidentView) -> list[str]:
     lines = [_row(view.incident), ""]
     lines += [
-        f"alert     {_time(alert.first_at)}  x{alert.count}  {alert.detection.severity}  {alert.detection.label}: "
+        f"alert     {moment(alert.first_at)}  x{alert.count}  {alert.detection.severity}  {alert.detection.label}: "
         f"{alert.detection.reason}  |{escape(alert.detection.excerpt, limit=120)}|"
         for alert in view.alerts
     ]
     lines += [f"evidence  {item.id}  {item.kind}: {item.summary}" for item in view.evidence]
     lines += [f"step {step.seq:3}  {step.role} {step.kind} {step.name}" for step in view.steps]
     if view.verdict is not None:
-        lines += _verdict_lines(view)
+        lines += _verdict_lines(view.verdict)
     lines += [f"proposal  {item.id}  block {item.terms.prefix}: {item.state}" for item in view.proposals]
-    lines += [f"decision  {escape(line)}" for line in view.decisions]
+    lines += [f"decision  {line}" for line in view.decisions]
     return lines
 
 
-def _verdict_lines(view: IncidentView) -> list[str]:
-    verdict = view.verdict
-    assert verdict is not None  # noqa: S101 - checked by the caller
-    lines = [f"verdict   {verdict.conclusion} by {verdict.analyst}: {escape(verdict.summary)}"]
+def _verdict_lines(verdict: Verdict) -> list[str]:
+    lines = [f"verdict   {verdict.conclusion} by {verdict.analyst}: {verdict.summary}"]
     for claim in verdict.claims:
         ids = ", ".join((*claim.evidence_ids, *claim.knowledge_ids)) or "no evidence named"
-        lines.append(f"claim     {escape(claim.text)} [{ids}]{'' if claim.supported else ' UNSUPPORTED'}")
-    lines += [f"not done  {escape(step)}" for step in verdict.not_done]
+        lines.append(f"claim     {claim.text} [{ids}]{'' if claim.supported else ' UNSUPPORTED'}")
+    lines += [f"not done  {step}" for step in verdict.not_done]
     return lines
-
-
-def _time(at: float) -> str:
-    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

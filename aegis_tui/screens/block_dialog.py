@@ -38,6 +38,7 @@ STATUS_ROWS = 2
 TYPE_HERE = "type the address here to confirm"
 GUARD_S = 15.0
 """Longest wait for the guard's answer."""
+RESUME = "halted; to end that: sudo aegis-tui blocks resume"
 NO_ANSWER = "no answer from the guard; screen 3 shows what the kernel drops"
 
 
@@ -98,7 +99,8 @@ class BlockDialog(ModalScreen[None]):
         with Vertical(id="frame"):
             yield TextPane("", id="facts")
             yield Choice("Prefix", self._prefix_words(), self._prefix_chosen(), id="prefix")
-            yield Input(terms.prefix, id="custom", compact=True, classes="off", placeholder="address/length, enter")
+            field = Input(terms.prefix, id="custom", compact=True, placeholder="address/length, enter")
+            yield field.set_class(self._prefix_words()[self._prefix_chosen()] != "custom", "off")
             yield Choice("For", TERM_WORDS, _nearest(terms.ttl_s), id="term")
             yield Input(id="typed", compact=True, classes="off", placeholder=TYPE_HERE, select_on_focus=False)
             with Horizontal(id="buttons"):
@@ -152,6 +154,7 @@ class BlockDialog(ModalScreen[None]):
         self.query_one("#custom").set_class(not custom, "off")
         if custom:
             self.query_one("#custom").focus()
+            self.draw(self._engine.snapshot())
         else:
             self._ask(self._widened(int(event.choice.value[1:])), self.proposal.terms.ttl_s)
 
@@ -163,9 +166,10 @@ class BlockDialog(ModalScreen[None]):
     def _custom_given(self, event: Input.Submitted) -> None:
         self._ask(event.value.strip(), self.proposal.terms.ttl_s)
 
-    @on(Input.Changed, "#typed")
-    def _typed_changed(self) -> None:
-        self._draw_controls()
+    @on(Input.Changed)
+    @on(Choice.Turned)
+    def _terms_touched(self) -> None:
+        self.draw(self._engine.snapshot())
 
     @on(Input.Submitted, "#typed")
     def _typed_given(self) -> None:
@@ -175,7 +179,7 @@ class BlockDialog(ModalScreen[None]):
         self._shown_at = self._monotonic()
 
     def _ask(self, prefix: str, ttl_s: float) -> None:
-        if self._busy or self._done:
+        if self._busy or self._done or not self.is_current:
             return
         self._busy = "asking the guard about the new terms …"
         self.query_one("#block", Push).put(self._busy)
@@ -187,6 +191,7 @@ class BlockDialog(ModalScreen[None]):
                 revised = await self._engine.revise(self.proposal.id, prefix, ttl_s)
                 self._review = await self._engine.review(revised.id)
             self._said = None
+            self._take_over()
         except REFUSALS as refusal:
             self._said = paragraph(("terms unchanged: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
         self._busy = ""
@@ -223,15 +228,31 @@ class BlockDialog(ModalScreen[None]):
     def _why_off(self) -> str:
         if self._done or self._blocking_off or self._busy:
             return self._blocking_off or self._busy or "done"
+        return self._why_refused() or self._why_unread()
+
+    def _why_refused(self) -> str:
+        """Return why the guard would not take a yes, or empty."""
         if self._review.refusals:
             return "the guard refuses"
+        if self._review.halted:
+            return RESUME
         if self.proposal.state is not ProposalState.PENDING:
             return f"the proposal is {self.proposal.state.value}"
-        if self._now >= self.proposal.expires_at:
-            return "the proposal has expired"
-        if self._must_type() and not _same(self.query_one("#typed", Input).value, self.proposal.terms.prefix):
-            return f"type {self.proposal.terms.prefix.partition('/')[0]} to confirm"
+        return "the proposal has expired" if self._now >= self.proposal.expires_at else ""
+
+    def _why_unread(self) -> str:
+        """Return why a yes would not be to what the controls show, or empty."""
+        prefix = self.proposal.terms.prefix
+        if self._is_custom_open() and self.query_one("#custom", Input).value.strip() != prefix:
+            return "press enter to use this prefix"
+        if not all(choice.is_settled for choice in self.query(Choice)):
+            return "press enter to ask for these terms"
+        if self._must_type() and not _same(self.query_one("#typed", Input).value, prefix):
+            return f"type {prefix.partition('/')[0]} to confirm"
         return ""
+
+    def _is_custom_open(self) -> bool:
+        return not self.query_one("#custom").has_class("off")
 
     def _must_type(self) -> bool:
         return self.proposal.typed_confirmation or self.proposal.terms.ttl_s == 0
@@ -242,6 +263,8 @@ class BlockDialog(ModalScreen[None]):
         left = f"expires in {minutes(proposal.expires_at - now)}" if not self._blocking_off else "replay"
         head = paragraph((f"Block {terms.prefix} on {ifaces}?", "bold"), f"  {proposal.id}, {left}", max_rows=2)
         refused = [_fact("REFUSED", foreign(text), 2, "danger") for text in self._review.refusals]
+        if self._review.halted:
+            refused.append(_fact("HALTED", "by panic-unblock: every packet passes, nothing is dropped", 1, "danger"))
         careful = [_fact("Careful", foreign(text), 2, "warn") for text in proposal.warnings]
         return [
             head,
@@ -264,6 +287,9 @@ class BlockDialog(ModalScreen[None]):
     def _them(self) -> Paragraph:
         if self._incident is None:
             return _fact("Them?", "no flow of this address is recorded: it may be spoofed", 1, "warn")
+        target_ip, prefix = self._incident.incident.target_ip, ipaddress.ip_network(self.proposal.terms.prefix)
+        if ipaddress.ip_address(target_ip) not in prefix:
+            return _fact("Them?", f"NOT {target_ip} of the incident: you may block a bystander", 2, "danger")
         if self._incident.incident.handshake:
             return _fact("Them?", "TCP handshake completed: the source is not spoofed", 1)
         return _fact("Them?", "NO handshake: the source may be spoofed, you may block a bystander", 2, "warn")
@@ -286,8 +312,19 @@ class BlockDialog(ModalScreen[None]):
         pane.styles.height = min(sum(len(wrap(piece, width)) for piece in text), most)
         pane.write(text)
 
+    def _take_over(self) -> None:
+        """Show the prefix that the guard took in the field, and the field only where no option names it."""
+        field, prefix = self.query_one("#custom", Input), self.query_one("#prefix", Choice)
+        field.value = self.proposal.terms.prefix
+        named = prefix.options[self._prefix_chosen()] != "custom"
+        if named and field.has_focus:
+            prefix.focus()
+        field.set_class(named, "off")
+
     def _match_choices(self) -> None:
-        self.query_one("#prefix", Choice).put(self._prefix_chosen())
+        """Show the terms that the guard has; a prefix it refused stays to be corrected."""
+        custom = len(self._prefix_words()) - 1
+        self.query_one("#prefix", Choice).put(custom if self._is_custom_open() else self._prefix_chosen())
         self.query_one("#term", Choice).put(_nearest(self.proposal.terms.ttl_s))
 
     def _prefix_words(self) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def _abilities(snapshot: Snapshot) -> list[Paragraph]:
         paragraph(f"data plane {foreign(status.dataplane)}", indent=11),
         paragraph(f"model      {foreign(status.model)}", indent=11),
         paragraph(f"analyst    {foreign(status.analyst)}", indent=11),
+        paragraph("to try it  aegis-tui demo: a recorded attack, blocking off", indent=11),
     ]
 
 

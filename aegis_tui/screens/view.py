@@ -191,6 +191,9 @@ def _only_wide(pane: Widget) -> bool:
     return any(isinstance(node, Widget) and node.has_class("wide") for node in pane.ancestors_with_self)
 
 
+DEMO_HINT = "To see one: aegis-tui demo"
+
+
 def welcome(scene: Scene) -> list[str]:
     """Return what to say where there are no incidents."""
     counters = scene.now.counters
@@ -198,12 +201,13 @@ def welcome(scene: Scene) -> list[str]:
         return [
             "This capture holds no alerts.",
             f"{counters.judged} flows judged, {counters.kernel_dropped} packets lost.",
+            DEMO_HINT,
         ]
     return [
         f"No alerts since {_since(scene)}.",
         f"{counters.judged} judgements, {counters.kernel_dropped + counters.shed} packets lost.",
         "An alert opens an incident here; the analyst then works on it by itself and asks before anything is blocked.",
-        "To see one: aegis-tui demo",
+        DEMO_HINT,
     ]
 
 

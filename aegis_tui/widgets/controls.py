@@ -15,16 +15,20 @@ from aegis_tui.widgets.line import Span, line, strip
 
 
 class Choice(Widget, can_focus=True):
-    """One of a few options; left and right choose."""
+    """One of a few options; left and right choose, and the choice settles on enter, space or leaving the row."""
 
     DEFAULT_CSS = "Choice { height: 1; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "turn(-1)", show=False),
         Binding("right,l", "turn(1)", show=False),
+        Binding("enter,space", "settle", show=False),
     ]
 
+    class Turned(Message):
+        """Another option is marked, and may not be the last one."""
+
     class Changed(Message):
-        """Another option was chosen."""
+        """Another option was settled on."""
 
         def __init__(self, choice: Choice) -> None:
             super().__init__()
@@ -40,23 +44,41 @@ class Choice(Widget, can_focus=True):
         self.label = label
         self.options = tuple(options)
         self.chosen = chosen
+        self._settled = chosen
 
     @property
     def value(self) -> str:
         """The option chosen."""
         return self.options[self.chosen]
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everyone was told of the option chosen."""
+        return self.chosen == self._settled
+
     def put(self, chosen: int) -> None:
         """Choose without telling anyone."""
-        self.chosen = chosen
+        self.chosen = self._settled = chosen
         self.refresh()
 
     def action_turn(self, step: int) -> None:
         """Choose the next option, without wrapping round."""
         chosen = max(0, min(len(self.options) - 1, self.chosen + step))
         if chosen != self.chosen:
-            self.put(chosen)
+            self.chosen = chosen
+            self.refresh()
+            self.post_message(self.Turned())
+
+    def action_settle(self) -> None:
+        """Tell of the option chosen, once."""
+        if not self.is_settled:
+            self._settled = self.chosen
             self.post_message(self.Changed(self))
+
+    def on_blur(self) -> None:
+        """Settle when the person goes to another row, but not when the terminal's window loses the focus."""
+        if self.app.app_focus:
+            self.action_settle()
 
     def render_line(self, y: int) -> Strip:
         """Return the row; the chosen option has a dot, and the focus a mark and reversed colours."""

@@ -42,8 +42,11 @@ def count(number: float) -> str:
 
 
 def clock(at: float) -> str:
-    """Return a moment as local time of day, or a dash for never."""
-    return time.strftime("%H:%M:%S", time.localtime(at)) if at > 0 else "—"
+    """Return a moment as local time of day, or a dash for never and for what no calendar holds."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at)) if at > 0 else "—"
+    except (ValueError, OverflowError, OSError):
+        return "—"
 
 
 def span(seconds: float) -> str:

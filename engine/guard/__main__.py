@@ -1,4 +1,4 @@
-"""Starts the guard: ``python -I -m engine.guard --fd N --iface eth0``."""
+"""Starts the guard, ``python -I -m engine.guard --fd N --iface eth0``, or with ``--restore`` puts blocks back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.guard.blocker import Blocker
@@ -21,20 +21,23 @@ from engine.guard.policy import Protected, canonical_prefix
 from engine.guard.server import Server, console_channel, decline, listen
 from engine.host.addresses import connected_prefixes, host_addresses
 from engine.host.logins import login_peers
-from engine.types import HostAddresses
+from engine.host.procfs import network_namespace
+from engine.types import BlockState, HostAddresses
 
 LOG_BYTES = 1 << 20
 
 
-def main() -> int:
-    """Run until the console goes or a signal comes."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until the console goes or a signal comes; with ``--restore``, put approved blocks back and end."""
+    options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
     console = socket.socket(fileno=options.fd) if options.fd >= 0 else None
     try:
         lock = _hold_host(options)
+        if options.restore:
+            return _restore(options)
         server = _build(options, console)
     except (OSError, sqlite3.Error) as error:
         if console is not None:
@@ -47,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -I -m engine.guard", description=__doc__)
     parser.add_argument("--fd", type=int, default=-1, help="inherited socket of the console")
     parser.add_argument("--iface", action="append", default=[], help="interface to block on, repeatable")
@@ -61,7 +64,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-approve", action="store_true", help="refuse approvals from the console")
     parser.add_argument("--no-dataplane", action="store_true", help="monitor only: block nothing")
     parser.add_argument("--stay", action="store_true", help="go on when the console is gone")
-    return parser.parse_args()
+    parser.add_argument("--restore", action="store_true", help="put approved blocks back into the kernel, and end")
+    return parser.parse_args(arguments)
 
 
 def _hold_host(options: argparse.Namespace) -> HostLock:
@@ -73,14 +77,43 @@ def _hold_host(options: argparse.Namespace) -> HostLock:
 
 def _build(options: argparse.Namespace, console: socket.socket | None) -> Server:
     _log_to(options.state / "guard.log")
-    parent = os.getppid()
-    clock, ledger = SystemClock(), Ledger(options.state)
-    enforcer = Enforcer(ledger, clock, _opener(options), options.iface)
-    surroundings = Surroundings(_looker(options, parent), ledger)
-    guard = Guard(ledger, clock, enforcer, surroundings, os.getpid())
-    guard.start()
+    parent, clock = os.getppid(), SystemClock()
+    ledger = _ledger(options, clock)
+    guard, _ = _start(options, ledger, clock)
     channel = (console, console_channel(parent, not options.no_approve)) if console is not None else None
     return Server(guard, listen(options.socket), channel, options.stay or console is None)
+
+
+def _ledger(options: argparse.Namespace, clock: SystemClock) -> Ledger:
+    return Ledger(options.state, network_namespace(clock.boot_id))
+
+
+def _start(options: argparse.Namespace, ledger: Ledger, clock: SystemClock) -> tuple[Guard, Enforcer]:
+    enforcer = Enforcer(ledger, clock, _opener(options), options.iface)
+    surroundings = Surroundings(_looker(options, os.getppid()), ledger)
+    guard = Guard(ledger, clock, enforcer, surroundings, os.getpid())
+    guard.start()
+    return guard, enforcer
+
+
+def _restore(options: argparse.Namespace) -> int:
+    """Attach to the interfaces that blocks were approved for, put the blocks back, and say which did not come back."""
+    clock = SystemClock()
+    ledger = _ledger(options, clock)
+    orders = [order for order in ledger.orders() if order.network == ledger.network]
+    within_term = [order for order in orders if not order.expires_at or order.expires_at > clock.wall()]
+    options.iface = sorted({iface for order in within_term for iface in order.ifaces})
+    if not options.iface:
+        print("no block to restore")
+        return 0
+    guard, enforcer = _start(options, ledger, clock)
+    wanted = {order.prefix: set(order.ifaces) for order in ledger.orders() if order.network == ledger.network}
+    blocks = [block for block in enforcer.blocks() if block.prefix in wanted]
+    for block in blocks:
+        print(f"{block.prefix} {block.state} on {', '.join(block.ifaces)}: {block.reason}")
+    guard.stop("blocks are restored")
+    there = [block.state is BlockState.LIVE and set(block.ifaces) == wanted[block.prefix] for block in blocks]
+    return 0 if enforcer.halted or all(there) else 1
 
 
 def _opener(options: argparse.Namespace) -> Callable[[], Blocker]:

@@ -40,6 +40,11 @@ class Entry(Protocol):
         ...
 
     @property
+    def ifaces(self) -> tuple[str, ...]:
+        """Interfaces on which it drops, sorted; what is none of this network namespace reads ``slot N``."""
+        ...
+
+    @property
     def count_only(self) -> bool:
         """Whether packets pass all the same."""
         ...
@@ -65,8 +70,10 @@ class Blocker(Protocol):
         """Make these the prefixes whose packets always pass."""
         ...
 
-    def add(self, prefix: str, deadline_boot_ns: int, entry_id: int, count_only: bool = False) -> None:
-        """Write an entry over what was there."""
+    def add(
+        self, prefix: str, deadline_boot_ns: int, entry_id: int, ifaces: Sequence[str], count_only: bool = False
+    ) -> None:
+        """Write an entry, for attached interfaces only, over what was there."""
         ...
 
     def remove(self, prefix: str) -> bool:

@@ -98,6 +98,7 @@ def _libbpf() -> ctypes.CDLL:
     for name in ("open_file", "find_program_by_name", "next_map"):
         getattr(library, f"bpf_object__{name}").restype = ctypes.c_void_p
     library.bpf_map__name.restype = ctypes.c_char_p
+    library.bpf_map__is_internal.restype = ctypes.c_bool
     library.libbpf_set_print(_SILENCE)
     return library
 
@@ -213,8 +214,11 @@ def _chunks(column: bytes, size: int, count: int) -> list[bytes]:
     return [column[at : at + size] for at in range(0, size * count, size)]
 
 
-def load_program(path: Path, name: str, pin_root: Path) -> int:
-    """Load an object and return a descriptor of one program; its maps are taken from ``pin_root``, or pinned there."""
+def load_program(path: Path, name: str, pin_root: Path, constants: bytes = b"") -> int:
+    """Load an object and return a descriptor of one program; its maps are taken from ``pin_root``, or pinned there.
+
+    ``constants`` take the place of the object's read-only data, which each load has for itself.
+    """
     library, doing = _libbpf(), f"cannot load {path.name}"
     opened = library.bpf_object__open_file(os.fsencode(path), None)
     if not opened:
@@ -223,9 +227,14 @@ def load_program(path: Path, name: str, pin_root: Path) -> int:
     try:
         at = library.bpf_object__next_map(loaded, None)
         while at:
-            target = pin_root / library.bpf_map__name(ctypes.c_void_p(at)).decode()
-            _checked(library.bpf_map__set_pin_path(ctypes.c_void_p(at), os.fsencode(target)), doing)
-            at = library.bpf_object__next_map(loaded, ctypes.c_void_p(at))
+            found = ctypes.c_void_p(at)
+            if not library.bpf_map__is_internal(found):
+                target = pin_root / library.bpf_map__name(found).decode()
+                _checked(library.bpf_map__set_pin_path(found, os.fsencode(target)), doing)
+            elif constants:
+                size = ctypes.c_size_t(len(constants))
+                _checked(library.bpf_map__set_initial_value(found, constants, size), doing)
+            at = library.bpf_object__next_map(loaded, found)
         _checked(library.bpf_object__load(loaded), doing)
         program = ctypes.c_void_p(library.bpf_object__find_program_by_name(loaded, name.encode()))
         fd = _checked(library.bpf_program__fd(program), f"{doing}: program {name}")

@@ -59,9 +59,12 @@ class GuardClient:
         """Return the never-block set."""
         return self._ask(messages.Addresses(), messages.NeverBlock)
 
-    def propose(self, terms: Terms, reason: str, *, handshake: bool, reported_only: bool = False) -> Proposal:
-        """Ask for a block that a person then decides on."""
-        return self._ask(messages.Propose(terms, reason, handshake, reported_only), messages.Proposed).proposal
+    def propose(
+        self, terms: Terms, reason: str, *, handshake: bool, reported_only: bool = False, by_person: bool = False
+    ) -> Proposal:
+        """Ask for a block that a person then decides on; ``by_person`` when a person asks for it."""
+        asked = messages.Propose(terms, reason, handshake, reported_only, by_person)
+        return self._ask(asked, messages.Proposed).proposal
 
     def proposals(self, limit: int = 256) -> list[Proposal]:
         """Return the proposals, newest first."""

@@ -12,6 +12,7 @@ from engine.types import Block, BlockState
 
 SAME_DEADLINE_NS = 10**9
 """Deadlines closer than this are the same."""
+HALTED = "blocking is halted by panic-unblock until a person resumes it"
 
 
 class Enforcer:
@@ -45,13 +46,13 @@ class Enforcer:
         return dict(self._attached)
 
     def trouble(self) -> str:
-        """Return why an approval would not be enforced, or empty."""
+        """Return why an approval would not be enforced, or empty; a halt is told by ``halted``."""
         if self._troubles:
             return "; ".join(self._troubles.values())
         if not self._attached:
             why = "; ".join(self._unattached.values())
             return why or "monitor only: the guard was started for no interface"
-        return "blocking is halted by panic-unblock until a person resumes it" if self.halted else ""
+        return ""
 
     def dataplane(self) -> str:
         """Return ``XDP native``, ``XDP generic``, or why there is none."""
@@ -93,9 +94,10 @@ class Enforcer:
     def set_allow(self, prefixes: Sequence[str]) -> None:
         """Refresh the kernel's allow map."""
         self._troubles.pop("allow", None)
-        if self._blocker is not None:
+        blocker = self._ready()
+        if blocker is not None:
             try:
-                self._blocker.set_allow(prefixes)
+                blocker.set_allow(prefixes)
             except OSError as error:
                 self._troubles["allow"] = _words("cannot refresh the kernel's allow map", error)
 
@@ -130,6 +132,7 @@ class Enforcer:
             for order in self._ledger.orders():
                 self._reconcile_one(self._current(order), entries.get(order.prefix))
             self._find_strangers(entries)
+            self._ledger.note_remaining((self._clock.boot_id, self._clock.boot_ns()))
         except OSError as error:
             self._troubles["read"] = _words("cannot reconcile the kernel's map", error)
 
@@ -139,15 +142,38 @@ class Enforcer:
                 self._blocker.remove(order.prefix)
             self._failed.pop(order.entry_id, None)
             self._ledger.end(order.prefix, self._clock.wall(), "expired", proposal=order.proposal_id)
-        elif self._blocker is not None and not self.halted and not _matches(order, entry):
+        elif self._blocker is not None and not self.halted and self._differs(order, entry):
             self._write(order, "restore")
+
+    def _differs(self, order: Order, entry: Entry | None) -> bool:
+        """Whether the kernel holds something else than it should; another network's guard sees to its own."""
+        if not self._is_ours(order):
+            return False
+        here = self._here(order)
+        return not _matches(order, here, entry) and (entry is not None or bool(here))
+
+    def _here(self, order: Order) -> tuple[str, ...]:
+        """The interfaces the order was approved for that the program is attached to."""
+        return tuple(sorted(set(order.ifaces) & set(self._attached))) if self._is_ours(order) else ()
+
+    def _is_ours(self, order: Order) -> bool:
+        return order.network == self._ledger.network
+
+    def _unmet(self, order: Order) -> str:
+        """Say where an order is not enforced although it should be, or nothing."""
+        if not self._is_ours(order):
+            return "approved in another network namespace: only a guard there enforces it"
+        missing = [iface for iface in order.ifaces if iface not in self._attached]
+        if not missing and order.ifaces:
+            return ""
+        return f"not enforced on {', '.join(missing) or 'any interface'}: the guard is not attached there"
 
     def _write(self, order: Order, kind: str) -> None:
         if self._blocker is None:
             self._failed[order.entry_id] = self.trouble()
             return
         try:
-            self._blocker.add(order.prefix, order.deadline_ns, order.entry_id)
+            self._blocker.add(order.prefix, order.deadline_ns, order.entry_id, self._here(order))
         except OSError as error:
             failure = _words(f"cannot block {order.prefix}", error)
             if self._failed.get(order.entry_id) != failure:
@@ -163,9 +189,9 @@ class Enforcer:
             return order
         wall, boot_ns = self._clock.wall(), self._clock.boot_ns()
         if order.boot_id != self._clock.boot_id:
-            remaining = min(order.expires_at - wall, order.ttl_s)
+            remaining = min(order.expires_at - wall, order.remaining_s)
             deadline_ns = max(boot_ns + int(remaining * 1e9), 1)
-            return self._ledger.rebase(order, order.expires_at, self._clock.boot_id, deadline_ns)
+            return self._ledger.rebase(order, wall + remaining, self._clock.boot_id, deadline_ns)
         expires_at = wall + (order.deadline_ns - boot_ns) / 1e9
         if abs(expires_at - order.expires_at) > 1:
             return self._ledger.rebase(order, expires_at, order.boot_id, order.deadline_ns)
@@ -205,7 +231,7 @@ class Enforcer:
         return Block(
             prefix=order.prefix,
             state=self._state(order, entry),
-            ifaces=tuple(self._attached),
+            ifaces=(entry.ifaces if entry else ()) or order.ifaces,
             remaining_s=self._remaining_s(order.deadline_ns),
             packets=entry.packets if entry else 0,
             bytes=entry.bytes if entry else 0,
@@ -213,7 +239,7 @@ class Enforcer:
             proposal_id=order.proposal_id,
             incident_id=order.incident_id,
             approver=order.approver,
-            reason=self._failed.get(order.entry_id) or order.reason,
+            reason=self._failed.get(order.entry_id) or self._unmet(order) or order.reason,
             added_at=order.added_at,
         )
 
@@ -222,18 +248,18 @@ class Enforcer:
             return BlockState.HALTED
         if self._over(order):
             return BlockState.EXPIRED
-        if order.entry_id in self._failed or not self._attached:
+        if order.entry_id in self._failed or not self._here(order):
             return BlockState.FAILED
         if entry is None:
             return BlockState.PENDING
-        return BlockState.LIVE if _matches(order, entry) else BlockState.DRIFTED
+        return BlockState.LIVE if _matches(order, self._here(order), entry) else BlockState.DRIFTED
 
     def _stranger(self, entry: Entry) -> Block:
         over = 0 < entry.deadline_ns <= self._clock.boot_ns()
         return Block(
             prefix=entry.prefix,
             state=BlockState.EXPIRED if over else BlockState.DRIFTED,
-            ifaces=tuple(self._attached),
+            ifaces=entry.ifaces,
             remaining_s=self._remaining_s(entry.deadline_ns),
             packets=entry.packets,
             bytes=entry.bytes,
@@ -250,8 +276,8 @@ class Enforcer:
         return self._clock.wall() - (self._clock.boot_ns() - entry.last_hit_ns) / 1e9
 
 
-def _matches(order: Order, entry: Entry | None) -> bool:
-    if entry is None or entry.entry_id != order.entry_id or entry.count_only:
+def _matches(order: Order, ifaces: tuple[str, ...], entry: Entry | None) -> bool:
+    if entry is None or entry.entry_id != order.entry_id or entry.count_only or entry.ifaces != ifaces:
         return False
     if not entry.deadline_ns or not order.deadline_ns:
         return entry.deadline_ns == order.deadline_ns

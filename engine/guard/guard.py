@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
 
-from engine.guard import codec, messages, policy
+from engine.guard import codec, fields, messages, policy
 from engine.guard.clock import Clock, RateLimit
-from engine.guard.enforce import Enforcer
-from engine.guard.ledger import Ledger, Question, approver_text
+from engine.guard.enforce import HALTED, Enforcer
+from engine.guard.ledger import Asker, Ledger, Question, approver_text
 from engine.host import processes, sockets
 from engine.host.addresses import canonical_ip
 from engine.types import Approver, Block, HostAddresses, Proposal, ProposalState, Terms
@@ -21,10 +21,10 @@ TICK_S = 10.0
 """How often the kernel and the never-block set are looked at."""
 WRITES_PER_MINUTE = 30
 PROPOSALS_PER_MINUTE = 120
+"""Of each kind of asker."""
 TEXT_LIMIT = 512
 PAGE = 64
 PAGE_BYTES = codec.PACKET_BYTES - 4096
-IFACES = 64
 MET = 63
 """People whose addresses are remembered beside the newest one's."""
 ADDRESSES = 200
@@ -40,6 +40,14 @@ class Channel:
     approver: Approver
     why_not: str = ""
     """Why this end may not approve; empty when it may."""
+    roots_terminal: bool = False
+    """Whether it is a process of root's with a terminal, on root's own socket."""
+
+    def asker(self, by_person: bool) -> Asker:
+        """Return whose quotas a proposal from this end counts against."""
+        if self.roots_terminal:
+            return Asker.TERMINAL
+        return Asker.CONSOLE if by_person and not self.why_not else Asker.ENGINE
 
 
 class Surroundings:
@@ -82,7 +90,7 @@ class Guard:
         self._sick = ""
         self._secret = secrets.token_bytes(32)
         self._writes = RateLimit(WRITES_PER_MINUTE)
-        self._asked = RateLimit(PROPOSALS_PER_MINUTE)
+        self._asked = {asker: RateLimit(PROPOSALS_PER_MINUTE) for asker in Asker}
         self._told = RateLimit(PROPOSALS_PER_MINUTE)
 
     def start(self) -> None:
@@ -100,15 +108,19 @@ class Guard:
             self._sick = f"cannot keep the guard's ledger: {error}"
 
     def _tick(self) -> None:
-        wall = self._clock.wall()
-        self._ledger.expire(wall, self._boot())
-        self._around.refresh(wall)
+        self._ledger.expire(self._clock.wall(), self._boot())
+        self._look_around()
         self._enforcer.reconcile()
+
+    def _look_around(self) -> None:
+        """See what must never be blocked now, and let the kernel spare it."""
+        self._around.refresh(self._clock.wall())
         if not self._around.blind:
             self._enforcer.set_allow(policy.kernel_allow(self._around.protected))
 
     def stop(self, why: str) -> None:
-        """Note the end; blocks stay in force."""
+        """Note the end and what is left of each block; blocks stay in force."""
+        self._ledger.note_remaining(self._boot())
         self._ledger.note(self._clock.wall(), "stop", why=why)
 
     def answer(self, packet: bytes, channel: Channel) -> bytes:
@@ -116,19 +128,20 @@ class Guard:
         try:
             request, number = messages.decode_request(packet)
         except codec.MessageError as error:
-            return codec.encode(messages.Refused(f"cannot read the request: {error}"), codec.sent_number(packet))
+            return codec.encode(_refused(f"cannot read the request: {error}"), codec.sent_number(packet))
         self._around.meet(channel.approver)
         try:
             return codec.encode(self._reply_or_tell(request, channel), number)
-        except (OSError, sqlite3.Error, codec.MessageError) as error:
-            return codec.encode(messages.Refused(f"cannot do {type(request).__name__}: {error}"), number)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            return codec.encode(_refused(f"cannot do {type(request).__name__}: {error}"), number)
 
     def _reply_or_tell(self, request: messages.Request, channel: Channel) -> messages.Reply:
         try:
             return self._reply(request, channel)
         except PermissionError as error:
-            self._tell_refusal(request, channel, str(error))
-            return messages.Refused(str(error))
+            refused = _refused(str(error))
+            self._tell_refusal(request, channel, refused.reason)
+            return refused
 
     def _tell_refusal(self, request: messages.Request, channel: Channel, why: str) -> None:
         """Note a refusal, at most so many a minute: the asker must not fill the disk."""
@@ -137,7 +150,8 @@ class Guard:
             return
         self._told.count(now)
         target = getattr(request, "id", "") or getattr(request, "prefix", "")
-        told = {"asked": type(request).__name__, "of": target[:64], "why": why, "by": approver_text(channel.approver)}
+        of = fields.plain(target[: fields.SHOWN])
+        told = {"asked": type(request).__name__, "of": of, "why": why, "by": approver_text(channel.approver)}
         self._ledger.note(self._clock.wall(), "refused", **told)
 
     def _reply(self, request: messages.Request, channel: Channel) -> messages.Reply:  # noqa: PLR0911, PLR0912 - one line a message
@@ -149,7 +163,7 @@ class Guard:
             case messages.Addresses():
                 return self._never_block()
             case messages.Propose():
-                return messages.Proposed(self._propose(request))
+                return messages.Proposed(self._propose(request, channel.asker(request.by_person)))
             case messages.Proposals(offset):
                 self._ledger.expire(self._clock.wall(), self._boot())
                 proposals, more = page(self._ledger.proposals(PAGE + 1, offset))
@@ -193,7 +207,7 @@ class Guard:
             pid=self._pid,
             attached=tuple(messages.Attachment(*pair) for pair in self._enforcer.attached.items()),
             dataplane=self._enforcer.dataplane(),
-            blocking=not self._trouble(),
+            blocking=not self._trouble() and not self._enforcer.halted,
             halted=self._enforcer.halted,
             may_approve=not channel.why_not,
             why_not=channel.why_not,
@@ -215,26 +229,22 @@ class Guard:
 
     # --- proposals
 
-    def _propose(self, request: messages.Propose) -> Proposal:
-        self._limit(self._asked, f"more than {PROPOSALS_PER_MINUTE} proposals a minute")
+    def _propose(self, request: messages.Propose, asker: Asker) -> Proposal:
+        self._limit(self._asked[asker], f"more than {PROPOSALS_PER_MINUTE} proposals a minute")
         terms = self._complete(request.terms)
         if len(request.reason) > TEXT_LIMIT:
             raise PermissionError(f"the reason is longer than {TEXT_LIMIT} characters")
         judgement = self._judge(terms, request.handshake, request.reported_only)
         if judgement.refusals:
             raise PermissionError("; ".join(judgement.refusals))
+        reason, wall = fields.plain(request.reason), self._clock.wall()
         return self._ledger.propose(
-            terms, request.reason, judgement, request.handshake, request.reported_only, self._clock.wall(), self._boot()
+            terms, reason, judgement, request.handshake, request.reported_only, wall, self._boot(), asker
         )
 
     def _complete(self, terms: Terms) -> Terms:
         """Put the terms into canonical form; a bare address gets its default prefix."""
-        if terms.action != "block":
-            raise PermissionError(f"the only action is block, not {terms.action[:64]}")
-        if len(terms.ifaces) > IFACES:
-            raise PermissionError(f"the terms name more than {IFACES} interfaces")
-        if any(len(text) > 128 for text in (terms.incident_id, terms.evidence_digest, *terms.ifaces)):
-            raise PermissionError("a field of the terms is longer than 128 characters")
+        fields.check_terms(terms)
         try:
             whole = "/" in terms.prefix
             prefix = (
@@ -261,15 +271,25 @@ class Guard:
 
     def _review(self, question: Question) -> messages.Review:
         """Judge again, for the host may have changed, and hand out a token when nothing stands against it."""
+        self._around.refresh(self._clock.wall())
         proposal = question.proposal
         judgement = self._judge(proposal.terms, question.handshake, question.reported_only)
         refusals = self._refusals(question, judgement)
         typed = proposal.typed_confirmation or judgement.typed_confirmation
-        shown = replace(proposal, warnings=judgement.warnings, typed_confirmation=typed)
-        return messages.Review(shown, "" if refusals else self._token(secrets.token_hex(16), proposal), refusals)
+        warnings = (*self._replaced(proposal), *judgement.warnings)
+        shown = replace(proposal, warnings=warnings, typed_confirmation=typed)
+        halted = self._enforcer.halted
+        token = "" if refusals or halted else self._token(secrets.token_hex(16), proposal)
+        return messages.Review(shown, token, refusals, halted)
+
+    def _replaced(self, proposal: Proposal) -> tuple[str, ...]:
+        """Warn of interfaces that an approval would open: one prefix has one block."""
+        orders = [order for order in self._ledger.orders() if order.prefix == proposal.terms.prefix]
+        lost = sorted({iface for order in orders for iface in order.ifaces} - set(proposal.terms.ifaces))
+        return (f"the block on {', '.join(lost)} ends: this one takes its place",) if lost else ()
 
     def _refusals(self, question: Question, judgement: policy.Judgement) -> tuple[str, ...]:
-        proposal, attached = question.proposal, tuple(sorted(self._enforcer.attached))
+        proposal, attached = question.proposal, sorted(self._enforcer.attached)
         reasons = [*judgement.refusals]
         if proposal.state is not ProposalState.PENDING:
             reasons.append(f"{proposal.id} is {proposal.state}")
@@ -277,7 +297,7 @@ class Guard:
             reasons.append(f"the stored terms of {proposal.id} are not those that were proposed")
         if trouble := self._trouble():
             reasons.append(trouble)
-        elif proposal.terms.ifaces != attached:
+        elif not proposal.terms.ifaces or set(proposal.terms.ifaces) - set(attached):
             named = ", ".join(proposal.terms.ifaces) or "no interface"
             reasons.append(f"{proposal.id} is for {named}, the guard is attached to {', '.join(attached)}")
         return tuple(reasons)
@@ -291,8 +311,9 @@ class Guard:
         proposal = question.proposal
         if channel.why_not:
             raise PermissionError(channel.why_not)
+        self._look_around()
         judgement = self._judge(proposal.terms, question.handshake, question.reported_only)
-        if refusals := self._refusals(question, judgement):
+        if refusals := (*self._refusals(question, judgement), *((HALTED,) if self._enforcer.halted else ())):
             raise PermissionError("; ".join(refusals))
         expected = self._token(token.partition(".")[0], proposal)
         if not hmac.compare_digest(expected.encode(), token.encode()):
@@ -313,10 +334,14 @@ class Guard:
     # --- what a person changes
 
     def _attach(self, ifaces: tuple[str, ...], channel: Channel) -> messages.Reply:
+        fields.check_ifaces(ifaces)
+        if len({*ifaces, *self._enforcer.ifaces}) > fields.IFACES:
+            raise PermissionError(f"more than {fields.IFACES} interfaces")
         strange = sorted(set(ifaces) - set(self._enforcer.ifaces))
         if strange and channel.why_not:
             raise PermissionError(f"the guard was not started for {', '.join(strange)[:TEXT_LIMIT]}: {channel.why_not}")
         self._enforcer.attach(ifaces)
+        self._enforcer.reconcile()
         return self._welcome(channel)
 
     def _remove(self, text: str, channel: Channel) -> messages.Reply:
@@ -352,11 +377,16 @@ class Guard:
         if isinstance(request, messages.Allow):
             if request.ttl_s < 0 or request.ttl_s == float("inf") or len(request.reason) > TEXT_LIMIT:
                 raise PermissionError("the time or the reason is out of range")
-            self._ledger.allow(prefix, request.reason, request.ttl_s, wall, channel.approver)
+            self._ledger.allow(prefix, fields.plain(request.reason), request.ttl_s, wall, channel.approver)
         elif not self._ledger.disallow(prefix, wall, channel.approver):
             raise PermissionError(f"{prefix} is not on the allow-list")
         self.tick()
         return messages.Done(f"the allow-list {'holds' if isinstance(request, messages.Allow) else 'lost'} {prefix}")
+
+
+def _refused(reason: str) -> messages.Refused:
+    """Return a refusal; what the asker wrote may stand in its reason."""
+    return messages.Refused(fields.plain(reason))
 
 
 def page(items: Sequence[Item]) -> tuple[tuple[Item, ...], bool]:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from engine.guard.audit import Chain, Key
@@ -17,8 +18,20 @@ from engine.types import Approver, Proposal, ProposalState, Terms
 PROPOSAL_S = 15 * 60.0
 """How long a proposal waits for a person."""
 PENDING_LIMIT = 256
+"""Most proposals of one kind of asker that wait at once."""
+HOST_NETWORK = "host"
 KEPT_PROPOSALS = 10_000
 """Decided proposals beyond this are forgotten, oldest first; their story stays in the audit chain."""
+
+
+class Asker(StrEnum):
+    """Who asks for a block: each has quotas of its own, for any remote host can make the engine ask."""
+
+    ENGINE = "engine"
+    CONSOLE = "console"
+    """A person, as the console says."""
+    TERMINAL = "terminal"
+    """A process of root's with a terminal, on root's own socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,12 @@ class Order:
     reason: str
     approver: str
     added_at: float
+    ifaces: tuple[str, ...]
+    """The only interfaces it may be enforced on."""
+    network: str
+    """The network namespace that those are names in."""
+    remaining_s: float
+    """Of the boot clock, as last noted: the most that is left after a reboot."""
 
 
 def m001_first_tables(db: sqlite3.Connection) -> None:
@@ -73,11 +92,24 @@ def m001_first_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS = (m001_first_tables,)
+def m002_bind_blocks_to_interfaces(db: sqlite3.Connection) -> None:
+    """A block carries what its approval named; a proposal says who asked."""
+    for statement in (
+        "ALTER TABLE proposals ADD COLUMN asker TEXT NOT NULL DEFAULT 'engine'",
+        "ALTER TABLE blocks ADD COLUMN ifaces TEXT NOT NULL DEFAULT '[]'",
+        f"ALTER TABLE blocks ADD COLUMN network TEXT NOT NULL DEFAULT '{HOST_NETWORK}'",
+        "ALTER TABLE blocks ADD COLUMN remaining_s REAL NOT NULL DEFAULT 0",
+        "UPDATE blocks SET remaining_s = ttl_s, ifaces = COALESCE((SELECT json_extract(terms, '$.ifaces')"
+        " FROM proposals WHERE 'P-' || proposals.id = blocks.proposal_id), '[]')",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS = (m001_first_tables, m002_bind_blocks_to_interfaces)
 
 INSERT_PROPOSAL = (
     "INSERT INTO proposals (terms, mac, reason, handshake, reported_only, created_at, expires_at, boot_id, deadline_ns,"
-    " state, warnings, typed) VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)"
+    " state, warnings, typed, asker) VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)"
 )
 SIGN_PROPOSAL = "UPDATE proposals SET mac = ? WHERE id = ?"
 SELECT_PROPOSAL = (
@@ -87,7 +119,11 @@ SELECT_PROPOSAL = (
 ONE_PROPOSAL = SELECT_PROPOSAL + " WHERE id = ?"
 SOME_PROPOSALS = SELECT_PROPOSAL + " ORDER BY id DESC LIMIT ? OFFSET ?"
 SAME_PROPOSAL = SELECT_PROPOSAL + " WHERE state = 'pending' AND terms = ? AND handshake = ? AND reported_only = ?"
-COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending'"
+COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending' AND asker = ?"
+OLDEST_SPOOFABLE = (
+    "SELECT id FROM proposals WHERE state = 'pending' AND asker = ? AND handshake = 0 ORDER BY id LIMIT 1"
+)
+SET_ASKER = "UPDATE proposals SET asker = ? WHERE id = ?"
 OVERDUE = "SELECT id FROM proposals WHERE state = 'pending' AND (expires_at <= ? OR (boot_id = ? AND deadline_ns <= ?))"
 CLOSE_PROPOSAL = "UPDATE proposals SET state = ? WHERE id = ? AND state = 'pending'"
 FORGET = "DELETE FROM proposals WHERE state != 'pending' AND id <= (SELECT MAX(id) FROM proposals) - ?"
@@ -95,24 +131,30 @@ INSERT_DECISION = "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_BLOCK = "DELETE FROM blocks WHERE prefix = ?"
 INSERT_BLOCK = (
     "INSERT INTO blocks (prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver,"
-    " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " added_at, ifaces, network, remaining_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SELECT_BLOCKS = (
     "SELECT entry_id, prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver,"
-    " added_at FROM blocks ORDER BY entry_id DESC"
+    " added_at, ifaces, network, remaining_s FROM blocks ORDER BY entry_id DESC"
 )
 REBASE_BLOCK = "UPDATE blocks SET expires_at = ?, boot_id = ?, deadline_ns = ? WHERE entry_id = ?"
+NOTE_REMAINING = (
+    "UPDATE blocks SET remaining_s = MIN(remaining_s, MAX(deadline_ns - ?, 0) / 1e9) WHERE boot_id = ? AND deadline_ns"
+)
 PUT_ALLOWED = "INSERT INTO allowed VALUES (?, ?, ?) ON CONFLICT (prefix) DO UPDATE SET reason = ?2, expires_at = ?3"
 DROP_ALLOWED = "DELETE FROM allowed WHERE prefix = ?"
 SELECT_ALLOWED = "SELECT prefix, reason FROM allowed WHERE expires_at = 0 OR expires_at > ? ORDER BY prefix"
 
 ProposalRow = tuple[int, str, str, str, int, int, float, float, str, str, int]
+BlockRow = tuple[int, str, float, float, str, int, str, str, str, str, float, str, str, float]
 
 
 class Ledger:
     """Every change is one transaction together with its audit entry."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, network: str = HOST_NETWORK) -> None:
+        self.network = network
+        """The network namespace this guard runs in; orders of another one are not its own."""
         path = folder / "guard.db"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
@@ -173,19 +215,23 @@ class Ledger:
         reported_only: bool,
         at: float,
         boot: tuple[str, int],
+        asker: Asker = Asker.ENGINE,
     ) -> Proposal:
         """Store a question, or return the one with the same terms that waits already."""
         text = json.dumps(asdict(terms), sort_keys=True)
         waiting = self._db.execute(SAME_PROPOSAL, (text, handshake, reported_only)).fetchone()
         if waiting:
+            if asker is not Asker.ENGINE:
+                self._db.execute(SET_ASKER, (asker, waiting[0]))
             return self._question(waiting).proposal
-        if self._db.execute(COUNT_PENDING).fetchone()[0] >= PENDING_LIMIT:
-            raise PermissionError(f"{PENDING_LIMIT} proposals wait already")
+        self._make_room(asker, at)
         warnings = json.dumps(judgement.warnings)
         deadline_ns = boot[1] + int(PROPOSAL_S * 1e9)
         values = (text, reason, handshake, reported_only, at, at + PROPOSAL_S, boot[0], deadline_ns)
         with self._step(at, "propose") as told:
-            number = self._db.execute(INSERT_PROPOSAL, (*values, warnings, judgement.typed_confirmation)).lastrowid
+            number = self._db.execute(
+                INSERT_PROPOSAL, (*values, warnings, judgement.typed_confirmation, asker)
+            ).lastrowid
             self._db.execute(SIGN_PROPOSAL, (self._sign(number, text, handshake, reported_only), number))
             self._db.execute(FORGET, (KEPT_PROPOSALS,))
             told |= {"proposal": f"P-{number}", "terms": asdict(terms), "reason": reason, "handshake": handshake}
@@ -193,6 +239,15 @@ class Ledger:
         if question is None:
             raise sqlite3.DatabaseError("the proposal that was just stored is gone")
         return question.proposal
+
+    def _make_room(self, asker: Asker, at: float) -> None:
+        """Full of the engine's questions, the oldest that anybody could have forged gives way."""
+        if self._db.execute(COUNT_PENDING, (asker,)).fetchone()[0] < PENDING_LIMIT:
+            return
+        oldest = self._db.execute(OLDEST_SPOOFABLE, (asker,)).fetchone() if asker is Asker.ENGINE else None
+        if oldest is None:
+            raise PermissionError(f"{PENDING_LIMIT} proposals wait already")
+        self._expire(oldest[0], at)
 
     def question(self, proposal_id: str) -> Question | None:
         """Return a proposal, or None when there is none of this id."""
@@ -209,9 +264,12 @@ class Ledger:
     def expire(self, at: float, boot: tuple[str, int]) -> None:
         """Close the proposals nobody decided on in time."""
         for (number,) in self._db.execute(OVERDUE, (at, *boot)).fetchall():
-            with self._step(at, "expire") as told:
-                self._db.execute(CLOSE_PROPOSAL, (ProposalState.EXPIRED, number))
-                told["proposal"] = f"P-{number}"
+            self._expire(number, at)
+
+    def _expire(self, number: int, at: float) -> None:
+        with self._step(at, "expire") as told:
+            self._db.execute(CLOSE_PROPOSAL, (ProposalState.EXPIRED, number))
+            told["proposal"] = f"P-{number}"
 
     def refuse(self, proposal: Proposal, approver: Approver, at: float) -> None:
         """Record a person's no; raises ``PermissionError`` when the proposal does not wait."""
@@ -227,13 +285,14 @@ class Ledger:
         who = approver_text(approver)
         order = Order(
             0, terms.prefix, terms.ttl_s, expires_at, boot[0], deadline_ns, proposal.id, terms.incident_id,
-            proposal.reason, who, at,
+            proposal.reason, who, at, terms.ifaces, self.network, terms.ttl_s,
         )  # fmt: skip
         with self._step(at, "approve") as told:
             self._decide(proposal, ProposalState.APPROVED, approver, at)
             self._db.execute(DROP_BLOCK, (terms.prefix,))
-            values = tuple(asdict(order).values())[1:]
-            order = replace(order, entry_id=self._db.execute(INSERT_BLOCK, values).lastrowid or 0)
+            values = {**asdict(order), "ifaces": json.dumps(order.ifaces)}
+            row = tuple(values.values())[1:]
+            order = replace(order, entry_id=self._db.execute(INSERT_BLOCK, row).lastrowid or 0)
             told |= {"proposal": proposal.id, "order": asdict(order), "approver": asdict(approver)}
         return order
 
@@ -267,7 +326,11 @@ class Ledger:
 
     def orders(self) -> list[Order]:
         """Return what should be in the kernel, newest first."""
-        return [Order(*row) for row in self._db.execute(SELECT_BLOCKS)]
+        return [_order(row) for row in self._db.execute(SELECT_BLOCKS)]
+
+    def note_remaining(self, boot: tuple[str, int]) -> None:
+        """Note what is left of each block of this boot, for a boot whose wall clock is behind."""
+        self._db.execute(NOTE_REMAINING, (boot[1], boot[0]))
 
     def rebase(self, order: Order, expires_at: float, boot_id: str, deadline_ns: int) -> Order:
         """Carry an order's remaining time over to another boot, or to a wall clock that was set."""
@@ -298,6 +361,10 @@ class Ledger:
     def allowed(self, at: float) -> tuple[tuple[str, str], ...]:
         """Return the allow-list, prefix and reason."""
         return tuple(self._db.execute(SELECT_ALLOWED, (at,)))
+
+
+def _order(row: BlockRow) -> Order:
+    return Order(*row[:11], tuple(json.loads(row[11])), *row[12:])
 
 
 def approver_text(approver: Approver) -> str:

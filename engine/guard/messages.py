@@ -39,6 +39,8 @@ class Propose:
     """Whether the target completed a TCP handshake here."""
     reported_only: bool
     """Whether the target was only named by another system's report."""
+    by_person: bool = False
+    """Whether a person at this channel asks; it only chooses the quota, and approves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +199,11 @@ class Review:
 
     proposal: Proposal
     token: str
-    """Approves these terms once; empty when there are refusals."""
+    """Approves these terms once; empty when there are refusals, and while halted."""
     refusals: tuple[str, ...]
-    """Why an approval would be refused now."""
+    """Why an approval would be refused now, the halt left out."""
+    halted: bool = False
+    """Whether panic-unblock stopped all blocking: the token is empty until a person resumes it."""
 
 
 @dataclass(frozen=True, slots=True)

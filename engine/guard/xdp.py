@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
@@ -16,18 +16,25 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from engine import paths
-from engine.guard import bpf
+from engine.guard import bpf, fields
 
 PIN_ROOT = bpf.BPFFS / "aegis"
 
-LAYOUT = 1
+LAYOUT = 2
 """``AEGIS_LAYOUT`` of bpf/aegis.h; the constants below mirror that file too."""
+_MIGRATED_LAYOUTS = {1}
+"""Layouts whose attachments and blocks are taken down, to be made again from the guard's ledger."""
+IFACES = 64
+"""Most interfaces at once: an entry has one bit for each."""
 _SLOT_LAYOUT, _SLOT_HALTED = 0, 1
 _SLOT_NETS = {4: 2, 6: 3}
 _COUNT_ONLY = 1
-_ENTRY = struct.Struct("=QQQQIHH")
+_ENTRY = struct.Struct("=QQQQQIHH")
 _COUNTS = struct.Struct("=QQ16x")
 _U32 = struct.Struct("=I")
+_U64 = struct.Struct("=Q")
+_MASK_AT = 32
+"""Where the interfaces stand in an entry."""
 
 _BLOCK_MAPS = ("aegis_block4", "aegis_block6", "aegis_net4", "aegis_net6")
 _ALLOW_MAPS = {4: "aegis_allow4", 6: "aegis_allow6"}
@@ -51,6 +58,8 @@ class Entry(NamedTuple):
     last_hit_ns: int
     """0 when never hit."""
     entry_id: int
+    ifaces: tuple[str, ...]
+    """Sorted; the others drop nothing. A bit that is no interface of this network namespace reads ``slot N``."""
     count_only: bool
 
 
@@ -59,11 +68,16 @@ class XdpBlocker:
 
     def __init__(self, pin_root: Path = PIN_ROOT, object_path: Path = paths.BPF_OBJECT) -> None:
         _prepare(pin_root)
-        _check_layout(pin_root)
-        self._program = bpf.load_program(object_path, "aegis_xdp", pin_root)
+        _migrate_layout(pin_root)
+        self._pin_root, self._object_path = pin_root, object_path
+        self._program = self._load(0)
         self._maps = {name: bpf.Map(pin_root / name) for name in _MAPS}
-        self._links = _Links(pin_root / "links", self._program)
+        self._links = _Links(pin_root / "links", self._program, self._load)
         self._set_state(_SLOT_LAYOUT, LAYOUT)
+
+    def _load(self, bit: int) -> int:
+        """Load the program for the interface that has this bit; with none it drops nothing."""
+        return bpf.load_program(self._object_path, "aegis_xdp", self._pin_root, _U64.pack(bit))
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +93,15 @@ class XdpBlocker:
 
     def attach(self, iface: str) -> str:
         """Attach to an interface of this network namespace and return ``native`` or ``generic``."""
-        return self._links.attach(iface)
+        return self._links.attach(iface, self._vacate)
+
+    def _vacate(self, bit: int) -> None:
+        """Take a bit out of every entry before another interface gets it."""
+        for name in _BLOCK_MAPS:
+            for key, value in list(self._maps[name].items()):
+                mask = _U64.unpack_from(value, _MASK_AT)[0]
+                if mask & bit:
+                    self._maps[name].put(key, value[:_MASK_AT] + _U64.pack(mask & ~bit) + value[_MASK_AT + 8 :])
 
     def detach(self, iface: str) -> bool:
         """Detach from an interface; false when this blocker was not attached to it."""
@@ -101,27 +123,32 @@ class XdpBlocker:
             for key in present - wanted:
                 allowed.delete(key)
 
-    def add(self, prefix: str, deadline_boot_ns: int, entry_id: int, count_only: bool = False) -> None:
-        """Enforce a block, or count its packets only; the same entry again keeps its counters."""
+    def add(
+        self, prefix: str, deadline_boot_ns: int, entry_id: int, ifaces: Iterable[str], count_only: bool = False
+    ) -> None:
+        """Enforce a block on these interfaces only, or count its packets there; the same entry keeps its counters."""
         self._refuse_halted(prefix)
         name, key = _place(prefix)
         length = ip_network(prefix).prefixlen
-        before = _entry(name, key, self._maps[name].get(key))
+        bits = self._links.bits()
+        chosen = tuple(sorted(set(ifaces)))
+        if strange := set(chosen) - set(bits):
+            raise OSError(f"cannot block {prefix} on {', '.join(sorted(strange))}: nothing is attached there")
+        before = _entry(name, key, self._maps[name].get(key), bits)
         counts = before[2:5] if before and before.entry_id == entry_id else (0, 0, 0)
-        wanted = Entry(prefix, deadline_boot_ns, *counts, entry_id, count_only)
+        wanted = Entry(prefix, deadline_boot_ns, *counts, entry_id, chosen, count_only)
         if name in ("aegis_net4", "aegis_net6"):
             self._set_state(_SLOT_NETS[int(name[-1])], 1)
-        self._maps[name].put(
-            key, _ENTRY.pack(deadline_boot_ns, *counts, entry_id, _COUNT_ONLY if count_only else 0, length)
-        )
-        self._verify(wanted, name, key)
+        mask, flags = sum([bits[iface] for iface in chosen]), _COUNT_ONLY if count_only else 0
+        self._maps[name].put(key, _ENTRY.pack(deadline_boot_ns, *counts, mask, entry_id, flags, length))
+        self._verify(wanted, name, key, bits)
 
-    def _verify(self, wanted: Entry, name: str, key: bytes) -> None:
+    def _verify(self, wanted: Entry, name: str, key: bytes, bits: dict[str, int]) -> None:
         """Read an entry back; a halt that came in between takes it out again."""
         if self.halted:
             self._maps[name].delete(key)
             self._refuse_halted(wanted.prefix)
-        found = _entry(name, key, self._maps[name].get(key))
+        found = _entry(name, key, self._maps[name].get(key), bits)
         if not found or (found.deadline_ns, *found[5:]) != (wanted.deadline_ns, *wanted[5:]):
             raise OSError(f"cannot block {wanted.prefix}: the kernel map holds {found} after writing {wanted}")
 
@@ -134,11 +161,12 @@ class XdpBlocker:
 
     def entries(self) -> list[Entry]:
         """Return every entry, expired ones included, as the kernel holds it now."""
+        bits = self._links.bits()
         return [
             entry
             for name in _BLOCK_MAPS
             for key, value in self._maps[name].items()
-            if (entry := _entry(name, key, value))
+            if (entry := _entry(name, key, value, bits))
         ]
 
     @property
@@ -186,13 +214,17 @@ class XdpBlocker:
 
 
 class _Links:
-    """The pinned links of the XDP program, one for each interface, found by network namespace and interface index."""
+    """The pinned links of the XDP program, one for each interface.
 
-    def __init__(self, folder: Path, program: int) -> None:
-        self._folder = folder
-        self._program = program
+    A pin is named after the network namespace, the interface's index there, and the number of its bit,
+    which no other pin has.
+    """
 
-    def attach(self, iface: str) -> str:
+    def __init__(self, folder: Path, program: int, load: Callable[[int], int]) -> None:
+        self._folder, self._program, self._load = folder, program, load
+
+    def attach(self, iface: str, vacate: Callable[[int], None]) -> str:
+        """Attach; ``vacate`` is called with the bit that the interface gets before it is attached."""
         ifindex = _ethernet_ifindex(iface)
         self._remove_dead()
         mode = self._mode(ifindex, iface)
@@ -200,22 +232,33 @@ class _Links:
             self._refresh_program(ifindex, iface)
             return mode
         _refuse_strangers(ifindex, iface)
-        return self._create(ifindex, iface)
+        taken = {_slot_of(path) for path in self._folder.iterdir()}
+        slot = next((slot for slot in range(IFACES) if slot not in taken), IFACES)
+        if slot == IFACES:
+            raise OSError(f"cannot attach XDP to {iface}: {IFACES} interfaces are attached already")
+        vacate(1 << slot)
+        return self._create(ifindex, iface, slot)
 
-    def _create(self, ifindex: int, iface: str) -> bpf.XdpMode:
+    def _create(self, ifindex: int, iface: str, slot: int) -> bpf.XdpMode:
+        program = self._load(1 << slot)
         try:
-            mode = bpf.XdpMode.NATIVE
-            link = bpf.attach_xdp(self._program, ifindex, mode, iface)
-        except OSError as error:
-            if error.errno in _NO_FALLBACK:
-                raise
-            mode = bpf.XdpMode.GENERIC
-            link = bpf.attach_xdp(self._program, ifindex, mode, iface)
+            mode, link = _attach_xdp(program, ifindex, iface)
+        finally:
+            os.close(program)
         try:
-            bpf.pin(link, self._path(ifindex))
+            bpf.pin(link, self._folder / f"{_network_inode()}-{ifindex}-{slot}")
         finally:
             os.close(link)
         return mode
+
+    def bits(self) -> dict[str, int]:
+        """Return the bit by interface name, for the interfaces of this network namespace."""
+        found, names = {}, dict(socket.if_nameindex())
+        for ifindex, path in self._pins().items():
+            with self._open(ifindex) as link:
+                if link is not None and ifindex in names:
+                    found[names[ifindex]] = 1 << _slot_of(path)
+        return found
 
     def detach(self, iface: str) -> bool:
         ifindex = socket.if_nametoindex(iface)
@@ -223,7 +266,7 @@ class _Links:
             if link is None:
                 return False
             bpf.detach_link(link, iface)
-        self._path(ifindex).unlink()
+        self._pins()[ifindex].unlink()
         return True
 
     def attached(self) -> dict[str, str]:
@@ -244,18 +287,23 @@ class _Links:
             if link is None:
                 return
             running = bpf.program_by_id(bpf.link_info(link).program_id)
-            if running.tag != bpf.program_info(self._program).tag:
-                bpf.update_link(link, self._program, iface)
+            if running.tag == bpf.program_info(self._program).tag:
+                return
+            program = self._load(1 << _slot_of(self._pins()[ifindex]))
+            try:
+                bpf.update_link(link, program, iface)
+            finally:
+                os.close(program)
 
-    def _path(self, ifindex: int) -> Path:
-        namespace = Path("/proc/thread-self/ns/net").stat().st_ino
-        return self._folder / f"{namespace}-{ifindex}"
+    def _pins(self) -> dict[int, Path]:
+        """Return the pin by interface index, for this network namespace."""
+        return {int(path.name.split("-")[1]): path for path in self._folder.glob(f"{_network_inode()}-*-*")}
 
     @contextmanager
     def _open(self, ifindex: int) -> Iterator[int | None]:
         """Open the pinned link of an interface; none where there is no pin, or its interface is gone."""
-        path = self._path(ifindex)
-        if not path.exists():
+        path = self._pins().get(ifindex)
+        if path is None:
             yield None
             return
         link = bpf.open_pin(path)
@@ -322,13 +370,29 @@ def _check_private(folder: Path) -> None:
         raise PermissionError(f"cannot trust {folder}: it is not a folder of root's with mode 0700")
 
 
-def _check_layout(pin_root: Path) -> None:
+def _migrate_layout(pin_root: Path) -> None:
+    """Take down what an earlier release left; the halted flag stays, for the state map never changes."""
     if not (pin_root / "aegis_state").exists():
         return
     with closing(bpf.Map(pin_root / "aegis_state")) as state:
         layout = _slot(state, _SLOT_LAYOUT)
-    if layout not in (0, LAYOUT):
-        raise OSError(f"cannot use the maps in {pin_root}: they have layout {layout}, this program knows {LAYOUT}")
+    if layout in _MIGRATED_LAYOUTS:
+        _take_down(pin_root)
+    elif layout not in (0, LAYOUT):
+        raise OSError(
+            f"cannot use the maps in {pin_root}: they have layout {layout}, this program knows {LAYOUT}; "
+            "`aegis-tui panic-unblock` lets everything pass"
+        )
+
+
+def _take_down(pin_root: Path) -> None:
+    for path in list((pin_root / "links").iterdir()):
+        link = bpf.open_pin(path)
+        bpf.detach_link(link, path.name)
+        os.close(link)
+        path.unlink()
+    for name in _BLOCK_MAPS:
+        (pin_root / name).unlink(missing_ok=True)
 
 
 def _slot(state: bpf.Map, slot: int) -> int:
@@ -341,7 +405,27 @@ def _clear(path: Path) -> int:
         return blocks.clear()
 
 
+def _slot_of(path: Path) -> int:
+    return int(path.name.rpartition("-")[2])
+
+
+def _network_inode() -> int:
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+def _attach_xdp(program: int, ifindex: int, iface: str) -> tuple[bpf.XdpMode, int]:
+    """Return the mode and the link, generic where the driver cannot."""
+    try:
+        return bpf.XdpMode.NATIVE, bpf.attach_xdp(program, ifindex, bpf.XdpMode.NATIVE, iface)
+    except OSError as error:
+        if error.errno in _NO_FALLBACK:
+            raise
+    return bpf.XdpMode.GENERIC, bpf.attach_xdp(program, ifindex, bpf.XdpMode.GENERIC, iface)
+
+
 def _ethernet_ifindex(iface: str) -> int:
+    if not fields.is_iface(iface):
+        raise OSError(f"cannot attach XDP to {iface!r}: that is no interface name")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16s24x", iface.encode())
         try:
@@ -371,10 +455,17 @@ def _place(prefix: str) -> tuple[str, bytes]:
     return f"aegis_net{network.version}", _lpm_key(network)
 
 
-def _entry(name: str, key: bytes, value: bytes | None) -> Entry | None:
+def _entry(name: str, key: bytes, value: bytes | None, bits: dict[str, int]) -> Entry | None:
     if value is None:
         return None
-    deadline, packets, size, last_hit, entry_id, flags, length = _ENTRY.unpack(value)
+    deadline, packets, size, last_hit, mask, entry_id, flags, length = _ENTRY.unpack(value)
     address = key[-4:] if name.endswith("4") else key[-16:]
     text = socket.inet_ntoa(address) if name.endswith("4") else str(IPv6Address(address))
-    return Entry(f"{text}/{length}", deadline, packets, size, last_hit, entry_id, bool(flags & _COUNT_ONLY))
+    ifaces, count_only = _named(mask, bits), bool(flags & _COUNT_ONLY)
+    return Entry(f"{text}/{length}", deadline, packets, size, last_hit, entry_id, ifaces, count_only)
+
+
+def _named(mask: int, bits: dict[str, int]) -> tuple[str, ...]:
+    known = {bit: iface for iface, bit in bits.items()}
+    chosen = (slot for slot in range(IFACES) if mask & 1 << slot)
+    return tuple(sorted(known.get(1 << slot, f"slot {slot}") for slot in chosen))

@@ -59,8 +59,8 @@ def describe(pid: int, start_time: float = 0.0) -> ProcessFacts:
 
 
 def parse_cmdline(content: bytes) -> tuple[str, ...]:
-    """Return the arguments, together at most ``TEXT_BYTES``."""
-    content = content[: procfs.TEXT_BYTES].removesuffix(b"\0")
+    """Return the arguments, together at most ``TEXT_BYTES``; a program that renamed itself leaves empty ones behind."""
+    content = content[: procfs.TEXT_BYTES].rstrip(b"\0")
     return tuple(procfs.text(argument) for argument in content.split(b"\0")) if content else ()
 
 

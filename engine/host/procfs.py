@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,9 @@ TEXT_BYTES = 4096
 """Most bytes kept of a command line or name: processes choose these themselves."""
 ANCESTORS = 64
 """Most ancestors walked; deeper trees are cut."""
+SO_NETNS_COOKIE = 71
+FIRST_NETWORK = 0xEFFFFFF9
+"""The host's network namespace, ``NET_NS_INIT_INO`` since Linux 6.18; earlier kernels number from 0xF0000000 up."""
 
 
 class Stat(NamedTuple):
@@ -135,3 +140,22 @@ def _boot_time() -> int:
 def start_time(ticks: int) -> float:
     """Return seconds since the epoch for a process's start."""
     return _boot_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def network_namespace(boot_id: str) -> str:
+    """Return ``host`` for the first process's network namespace, else a name that no other namespace ever gets.
+
+    The number of ``/proc/PID/ns/net`` would not do: the kernel uses it again.
+    """
+    if Path("/proc/self/ns/net").stat().st_ino in (FIRST_NETWORK, _network_of_first_process()):
+        return "host"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        (cookie,) = struct.unpack("=Q", any_socket.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
+    return f"{cookie} of boot {boot_id}"
+
+
+def _network_of_first_process() -> int:
+    try:
+        return Path("/proc/1/ns/net").stat().st_ino
+    except PermissionError:
+        return FIRST_NETWORK

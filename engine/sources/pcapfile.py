@@ -13,6 +13,9 @@ from engine.types import Capture, Frame
 BATCH_FRAMES = 256
 """Frames handed over at a time."""
 
+LATEST_TS = 2.0**32 - 1
+"""The last moment that a capture file of the classic kind can name, in 2106."""
+
 _FILE_HEADER_BYTES, _RECORD_HEADER_BYTES = 24, 16
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
@@ -20,7 +23,7 @@ _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 _new = tuple.__new__
 
 
-class CaptureError(Exception):
+class CaptureError(OSError):
     """A capture that cannot be opened, or read any further."""
 
     def __init__(self, path: str, reason: str, offset: int | None = None) -> None:
@@ -73,7 +76,10 @@ class PcapFile:
     def _fill(self, batch: list[Frame], records: Iterator[tuple[cypcap.Pkthdr, bytes]]) -> str | None:
         """Append the next frames; return what went wrong, if anything did."""
         try:
-            batch.extend(_new(Frame, (header.ts, data, header.len)) for header, data in islice(records, BATCH_FRAMES))
+            batch.extend(
+                _new(Frame, (ts if 0.0 <= (ts := header.ts) <= LATEST_TS else _within(ts), data, header.len))
+                for header, data in islice(records, BATCH_FRAMES)
+            )
         except cypcap.Error as error:
             return str(error.msg)
         return None
@@ -86,18 +92,27 @@ class PcapFile:
 
     def _is_pcapng(self) -> bool:
         try:
-            if not self._path.is_file():
-                raise CaptureError(str(self._path), "not a regular file" if self._path.exists() else "no such file")
-            with self._path.open("rb") as file:
-                magic = file.read(4)
+            regular, exists = self._path.is_file(), self._path.exists()
+            magic = self._magic() if regular else b""
         except OSError as error:
             raise CaptureError(str(self._path), error.strerror or str(error)) from error
+        if not regular:
+            raise CaptureError(str(self._path), "not a regular file" if exists else "no such file")
         if not magic:
             raise CaptureError(str(self._path), "the file is empty", 0)
         return magic == _PCAPNG_MAGIC
+
+    def _magic(self) -> bytes:
+        with self._path.open("rb") as file:
+            return file.read(4)
 
     def _offset(self) -> int | None:
         """Where the next record starts; libpcap does not tell, and pcapng blocks vary in size."""
         if self._pcapng:
             return None
         return _FILE_HEADER_BYTES + _RECORD_HEADER_BYTES * self._frames + self._bytes
+
+
+def _within(ts: float) -> float:
+    """Return the nearest moment that can be kept: what a pcapng file names may lie anywhere."""
+    return LATEST_TS if ts > LATEST_TS else 0.0

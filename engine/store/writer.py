@@ -46,6 +46,7 @@ class Writer:
         self._live = live
         self._accepted = self._written = 0
         self._progress = asyncio.Event()
+        self._more = asyncio.Event()
         self._singly = 0
         self._trouble = ""
         self.refused = 0
@@ -59,6 +60,7 @@ class Writer:
                 continue
             self._waiting.append(row)
             self._accepted += 1
+        self._more.set()
 
     def fill(self) -> tuple[int, int]:
         """Return how many rows wait, and how many may."""
@@ -89,7 +91,8 @@ class Writer:
         """Write for ever; a failing database is tried again, and said."""
         while True:
             if not self._waiting:
-                await asyncio.sleep(0.02)
+                self._more.clear()
+                await self._more.wait()
             elif not await self._write(store):
                 await asyncio.sleep(RETRY_S)
 

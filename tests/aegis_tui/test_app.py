@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.view import View
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.table import Table
-from engine.types import Disposition, Fault
+from engine.types import Disposition, Fault, IncidentView
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import Clock, console, engine, replay, settle
 from tests.aegis_tui.screens.test_block_dialog import text
@@ -190,3 +191,41 @@ async def test_the_engine_starts_after_the_first_paint_and_is_stopped_at_the_end
         await pilot.pause(0.1)
     await asyncio.sleep(0)
     assert seen == ["painted", "stopped"]
+
+
+class SickEngine(FakeEngine):
+    """An engine whose database cannot be read or written."""
+
+    async def incident(self, incident_id: str) -> IncidentView:
+        """Fail as SQLite does."""
+        raise sqlite3.OperationalError("disk I/O \x1b[2J error")
+
+    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
+        """Fail as SQLite does."""
+        raise sqlite3.OperationalError("database is locked")
+
+
+async def test_a_database_that_fails_is_a_notice_and_not_the_end() -> None:
+    app = console(SickEngine(scenario.snapshot()), Clock())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert "cannot read INC-00000042: disk I/O \\x1b[2J error" in text(pilot)
+        await pilot.press("d", "f")
+        await settle(pilot)
+        assert "cannot store the disposition: database is locked" in text(pilot)
+        assert app.is_running
+
+
+@pytest.mark.parametrize("view", ["overview", "health"])
+async def test_an_empty_console_names_the_demo(view: str) -> None:
+    async with console(engine(scenario.quiet()), view=view).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert "aegis-tui demo" in text(pilot)
+
+
+async def test_a_time_that_no_calendar_holds_does_not_end_the_console() -> None:
+    late = scenario.incident(opened_at=9.2e12, updated_at=9.2e12)
+    fake = engine(scenario.snapshot(incidents=(late,), flows=(scenario.flow(last_seen=-5e15),)))
+    async with console(fake).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert "INC-00000042" in text(pilot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import queue
 import shutil
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engine import paths
 from engine.agent.recorded import RecordedHost
 from engine.config import Settings
 from engine.core import Engine
@@ -45,6 +47,20 @@ def knowledge_cache() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     Knowledge(folder / "knowledge.db").close()
     return folder / "knowledge.db"
+
+
+@functools.cache
+def few_rules() -> Path:
+    """Return a folder with one file of the shipped rules, which compile ten times as fast as all of them."""
+    folder = Path(tempfile.mkdtemp(prefix="aegis-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copy(paths.RULES / "log4shell.yar", folder)
+    return folder
+
+
+def settings(**changes: Any) -> Settings:
+    """Return settings with few rules."""
+    return Settings(**({"rules": str(few_rules())} | changes))
 
 
 def attack(src_ip: str = ATTACKER, at: float | None = None, request: bytes = JNDI) -> list[Frame]:
@@ -115,7 +131,7 @@ def _plan(folder: Path, **changes: Any) -> Plan:
     values: dict[str, Any] = {
         "source": "test.pcap",
         "title": "test",
-        "settings": Settings(),
+        "settings": settings(),
         "database": folder / "aegis.db",
     }
     if "knowledge" not in changes:
@@ -224,8 +240,9 @@ class GuardThread:
     def _serve(self, folder: Path) -> None:
         self.bench = Bench(folder)
         self._ready.set()
-        while packet := self._theirs.recv(1 << 20):
-            self._theirs.send(self.bench.guard.answer(packet, AT_TERMINAL))
+        with contextlib.suppress(OSError):
+            while packet := self._theirs.recv(1 << 20):
+                self._theirs.send(self.bench.guard.answer(packet, AT_TERMINAL))
         self.bench.ledger.close()
 
 

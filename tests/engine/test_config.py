@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,51 @@ def test_the_interface_variable_takes_a_list(value: Any, expected: tuple[str, ..
 def test_a_key_is_never_shown() -> None:
     effective = load({}, {"OPENAI_API_KEY": "sk-secret"}, None)
     assert "sk-secret" not in str(shown(effective))
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root refuses other users' files")
+
+
+def _rules(folder: Path) -> dict[str, Any]:
+    (folder / "rules").mkdir()
+    (folder / "rules" / "a.yar").touch()
+    return {"rules": str(folder / "rules")}
+
+
+def _model(folder: Path) -> dict[str, Any]:
+    (folder / "m.onnx").touch()
+    return {"model": str(folder / "m.onnx")}
+
+
+@pytest.mark.root
+@needs_root
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [(_rules, "rules"), (_rules, "rules/a.yar"), (_model, "m.onnx"), (None, "config.toml")],
+    ids=["the rules' folder", "a rule", "the model", "the settings"],
+)
+def test_root_obeys_no_file_of_another_user_and_none_that_others_may_write(
+    tmp_path: Path, make: Callable[[Path], dict[str, Any]] | None, named: str
+) -> None:
+    file = _file(tmp_path, "threshold = 0.5\n")
+    flags = make(tmp_path) if make else {}
+    path = tmp_path / named
+    load(flags, {}, file)
+    os.chown(path, 65534, 65534)
+    with pytest.raises(PermissionError, match=f"{path}: it belongs to uid 65534"):
+        load(flags, {}, file)
+    load(flags, {"SUDO_UID": "65534"}, file)
+    os.chown(path, 0, 0)
+    for mode in (0o720, 0o702):
+        path.chmod(mode)
+        with pytest.raises(PermissionError, match=f"{path}: others may write to it"):
+            load(flags, {}, file)
+
+
+def test_a_file_with_a_key_is_its_owners_alone(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'openai_api_key = "sk-secret"\n')
+    file.chmod(0o640)
+    with pytest.raises(PermissionError, match=r"config\.toml: it holds a key"):
+        load({}, {}, file)
+    file.chmod(0o600)
+    assert load({}, {}, file).settings.openai_api_key == "sk-secret"

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 
 from engine import paths
 from engine.config import Settings
-from engine.types import Alert, Conclusion, Proposal, Verdict
+from engine.types import Alert, BlockState, Conclusion, Proposal, Verdict
 from tests.engine.bench import (
     PATIENCE_S,
     Wire,
@@ -31,6 +31,7 @@ from tests.engine.bench import (
     replay_plan,
     run,
     running,
+    settings,
     stored,
 )
 from tests.factories import pcap_file
@@ -165,7 +166,7 @@ def test_a_full_disk_is_said_and_written_once_there_is_room(tmp_path: Path) -> N
 
 
 def _asking(url: str) -> Settings:
-    return Settings(openai_base_url=url, model_name="scripted")
+    return settings(openai_base_url=url, model_name="scripted")
 
 
 @pytest.mark.parametrize(
@@ -256,8 +257,8 @@ def _model_that_breaks_on(byte: int, folder: Path) -> Path:
 
 async def test_a_model_that_breaks_on_a_flow_sets_it_aside_and_the_rules_still_judge(tmp_path: Path) -> None:
     capture = pcap_file(tmp_path / "a.pcap", attack(at=1000, request=JNDI_WITH_HIGH_BYTES))
-    settings = Settings(model=str(_model_that_breaks_on(0xE0, tmp_path)))
-    engine, events = await run(replay_plan(tmp_path, capture, settings=settings))
+    broken = settings(model=str(_model_that_breaks_on(0xE0, tmp_path)))
+    engine, events = await run(replay_plan(tmp_path, capture, settings=broken))
     assert "log4shell.jndi" in {alert.detection.label for alert in of_kind(events, Alert)}
     assert len(of_kind(events, Verdict)) == 1
     assert engine.totals()["quarantined"] >= 1
@@ -275,7 +276,7 @@ async def test_a_file_that_is_no_model_is_a_fault(tmp_path: Path, content: bytes
     file = tmp_path / "bad.onnx"
     file.write_bytes(content)
     capture = pcap_file(tmp_path / "a.pcap", attack(at=1000))
-    engine, events = await run(replay_plan(tmp_path, capture, settings=Settings(model=str(file))))
+    engine, events = await run(replay_plan(tmp_path, capture, settings=settings(model=str(file))))
     assert [fault.ability for fault in engine.snapshot().faults] == ["model"]
     assert len(of_kind(events, Verdict)) == 1
 
@@ -372,8 +373,10 @@ async def test_a_clock_that_jumps_hides_no_attack(tmp_path: Path, strays: tuple[
 async def test_without_its_guard_the_engine_watches_on_and_shows_the_blocks_that_stand(tmp_path: Path) -> None:
     wire = Wire()
     with guarding(tmp_path) as guard:
-        guard.bench.block("198.51.100.99/32")
         async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            proposal = await at_work.engine.propose("198.51.100.99", "INC-00000001")
+            review = await at_work.engine.review(proposal.id)
+            await at_work.engine.decide(proposal.id, review.token, approve=True, typed=proposal.terms.prefix)
             wire.send(attack(FIRST))
             await at_work.hears(Verdict)
             before = at_work.engine.snapshot()
@@ -388,7 +391,7 @@ async def test_without_its_guard_the_engine_watches_on_and_shows_the_blocks_that
     assert_accounted(at_work.engine)
 
 
-async def test_a_full_map_refuses_the_block_in_words_and_the_engine_goes_on(tmp_path: Path) -> None:
+async def test_a_block_that_a_full_map_does_not_take_is_shown_as_failed(tmp_path: Path) -> None:
     wire = Wire()
     with guarding(tmp_path) as guard:
         async with running(live_plan(tmp_path, wire), guard.door) as at_work:
@@ -396,8 +399,9 @@ async def test_a_full_map_refuses_the_block_in_words_and_the_engine_goes_on(tmp_
             proposal = await at_work.hears(Proposal)
             guard.bench.blocker.failure = OSError(28, "No space left on device")
             review = await at_work.engine.review(proposal.id)
-            with pytest.raises(PermissionError, match="No space left"):
-                await at_work.engine.decide(proposal.id, review.token, approve=True, typed=proposal.terms.prefix)
+            block = await at_work.engine.decide(proposal.id, review.token, approve=True, typed=proposal.terms.prefix)
+            assert block is not None
+            assert block.state is BlockState.FAILED
             guard.bench.blocker.failure = None
             wire.send(attack(SECOND))
             await at_work.hears(Alert, on(SECOND))

@@ -5,6 +5,7 @@ import os
 import pwd
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +128,44 @@ def test_a_plain_user_is_only_sealed() -> None:
         return
     told = report({}, before="os.setresuid(65534, 65534, 65534)")
     assert (told["text"], told["no_new_privs"]) == ("user nobody, had no privileges to drop", "1")
+
+
+@pytest.mark.root
+@needs_root
+@pytest.mark.parametrize("uid", [0, 65534])
+def test_a_confined_process_has_its_users_files_and_no_capability(tmp_path: Path, uid: int) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for file, owner in ((own, uid), (other, 1000)):
+        file.touch(mode=0o600)
+        os.chown(file, owner, owner)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    told = report({}, before=f"privileges.confine({uid}); privileges.drop = lambda _: privileges.Dropped('x', 'x')")
+    assert (told["uids"], told["caps"], told["no_new_privs"]) == ([uid] * 3, [0] * 5, "1")
+    code = f"from engine import privileges as p; p.confine({uid}); open({str(own)!r}); open({str(other)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"Permission denied: {str(other)!r}" in done.stderr
+
+
+@pytest.mark.root
+@needs_root
+def test_what_is_run_as_another_user_answers_and_leaves_the_caller_as_it_was() -> None:
+    told = privileges.run_as(65534, lambda: repr((os.getresuid(), os.getgroups())).encode(), 5.0)
+    assert told == b"((65534, 65534, 65534), [])"
+    assert os.geteuid() == 0
+
+
+@pytest.mark.root
+@needs_root
+def test_what_goes_wrong_in_a_child_is_told_and_what_never_ends_is_ended() -> None:
+    def missing() -> bytes:
+        raise LookupError("none \udcff")
+
+    with pytest.raises(LookupError, match="none"):
+        privileges.run_as(65534, missing, 5.0)
+    with pytest.raises(ValueError, match="shadow"):
+        privileges.run_as(65534, lambda: Path("/etc/shadow").read_bytes(), 5.0)
+    with pytest.raises(ValueError, match="without an answer"):
+        privileges.run_as(65534, lambda: os._exit(0), 5.0)
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+        privileges.run_as(65534, lambda: threading.Event().wait() and b"", 0.2)

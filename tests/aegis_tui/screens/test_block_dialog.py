@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -103,13 +104,13 @@ async def test_permanent_takes_the_address_too() -> None:
     async with opened(fake) as pilot:
         await press(pilot, "shift+tab", "right", "right", "right", "tab")
         assert "type 203.0.113.9 to confirm" in text(pilot)
-    assert ("revise", "P-19", "203.0.113.9/32", 0.0) in fake.asked
+    assert fake.asked == [("revise", "P-17", "203.0.113.9/32", 0.0)]
 
 
 async def test_another_prefix_is_another_proposal_with_another_token() -> None:
     fake = engine()
     async with opened(fake) as pilot:
-        await press(pilot, "shift+tab", "shift+tab", "right")
+        await press(pilot, "shift+tab", "shift+tab", "right", "enter")
         assert "Block 203.0.113.0/24 on eth0?" in text(pilot)
         await press(pilot, "tab", "tab", "tab", "enter")
     assert decisions(fake) == [("decide", "P-18", "token of P-18", True, "")]
@@ -131,10 +132,69 @@ async def test_the_guards_reason_is_shown_when_it_refuses_in_the_end() -> None:
 
 
 async def test_an_expired_proposal_cannot_be_approved() -> None:
-    fake = engine(scenario.snapshot(proposals=(scenario.proposal(expires_at=scenario.NOW),)))
+    fake = engine(scenario.snapshot(proposals=(scenario.proposal(expires_at=scenario.NOW + 1),)))
     async with opened(fake) as pilot:
+        fake.state = replace(fake.state, now=scenario.NOW + 1)
+        pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
         await press(pilot, "tab", "enter")
         assert "the proposal has expired" in text(pilot)
+    assert decisions(fake) == []
+
+
+async def test_after_an_expiry_a_new_proposal_is_made() -> None:
+    fake = engine(scenario.snapshot(proposals=(scenario.proposal(expires_at=scenario.NOW),)))
+    async with opened(fake) as pilot:
+        assert "P-90, expires in" in text(pilot)
+    assert fake.asked == [("propose", "203.0.113.9", "INC-00000042")]
+
+
+async def test_the_guard_is_asked_when_the_choice_has_settled_and_not_before() -> None:
+    fake = engine()
+    async with opened(fake) as pilot:
+        await press(pilot, "shift+tab", "shift+tab", "right", "right", "left")
+        assert fake.asked == []
+        assert "press enter to ask for these terms" in text(pilot)
+        assert pilot.app.screen.query_one("#block", Push).off
+        await press(pilot, "space", "space")
+        assert fake.asked == [("revise", "P-17", "203.0.113.0/24", 3600.0)]
+
+
+async def test_a_choice_turned_back_and_one_left_by_escape_ask_nothing() -> None:
+    fake = engine()
+    async with opened(fake) as pilot:
+        await press(pilot, "shift+tab", "shift+tab", "right", "left", "tab", "right", "escape")
+        assert not isinstance(pilot.app.screen, BlockDialog)
+    assert fake.asked == []
+
+
+async def test_a_typed_prefix_that_was_not_reviewed_switches_block_off() -> None:
+    fake = engine()
+    async with opened(fake) as pilot:
+        await press(pilot, "shift+tab", "shift+tab", "right", "right", "enter")
+        await press(pilot, *"203.0.113.8/32", "tab", "tab", "tab", "enter")
+        assert "press enter to use this prefix" in text(pilot)
+        assert fake.asked == []
+        await press(pilot, "shift+tab", "shift+tab", "shift+tab", "enter")
+        assert "Block 203.0.113.8/32 on eth0?" in text(pilot)
+        assert not pilot.app.screen.query_one("#block", Push).off
+
+
+async def test_a_prefix_without_the_target_is_not_vouched_for_by_its_handshake() -> None:
+    async with opened(engine()) as pilot:
+        assert "TCP handshake completed" in text(pilot)
+        await press(pilot, "shift+tab", "shift+tab", "right", "right", "enter")
+        await press(pilot, *"198.51.100.7/32", "enter")
+        assert "Block 198.51.100.7/32" in text(pilot)
+        assert "TCP handshake completed" not in text(pilot)
+        assert "NOT 203.0.113.9 of the incident" in text(pilot)
+
+
+async def test_a_halt_is_shown_with_the_way_out_and_switches_block_off() -> None:
+    fake = engine(halted=True)
+    async with opened(fake) as pilot:
+        await press(pilot, "tab", "enter")
+        assert "HALTED   by panic-unblock" in text(pilot)
+        assert "sudo aegis-tui blocks resume" in text(pilot)
     assert decisions(fake) == []
 
 
@@ -159,7 +219,7 @@ async def test_ipv6_offers_128_and_64() -> None:
     night = scenario.snapshot(proposals=(scenario.proposal(terms=terms),))
     fake = engine(night, views={"INC-00000042": view})
     async with opened(fake) as pilot:
-        await press(pilot, "shift+tab", "shift+tab", "left")
+        await press(pilot, "shift+tab", "shift+tab", "left", "enter")
         assert "(*) /128" in text(pilot)
     assert ("revise", "P-17", "2001:db8:1:2::9/128", 3600.0) in fake.asked
 

@@ -8,7 +8,7 @@ from engine.guard import messages, policy
 from engine.guard.codec import encode
 from engine.guard.enforce import Enforcer
 from engine.guard.guard import Channel, Guard, Surroundings
-from engine.guard.ledger import Ledger
+from engine.guard.ledger import HOST_NETWORK, Ledger
 from engine.types import Approver, HostAddresses, Proposal, Terms
 from tests.fakes import DryRunBlocker, FakeClock
 
@@ -42,9 +42,9 @@ class Bench:
         """Why this host cannot be looked at, or empty."""
         self.start()
 
-    def start(self, ifaces: tuple[str, ...] = ("eth0",)) -> None:
+    def start(self, ifaces: tuple[str, ...] = ("eth0",), network: str = HOST_NETWORK) -> None:
         """Start the guard, or another one after it was killed."""
-        self.ledger = Ledger(self.folder)
+        self.ledger = Ledger(self.folder, network)
         enforcer = Enforcer(self.ledger, self.clock, lambda: self.blocker, ifaces)
         around = Surroundings(self._look, self.ledger)
         self.guard = Guard(self.ledger, self.clock, enforcer, around, pid=1)
@@ -55,10 +55,10 @@ class Bench:
             raise OSError(self.blind)
         return self.protected, CONNECTED
 
-    def restart(self) -> None:
+    def restart(self, network: str = HOST_NETWORK) -> None:
         """Kill the guard and start another one on the same state."""
         self.ledger.close()
-        self.start()
+        self.start(network=network)
 
     def ask(self, request: messages.Request, channel: Channel = AT_TERMINAL) -> messages.Reply:
         """Return the reply after both went over the wire."""

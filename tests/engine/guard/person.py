@@ -11,6 +11,7 @@ import termios
 from pathlib import Path
 
 from engine.guard import client
+from engine.types import Terms
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
             if action == "approve":
                 token = guard.review(details[0]).token
                 print(guard.approve(details[0], token, details[1]).state)
+            elif action == "propose":
+                print(guard.propose(Terms("", details[0], 60.0, (), ""), "asked for", handshake=False).terms.prefix)
             else:
                 print(guard.resume())
         except client.GuardError as error:

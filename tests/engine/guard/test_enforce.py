@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -49,14 +50,14 @@ def test_a_foreign_flush_is_seen_and_healed(bench: Bench) -> None:
 
 def test_a_foreign_longer_deadline_is_set_back(bench: Bench) -> None:
     bench.block()
-    bench.blocker.add("203.0.113.9/32", 0, 1)
+    bench.blocker.add("203.0.113.9/32", 0, 1, ("eth0",))
     assert states(bench) == [BlockState.DRIFTED]
     bench.guard.tick()
     assert bench.blocker.map["203.0.113.9/32"].deadline_ns > 0
 
 
 def test_a_foreign_entry_is_told_and_left_alone(bench: Bench) -> None:
-    bench.blocker.add("203.0.113.77/32", 0, 99)
+    bench.blocker.add("203.0.113.77/32", 0, 99, ("eth0",))
     bench.guard.tick()
     welcome = bench.ask(messages.Hello())
     assert isinstance(welcome, messages.Welcome)
@@ -65,7 +66,7 @@ def test_a_foreign_entry_is_told_and_left_alone(bench: Bench) -> None:
 
 
 def test_a_foreign_entry_that_is_over_is_taken_out(bench: Bench) -> None:
-    bench.blocker.add("203.0.113.77/32", 1, 99)
+    bench.blocker.add("203.0.113.77/32", 1, 99, ("eth0",))
     bench.guard.tick()
     assert bench.blocker.map == {}
 
@@ -101,6 +102,18 @@ def test_a_clock_set_back_before_a_reboot_adds_nothing_beyond_the_term(bench: Be
     bench.clock.reboot(-86400)
     bench.restart()
     assert blocks(bench)[0].remaining_s <= 600
+
+
+@pytest.mark.parametrize("behind_s", [60.0, 86400.0 * 365])
+def test_a_reboot_with_a_wall_clock_that_is_behind_adds_nothing_to_what_was_left(bench: Bench, behind_s: float) -> None:
+    bench.block(ttl_s=600.0)
+    bench.clock.advance(400)
+    bench.guard.tick()
+    bench.clock.reboot(-behind_s)
+    bench.restart()
+    [order] = bench.ledger.orders()
+    assert blocks(bench)[0].remaining_s <= 200
+    assert order.expires_at <= bench.clock.wall() + 200
 
 
 def test_a_wall_clock_jump_within_a_boot_changes_nothing(bench: Bench) -> None:
@@ -151,12 +164,71 @@ def test_a_block_on_no_interface_is_not_called_live(bench: Bench) -> None:
     assert states(bench) == [BlockState.FAILED]
 
 
-def test_an_interface_left_attached_by_an_earlier_guard_is_part_of_the_terms(bench: Bench) -> None:
+def test_an_interface_left_attached_by_an_earlier_guard_is_named_where_none_was(bench: Bench) -> None:
     bench.ledger.close()
     bench.start(ifaces=("eth1",))
-    proposal = bench.propose(terms(ifaces=("eth1",)))
-    assert "the guard is attached to eth0, eth1" in bench.review(proposal.id).refusals[0]
     assert bench.propose(terms(ifaces=())).terms.ifaces == ("eth0", "eth1")
+
+
+def test_an_approval_for_one_interface_drops_on_no_other(bench: Bench) -> None:
+    bench.block()
+    bench.ledger.close()
+    bench.start(ifaces=("eth1",))
+    bench.guard.tick()
+    assert bench.blocker.links == {"eth0": "native", "eth1": "native"}
+    assert bench.blocker.map["203.0.113.9/32"].ifaces == ("eth0",)
+    assert (states(bench), blocks(bench)[0].ifaces) == ([BlockState.LIVE], ("eth0",))
+
+
+def test_after_a_reboot_a_guard_for_another_interface_restores_nothing_there(bench: Bench) -> None:
+    bench.block()
+    bench.ledger.close()
+    bench.blocker.links.clear()
+    bench.blocker.map.clear()
+    bench.clock.reboot(10)
+    bench.start(ifaces=("eth1",))
+    [block] = blocks(bench)
+    assert (bench.blocker.map, block.state, block.ifaces) == ({}, BlockState.FAILED, ("eth0",))
+    assert block.reason == "not enforced on eth0: the guard is not attached there"
+    bench.ask(messages.Attach(("eth0",)))
+    assert (states(bench), bench.blocker.map["203.0.113.9/32"].ifaces) == ([BlockState.LIVE], ("eth0",))
+
+
+def test_an_entry_that_a_foreign_hand_widened_to_another_interface_is_set_back(bench: Bench) -> None:
+    bench.block()
+    bench.ask(messages.Attach(("eth1",)))
+    entry = bench.blocker.map["203.0.113.9/32"]
+    bench.blocker.map["203.0.113.9/32"] = replace(entry, ifaces=("eth0", "eth1"))
+    assert states(bench) == [BlockState.DRIFTED]
+    bench.guard.tick()
+    assert bench.blocker.map["203.0.113.9/32"].ifaces == ("eth0",)
+
+
+def test_a_block_on_two_interfaces_of_which_one_is_lost_holds_on_the_other_and_says_so(bench: Bench) -> None:
+    bench.ask(messages.Attach(("eth1",)))
+    assert isinstance(bench.approve(bench.propose(terms(ifaces=("eth0", "eth1")))), messages.Approved)
+    bench.ledger.close()
+    del bench.blocker.links["eth1"]
+    bench.start()
+    [block] = blocks(bench)
+    assert (block.state, block.ifaces) == (BlockState.LIVE, ("eth0",))
+    assert block.reason == "not enforced on eth1: the guard is not attached there"
+
+
+def test_a_block_approved_in_another_network_namespace_is_left_to_the_guard_there(bench: Bench) -> None:
+    bench.block()
+    before = dict(bench.blocker.map)
+    bench.restart(network="7 of boot one")
+    bench.guard.tick()
+    [block] = blocks(bench)
+    assert (bench.blocker.map, block.state, block.reason.partition(":")[0]) == (
+        before,
+        BlockState.FAILED,
+        "approved in another network namespace",
+    )
+    bench.blocker.map.clear()
+    bench.guard.tick()
+    assert bench.blocker.map == {}
 
 
 def test_a_guard_killed_between_the_approval_and_the_write_enforces_it_after_the_restart(bench: Bench) -> None:

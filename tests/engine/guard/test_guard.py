@@ -6,12 +6,14 @@ import sqlite3
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.guard import guard as guards
+from engine.guard import ledger as ledgers
 from engine.guard import messages
 from engine.guard.codec import encode
 from engine.guard.guard import Channel
@@ -168,7 +170,7 @@ def test_no_interface_named_means_those_that_are_attached(bench: Bench) -> None:
 
 def test_a_proposal_for_other_interfaces_is_refused(bench: Bench) -> None:
     proposal = bench.propose(terms(ifaces=("eth0", "eth1")))
-    assert "is for eth0, eth1" in bench.review(proposal.id).refusals[0]
+    assert bench.review(proposal.id).refusals == (f"{proposal.id} is for eth0, eth1, the guard is attached to eth0",)
 
 
 @pytest.mark.parametrize(("restore", "back"), [(False, set()), (True, {"203.0.113.8/32"})])
@@ -176,7 +178,9 @@ def test_while_halted_nothing_is_approved_until_a_person_resumes(bench: Bench, r
     bench.block("203.0.113.8/32")
     bench.blocker.halt()
     proposal = bench.propose()
-    assert "halted" in bench.review(proposal.id).refusals[0]
+    review = bench.review(proposal.id)
+    assert (review.halted, review.refusals, review.token) == (True, (), "")
+    assert "halted by panic-unblock" in bench.refused(messages.Approve(proposal.id, review.token, ""))
     assert isinstance(bench.ask(messages.Resume(restore)), messages.Done)
     assert set(bench.blocker.map) == back
     assert isinstance(bench.approve(proposal), messages.Approved)
@@ -237,7 +241,7 @@ def test_more_than_thirty_approvals_a_minute_are_refused(bench: Bench) -> None:
 
 def test_many_blocks_come_in_pages(bench: Bench) -> None:
     for number in range(100):
-        bench.blocker.add(f"203.0.113.{number}/32", 0, 1)
+        bench.blocker.add(f"203.0.113.{number}/32", 0, 1, ("eth0",))
     first, second = bench.ask(messages.Blocks()), bench.ask(messages.Blocks(guards.PAGE))
     assert isinstance(first, messages.BlockList)
     assert isinstance(second, messages.BlockList)
@@ -246,9 +250,9 @@ def test_many_blocks_come_in_pages(bench: Bench) -> None:
 
 def test_long_warnings_and_reasons_still_fit_a_packet(bench: Bench) -> None:
     for number in range(64):
-        bench.ask(messages.Allow(f"203.0.113.{number}/32", "\x1b" * 512, 0.0))
+        bench.ask(messages.Allow(f"203.0.113.{number}/32", "\U0001d538" * 512, 0.0))
     wide = replace(terms("203.0.113.0/24"), ifaces=tuple(f"eth{number}" for number in range(64)))
-    reply = bench.ask(messages.Propose(wide, "\x1b" * 512, False, True))
+    reply = bench.ask(messages.Propose(wide, "\U0001d538" * 512, False, True))
     assert isinstance(reply, messages.Proposed)
     assert isinstance(bench.ask(messages.Proposals()), messages.ProposalList)
     assert isinstance(bench.ask(messages.Show(reply.proposal.id)), messages.Review)
@@ -415,3 +419,106 @@ def test_the_peer_of_a_person_who_talks_to_the_guard_is_protected_from_then_on(b
     bench.guard.tick()
     assert "connected from" in bench.review(proposal.id).refusals[0]
     assert "203.0.113.9/32" in bench.blocker.allow
+
+
+def test_a_block_on_other_interfaces_that_an_approval_would_end_is_told(bench: Bench) -> None:
+    bench.block()
+    bench.blocker.links["eth1"] = "native"
+    bench.guard.tick()
+    proposal = bench.propose(terms(ifaces=("eth1",)))
+    assert bench.review(proposal.id).proposal.warnings == ("the block on eth0 ends: this one takes its place",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"incident_id": "INC\x1b]0;x\x07"}, id="escape in the incident id"),
+        pytest.param({"incident_id": "I" * 65}, id="long incident id"),
+        pytest.param({"evidence_digest": "zz"}, id="digest that is not hex"),
+        pytest.param({"evidence_digest": "a" * 65}, id="long digest"),
+        pytest.param({"ifaces": ("eth0\0",)}, id="NUL in an interface"),
+        pytest.param({"ifaces": ("eth0 ",)}, id="space in an interface"),
+        pytest.param({"ifaces": ("e" * 16,)}, id="long interface"),
+        pytest.param({"ifaces": ("",)}, id="empty interface"),
+        pytest.param({"action": "\x1b[2Jblock"}, id="another action"),
+    ],
+)
+def test_a_field_that_holds_what_it_must_not_is_refused_without_repeating_it(
+    bench: Bench, wrong: dict[str, Any]
+) -> None:
+    reason = bench.refused(messages.Propose(replace(terms(), **wrong), "why", True, False))
+    assert reason.isprintable()
+
+
+def test_control_characters_in_a_reason_are_not_kept(bench: Bench) -> None:
+    reply = bench.ask(messages.Propose(terms(), "GET \x1b]0;x\x07/\u202eevil\n", True, False))
+    assert isinstance(reply, messages.Proposed)
+    assert reply.proposal.reason == "GET  ]0;x / evil "
+
+
+@pytest.mark.parametrize("name", ["eth0\0", "eth0/../x", "e" * 16, "", "\x1b[31m"])
+def test_a_hostile_interface_name_is_refused_and_the_guard_lives(bench: Bench, name: str) -> None:
+    assert bench.refused(messages.Attach((name,))).isprintable()
+    assert isinstance(bench.ask(messages.Hello()), messages.Welcome)
+
+
+def test_a_value_error_anywhere_is_a_refusal(bench: Bench) -> None:
+    bench.blocker.failure = ValueError("embedded null byte")
+    assert "embedded null byte" in bench.refused(messages.Attach(("eth1",)))
+
+
+def test_what_the_engine_asks_for_leaves_room_for_a_person(bench: Bench) -> None:
+    for number in range(guards.PROPOSALS_PER_MINUTE):
+        bench.propose(terms(f"198.18.{number}.1/32"), handshake=False)
+    spoofed = messages.Propose(terms("198.19.0.1/32"), "why", False, False)
+    assert "proposals a minute" in bench.refused(spoofed)
+    assert isinstance(bench.ask(replace(spoofed, by_person=True)), messages.Proposed)
+    at_roots_socket = replace(AT_TERMINAL, roots_terminal=True)
+    assert isinstance(bench.ask(spoofed, at_roots_socket), messages.Proposed)
+
+
+def test_a_console_that_may_not_approve_has_no_persons_quota(bench: Bench) -> None:
+    for number in range(guards.PROPOSALS_PER_MINUTE):
+        bench.propose(terms(f"198.18.{number}.1/32"))
+    claimed = messages.Propose(terms(), "why", True, False, by_person=True)
+    assert "proposals a minute" in bench.refused(claimed, HEADLESS)
+
+
+def test_pending_questions_about_spoofable_sources_give_way_and_a_persons_stay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgers, "PENDING_LIMIT", 3)
+    mine = messages.Propose(terms("203.0.113.1/32"), "why", False, False, by_person=True)
+    assert isinstance(bench.ask(mine), messages.Proposed)
+    met = bench.propose(terms("203.0.113.2/32"))
+    for number in range(10):
+        bench.propose(terms(f"198.18.0.{number}/32"), handshake=False)
+    reply = bench.ask(messages.Proposals())
+    assert isinstance(reply, messages.ProposalList)
+    waiting = [found.terms.prefix for found in reply.proposals if found.state is ProposalState.PENDING]
+    assert waiting == ["198.18.0.9/32", "198.18.0.8/32", met.terms.prefix, "203.0.113.1/32"]
+
+
+def test_a_question_that_a_person_asks_again_does_not_give_way(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "PENDING_LIMIT", 1)
+    first = bench.propose(handshake=False)
+    bench.ask(messages.Propose(terms(), "mine", False, False, by_person=True))
+    bench.propose(terms("198.18.0.1/32"), handshake=False)
+    bench.propose(terms("198.18.0.2/32"), handshake=False)
+    assert bench.review(first.id).token
+
+
+def test_an_address_that_became_vital_a_moment_ago_is_refused_at_review_and_approval(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.protected = replace(bench.protected, addresses=replace(HOST, gateways=("203.0.113.9",)))
+    assert "gateway" in bench.refused(messages.Approve(proposal.id, token, ""))
+    assert "gateway" in bench.review(proposal.id).refusals[0]
+
+
+def test_an_approval_lets_the_kernel_spare_what_became_vital_a_moment_ago(bench: Bench) -> None:
+    proposal = bench.propose(terms("203.0.113.0/24"))
+    token = bench.review(proposal.id).token
+    bench.protected = replace(bench.protected, addresses=replace(HOST, resolvers=("203.0.113.53",)))
+    assert isinstance(bench.ask(messages.Approve(proposal.id, token, "")), messages.Approved)
+    assert "203.0.113.53/32" in bench.blocker.allow

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,31 @@ def test_the_same_terms_under_more_doubt_are_another_question(ledger: Ledger) ->
     first = propose(ledger)
     doubtful = ledger.propose(terms(), "why", Judgement((), (), True), False, False, 0.0, BOOT)
     assert (doubtful.id != first.id, doubtful.typed_confirmation) == (True, True)
+
+
+def test_blocks_of_an_earlier_release_keep_the_interfaces_they_were_approved_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(ledgers, "MIGRATIONS", ledgers.MIGRATIONS[:1])
+        Ledger(tmp_path).close()
+    asked = json.dumps(asdict(replace(terms(), ifaces=("eth0", "eth1"))))
+    with sqlite3.connect(tmp_path / "guard.db") as db:
+        db.execute(
+            "INSERT INTO proposals VALUES (3, ?, '', 'why', 1, 0, 0.0, 900.0, 'boot', 1, 'approved', '[]', 0)", (asked,)
+        )
+        block = "INSERT INTO blocks VALUES (?, ?, 600.0, 600.0, 'boot', 1, ?, 'INC-1', 'why', 'uid 0', 0.0)"
+        db.execute(block, (1, "203.0.113.9/32", "P-3"))
+        db.execute(block, (2, "203.0.113.10/32", "P-1"))
+    db.close()
+    ledger = Ledger(tmp_path)
+    found = {order.prefix: (order.ifaces, order.network, order.remaining_s) for order in ledger.orders()}
+    ledger.close()
+    assert found == {"203.0.113.9/32": (("eth0", "eth1"), "host", 600.0), "203.0.113.10/32": ((), "host", 600.0)}
+
+
+def test_the_noted_remaining_time_never_grows(ledger: Ledger) -> None:
+    ledger.approve(propose(ledger), PERSON, 0.0, BOOT)
+    for boot, left in ((("boot-one", 10**9), 3599.0), (BOOT, 3599.0), (("boot-two", 2 * 10**12), 3599.0)):
+        ledger.note_remaining(boot)
+        assert ledger.orders()[0].remaining_s == left

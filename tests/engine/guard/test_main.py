@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from engine.guard import client, xdp
+from engine.guard import bpf, client, xdp
 from engine.guard.client import GuardClient
 from engine.types import Block, BlockState, Terms
 
@@ -25,6 +26,7 @@ SERVER, CLIENT = f"grd{os.getpid()}s", f"grd{os.getpid()}c"
 PINS = Path(f"/sys/fs/bpf/aegis-grd-{os.getpid()}")
 BAD = "203.0.113.9"
 TERMS = Terms("INC-00000001", f"{BAD}/32", 600.0, ("eth0",), "ab" * 32)
+SECOND = Terms("INC-00000001", "203.0.113.10/32", 600.0, ("grdw1",), "ab" * 32)
 SEND = f"""
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -52,6 +54,8 @@ def namespaces() -> Iterator[None]:
         f"ip -n {SERVER} link set eth0 up",
         f"ip -n {CLIENT} link set eth0 up",
         f"ip -n {SERVER} route add 203.0.113.0/24 dev eth0",
+        f"ip -n {SERVER} link add grdw1 type veth peer name grdw2",
+        f"ip -n {SERVER} link set grdw1 up",
     ):
         run(command)
     yield
@@ -78,6 +82,18 @@ class World:
         self.guards.append(GuardClient(ours, process))
         return self.guards[-1]
 
+    def restore(self) -> tuple[int, str]:
+        """Put blocks back as the unit does after a boot; return the exit status and what was said."""
+        script = Path(__file__).parents[3] / "install" / "restore.py"
+        places = [f"--state={self.state}", f"--pin-root={PINS}", f"--socket={self.socket}"]
+        command = ["nsenter", f"--net=/run/netns/{SERVER}", sys.executable, "-I", str(script), *places]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
+    def boot(self) -> None:
+        """Lose what the kernel held, as a reboot does."""
+        shutil.rmtree(PINS, ignore_errors=True)
+
     def person(self, *action: str) -> str:
         """Let a person at another terminal do something, and return what they are told."""
         master, slave = os.openpty()
@@ -102,9 +118,11 @@ class World:
         return only(guard.blocks())
 
     def kernel(self) -> list[str]:
-        """Return the prefixes in the pinned map, read without any guard."""
-        with xdp.XdpBlocker(pin_root=PINS) as blocker:
-            return [entry.prefix for entry in blocker.entries()]
+        """Return the prefixes in the pinned maps, read without any guard."""
+        singles = bpf.Map(PINS / "aegis_block4")
+        found = [f"{socket.inet_ntoa(key)}/32" for key in singles.keys()]  # noqa: SIM118 - a map of the kernel
+        singles.close()
+        return sorted(found)
 
 
 @pytest.fixture
@@ -264,3 +282,70 @@ def test_the_state_is_roots_alone(world: World) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in (world.state, *world.state.iterdir())}
     assert modes.pop("state") == 0o711
     assert set(modes.values()) == {0o600}
+
+
+def test_blocks_are_restored_after_a_boot_on_the_interfaces_they_were_approved_for(world: World) -> None:
+    guard = world.start("--iface=grdw1")
+    for terms in (TERMS, SECOND):
+        assert world.person("approve", guard.propose(terms, "why", handshake=True).id, "") == "live"
+    guard.close()
+    world.boot()
+    assert world.restore() == (0, "203.0.113.10/32 live on grdw1: why\n203.0.113.9/32 live on eth0: why\n")
+    assert world.kernel() == ["203.0.113.10/32", "203.0.113.9/32"]
+    after = {block.prefix: (block.state, block.ifaces) for block in world.start().blocks()}
+    assert after == {SECOND.prefix: (BlockState.LIVE, ("grdw1",)), TERMS.prefix: (BlockState.LIVE, ("eth0",))}
+
+
+def test_restoring_nothing_attaches_nothing(world: World) -> None:
+    assert world.restore() == (0, "no block to restore\n")
+    assert not PINS.exists()
+
+
+def test_a_block_that_cannot_be_restored_is_said_and_tried_again_by_the_unit(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    guard.close()
+    world.boot()
+    run(f"ip -n {SERVER} link set eth0 name eth9 down")
+    status, said = world.restore()
+    run(f"ip -n {SERVER} link set eth9 name eth0 up")
+    run(f"ip -n {SERVER} route add 203.0.113.0/24 dev eth0")
+    assert (status, said) == (1, f"{BAD}/32 failed on eth0: not enforced on eth0: the guard is not attached there\n")
+
+
+def test_a_halt_outlives_a_restore(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    guard.close()
+    xdp.panic(PINS)
+    assert world.restore()[0] == 0
+    assert world.kernel() == []
+
+
+def test_an_approval_for_one_interface_drops_nothing_on_another_guards(world: World) -> None:
+    guard = world.start("--iface=grdw1")
+    assert (
+        world.person("approve", guard.propose(replace(TERMS, ifaces=("grdw1",)), "why", handshake=True).id, "")
+        == "live"
+    )
+    guard.close()
+    again = world.start()
+    run_inside(CLIENT, SEND)
+    run_inside(CLIENT, SEND.replace(BAD, "192.0.2.1"))
+    block = only(again.blocks())
+    assert (block.state, block.ifaces, block.packets) == (BlockState.LIVE, ("grdw1",), 0)
+
+
+def test_a_hostile_interface_name_does_not_end_the_guard(world: World) -> None:
+    guard = world.start()
+    with pytest.raises(client.GuardError, match="is no interface name"):
+        guard.attach(["eth0\0"])
+    assert guard.hello().blocking
+
+
+def test_a_person_at_a_terminal_may_ask_while_the_engine_floods(world: World) -> None:
+    guard = world.start()
+    with pytest.raises(client.GuardError, match="proposals a minute"):
+        for number in range(200):
+            guard.propose(replace(TERMS, prefix=f"198.18.{number}.1/32"), "spoofed", handshake=False)
+    assert world.person("propose", f"{BAD}/32") == f"{BAD}/32"

@@ -5,14 +5,14 @@ import math
 import pytest
 
 from engine.guard import codec, messages
-from engine.types import Block, BlockState, Finding, FiveTuple, ProcessFacts, SocketOwner
+from engine.types import Block, BlockState, Finding, FiveTuple, ProcessFacts, Proposal, ProposalState, SocketOwner
 from tests.engine.guard.bench import HOST, PERSON, terms
 
 REQUESTS: list[messages.Request] = [
     messages.Hello(),
     messages.Attach(("eth0",)),
     messages.Addresses(),
-    messages.Propose(terms(), "why", True, False),
+    messages.Propose(terms(), "why", True, False, by_person=True),
     messages.Proposals(0),
     messages.Show("P-1"),
     messages.Approve("P-1", "token", "203.0.113.9"),
@@ -27,9 +27,11 @@ REQUESTS: list[messages.Request] = [
     messages.Disallow("203.0.113.0/24"),
 ]
 BLOCK = Block("203.0.113.9/32", BlockState.LIVE, ("eth0",), math.inf, 1, 60, 5.0)
+PROPOSAL = Proposal("P-1", terms(), "why", 0.0, 900.0, ProposalState.PENDING)
 REPLIES: list[messages.Reply] = [
     messages.Welcome(1, (messages.Attachment("eth0", "native"),), "XDP native", True, False, True, "", PERSON, ()),
     messages.NeverBlock(HOST, (), (), ()),
+    messages.Review(PROPOSAL, "", (), halted=True),
     messages.Approved(BLOCK),
     messages.BlockList((BLOCK,), False, False),
     messages.Owner(SocketOwner(Finding.GONE, detail="gone")),

@@ -80,3 +80,9 @@ def test_the_unit_is_read_from_the_control_group(content: bytes, unit: str) -> N
 def test_no_parser_raises_on_garbage_and_text_stays_bounded(content: bytes) -> None:
     processes.parse_unit(content)
     assert len(processes.parse_cmdline(content)) <= 4097
+
+
+def test_the_empty_arguments_that_a_renamed_program_leaves_behind_are_dropped() -> None:
+    assert processes.parse_cmdline(b"sshd: root@pts/0" + b"\0" * 40) == ("sshd: root@pts/0",)
+    assert processes.parse_cmdline(b"sh\0-c\0\0ls\0") == ("sh", "-c", "", "ls")
+    assert processes.parse_cmdline(b"\0\0") == ()

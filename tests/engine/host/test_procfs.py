@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +46,22 @@ def test_no_parser_raises_on_garbage(content: bytes) -> None:
     procfs.parse_capabilities(b"CapEff:" + content)
     procfs.parse_boot_time(b"btime " + content)
     assert len(procfs.text(content, 16)) <= 16
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+def test_each_network_namespace_has_a_name_of_its_own_that_is_not_used_again() -> None:
+    code = "from engine.host.procfs import network_namespace; print(network_namespace('b'))"
+    names = {
+        subprocess.run(
+            ["unshare", "--net", sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        ).stdout
+        for _ in range(3)
+    }
+    assert len(names) == 3
+    assert "host\n" not in names
+
+
+@pytest.mark.skipif(Path("/proc/self/ns/net").stat().st_ino != procfs.FIRST_NETWORK, reason="needs Linux 6.18's host")
+def test_the_hosts_network_namespace_keeps_its_name_over_a_boot() -> None:
+    assert procfs.network_namespace("one") == procfs.network_namespace("two") == "host"

@@ -118,3 +118,23 @@ def test_the_wire_length_survives_a_short_capture(tmp_path: Path) -> None:
     whole = frame(ipv4(udp(1, 2, b"x" * 400), 17))
     cut = Frame(whole.ts, whole.data[:96], whole.wire_bytes)
     assert next(PcapFile(pcap_file(tmp_path / "a.pcap", [cut])).batches()) == [cut]
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [(0, 0.0), (0x7FFFFFFF, 2.0**32 - 1), (0xFFFFFFFF, None), (0x80000000, None)],
+    ids=["zero", "year 294247", "all ones", "the sign bit"],
+)
+def test_a_moment_is_within_what_a_capture_can_name(tmp_path: Path, high: int, expected: float | None) -> None:
+    data = FRAMES[0].data
+    sizes = struct.pack("<IIIII", 0, high, 0, len(data), len(data))
+    hostile = block(6, sizes + data + bytes(-len(data) % 4))
+    (tmp_path / "a.pcapng").write_bytes(SECTION + interface(1) + hostile)
+    ((one,),) = PcapFile(tmp_path / "a.pcapng").batches()
+    assert one.data == data
+    assert one.ts == expected if expected is not None else 0.0 <= one.ts < 2.0**32
+
+
+def test_a_capture_that_cannot_be_opened_is_an_error_of_the_system() -> None:
+    assert issubclass(CaptureError, OSError)
+    assert str(CaptureError("eth0", "no permission")) == "cannot read capture eth0: no permission"

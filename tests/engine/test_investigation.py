@@ -1,0 +1,68 @@
+"""The analyst is tied to the playbook of the worst alert, to the recordings, and to what there is of knowledge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.agent.recorded import RecordedHost
+from engine.casebook import Due
+from engine.config import Settings
+from engine.investigation import FALLBACK_CLASS, Investigator, load_investigator
+from engine.plan import Recording
+from engine.types import Alert, Severity, TraceStep
+from tests.engine.bench import knowledge_cache, replay_plan
+from tests.factories import alert, detection, flow, incident
+
+
+def due(*alerts: Alert) -> Due:
+    return Due(incident(alert_ids=tuple(one.id for one in alerts)), alerts, (flow(),), 1001.0)
+
+
+def investigator(tmp_path: Path, **changes: object) -> Investigator:
+    return load_investigator(replay_plan(tmp_path, **changes), None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "playbook"),
+    [
+        (("port_scan", "sql_injection"), "sql_injection"),
+        (("", ""), FALLBACK_CLASS),
+        (("no such class", ""), FALLBACK_CLASS),
+    ],
+    ids=["the worst alert", "no class", "an unknown class"],
+)
+def test_the_playbook_is_that_of_the_worst_alert_that_has_one(
+    tmp_path: Path, classes: tuple[str, str], playbook: str
+) -> None:
+    mild, grave = (
+        alert(id=f"A-{number}", detection=detection(event_class=name, severity=severity))
+        for number, (name, severity) in enumerate(zip(classes, (Severity.LOW, Severity.HIGH), strict=True))
+    )
+    at_work = investigator(tmp_path)
+    found = at_work._playbook([mild, grave])
+    assert found is not None
+    assert found == at_work.knowledge.playbook(playbook)
+
+
+async def test_each_investigation_hears_its_own_recording_and_later_ones_the_present(tmp_path: Path) -> None:
+    recordings = (Recording("playbook"), Recording("told", {}, ('{"fault": "it was down"}',)))
+    at_work = investigator(tmp_path, recordings={incident().id: recordings}, host=RecordedHost({}))
+    steps: list[TraceStep] = []
+    outcomes = [await at_work.investigate(due(alert()), steps.append) for _ in range(3)]
+    assert [[fault.message for fault in outcome.faults] for outcome in outcomes] == [[], ["it was down"], []]
+    assert [outcome.verdict.analyst for outcome in outcomes] == ["playbook"] * 3
+
+
+def test_the_name_is_that_of_the_model_or_of_the_playbook_analyst(tmp_path: Path) -> None:
+    asked = Settings(openai_base_url="http://127.0.0.1:9/v1", model_name="scripted")
+    assert investigator(tmp_path).name == "playbook"
+    assert investigator(tmp_path, settings=asked).name == "scripted"
+
+
+def test_a_knowledge_base_that_cannot_be_kept_is_made_in_memory_and_said(tmp_path: Path) -> None:
+    at_work = investigator(tmp_path, knowledge=tmp_path / "no-folder" / "knowledge.db")
+    assert [fault.ability for fault in at_work.faults] == ["knowledge"]
+    assert at_work.knowledge.search("log4shell jndi lookup")
+    assert investigator(tmp_path, knowledge=knowledge_cache()).faults == []

@@ -1,0 +1,36 @@
+"""What the console is shown stays within bounds."""
+
+from __future__ import annotations
+
+from engine.state import KEPT, State
+from engine.types import Counters, Fault, Status
+from tests.factories import alert, flow, incident
+
+STATUS = Status("replay", "a.pcap", "off", "playbook", "no model", False)
+
+
+def test_the_latest_are_shown_first_and_the_oldest_are_let_go() -> None:
+    state = State()
+    for number in range(KEPT + 3):
+        state.apply(alert(id=f"A-{number}"))
+    shown = state.alerts.newest()
+    assert (len(shown), shown[0].id, shown[-1].id) == (KEPT, f"A-{KEPT + 2}", "A-3")
+
+
+def test_a_fault_stands_once_for_each_ability_until_it_is_cleared() -> None:
+    state = State()
+    for message in ("first", "second"):
+        state.apply(Fault("llm", message, "", 1.0))
+    state.apply(Fault("store", "full", "", 2.0))
+    assert [fault.message for fault in state.faults()] == ["full", "second"]
+    state.apply(Fault("store", "", "", 3.0, cleared=True))
+    assert [fault.message for fault in state.faults()] == ["second"]
+
+
+def test_a_snapshot_shows_incidents_by_their_beginning_and_the_scores_of_shown_flows_only() -> None:
+    state = State()
+    for name, opened_at in (("INC-1", 1.0), ("INC-3", 3.0), ("INC-2", 2.0)):
+        state.apply(incident(id=name, opened_at=opened_at))
+    shown = state.snapshot(STATUS, Counters(), 5.0, [flow(id="1:a")], {"1:a": 0.9, "1:b": 0.1}, finished=True)
+    assert [item.id for item in shown.incidents] == ["INC-3", "INC-2", "INC-1"]
+    assert (shown.scores, shown.finished) == ({"1:a": 0.9}, True)
