@@ -22,8 +22,12 @@ MAX_OPEN = 4096
 MAX_ALERTS = 200
 """Alerts named in one incident; later ones still count in their own rows."""
 
-MAX_INVESTIGATIONS = 4
-"""How often one incident is investigated: at first, then when it shows something new."""
+MAX_INVESTIGATIONS = 6
+"""How often one incident is investigated: at first, when it shows something new, and when it goes on."""
+
+PAUSE_S = 10.0
+"""An attack that goes on this long after the first look is looked at again, later ones after 6 times as long each:
+the block may be over, or the proposal may have expired."""
 
 CLASS_NAMES = {
     "sql_injection": "SQL injection",
@@ -61,6 +65,7 @@ class _Open:
     names: list[str] = field(default_factory=list)
     labels: set[tuple[str, str]] = field(default_factory=set)
     due_at: float | None = None
+    looked_at: float = 0.0
     investigations: int = 0
 
 
@@ -78,7 +83,7 @@ class Correlator:
             known = [by_id[alert_id] for alert_id in incident.alert_ids if alert_id in by_id]
             labels = {(alert.detection.detector, alert.detection.label) for alert in known}
             names = list(dict.fromkeys(name_of(alert) for alert in known))
-            self._open[incident.target_ip] = _Open(incident, names, labels, investigations=1)
+            self._open[incident.target_ip] = _Open(incident, names, labels, None, incident.updated_at, investigations=1)
 
     def add(self, alert: Alert) -> Incident:
         """Return the incident that a new or repeated alert belongs to, brought up to date."""
@@ -100,7 +105,7 @@ class Correlator:
         for entry in self._open.values():
             if entry.due_at is not None and entry.due_at <= now:
                 ready.append((entry.incident, entry.due_at))
-                entry.due_at = None
+                entry.looked_at, entry.due_at = entry.due_at, None
                 entry.investigations += 1
         self._next_due = min(
             (entry.due_at for entry in self._open.values() if entry.due_at is not None), default=math.inf
@@ -115,9 +120,9 @@ class Correlator:
             entry.labels.add(label)
             if name not in entry.names:
                 entry.names.append(name)
-            if entry.investigations < MAX_INVESTIGATIONS and entry.due_at is None:
-                entry.due_at = alert.last_at + SETTLE_S
-                self._next_due = min(self._next_due, entry.due_at)
+            self._ask_for_analyst(entry, alert.last_at)
+        elif alert.last_at - entry.looked_at >= PAUSE_S * 6 ** (entry.investigations - 1):
+            self._ask_for_analyst(entry, alert.last_at)
         alert_ids = incident.alert_ids
         if alert.id not in alert_ids and len(alert_ids) < MAX_ALERTS:
             alert_ids = (*alert_ids, alert.id)
@@ -131,6 +136,11 @@ class Correlator:
             attack_ids=tuple(dict.fromkeys((*incident.attack_ids, *alert.detection.attack_ids))),
             handshake=incident.handshake or _handshake(alert),
         )
+
+    def _ask_for_analyst(self, entry: _Open, at: float) -> None:
+        if entry.investigations < MAX_INVESTIGATIONS and entry.due_at is None:
+            entry.due_at = at + SETTLE_S
+            self._next_due = min(self._next_due, entry.due_at)
 
 
 def _opened(alert: Alert) -> Incident:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
+from aegis_tui.commands.doctor import examine
+from engine.config import Settings
 from engine.sources.pcapfile import PcapFile
 from tests.factories import conversation, pcap_file
 
@@ -153,3 +155,13 @@ def test_a_closed_pipe_ends_without_a_traceback(home: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_doctor_and_readme_name_one_oldest_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.release", lambda: "5.10.0-28-amd64")
+    check = next(examine(Settings()))
+    assert (check.health, check.remedy) == ("degraded", "blocking needs Linux 5.11 or later")
+    readme = Path(__file__).parents[2] / "README.md"
+    assert "Linux 5.11 or later" in readme.read_text(encoding="utf-8")
+    monkeypatch.setattr("platform.release", lambda: "5.11.0")
+    assert next(examine(Settings())).health == "ok"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.incidents import GAP_S, MAX_INVESTIGATIONS, SETTLE_S, Correlator
+from engine.incidents import GAP_S, MAX_INVESTIGATIONS, PAUSE_S, SETTLE_S, Correlator
 from engine.types import Severity
 from tests.factories import alert, detection
 
@@ -42,8 +42,26 @@ def test_a_repeat_asks_for_no_second_investigation() -> None:
     book = Correlator()
     book.add(alert(first_at=10, last_at=10))
     book.due(11)
-    book.add(alert(first_at=10, last_at=20, count=2))
+    book.add(alert(first_at=10, last_at=10 + PAUSE_S, count=2))
     assert book.due(100) == []
+
+
+def test_an_attack_that_goes_on_is_looked_at_again_ever_less_often() -> None:
+    book = Correlator()
+    looks = []
+    for second in range(3600):
+        book.add(alert(first_at=10, last_at=10.0 + second, count=second + 1))
+        looks += [at for _, at in book.due(10.0 + second)]
+    assert looks == [10.5, 21.5, 82.5, 443.5, 2604.5]
+
+
+def test_an_attack_that_goes_on_after_a_restart_is_looked_at_again() -> None:
+    before = Correlator()
+    stored = before.add(alert(id="A-1"))
+    after = Correlator()
+    after.restore([stored], [alert(id="A-1")])
+    after.add(alert(id="A-1", last_at=stored.updated_at + PAUSE_S, count=2))
+    assert len(after.due(stored.updated_at + PAUSE_S + SETTLE_S)) == 1
 
 
 def test_something_new_asks_for_another_investigation_up_to_a_limit() -> None:
