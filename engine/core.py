@@ -12,13 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine import wire
+from engine.announcer import Announcer
+from engine.books import Books
 from engine.casebook import Due
 from engine.decisions import Decisions
 from engine.desk import Desk, Work
 from engine.intake import Batch, IntakeCounters, Reader
 from engine.parts import NO_MODEL, Detectors, load_detectors
-from engine.plan import Context, Plan, Recording
+from engine.plan import Plan
 from engine.sources.pcapfile import CaptureError
 from engine.state import State
 from engine.store import database as db
@@ -31,13 +32,11 @@ from engine.types import (
     Detection,
     Disposition,
     Event,
-    Fault,
     Incident,
     IncidentView,
     Proposal,
     Snapshot,
     Status,
-    TraceStep,
 )
 
 if TYPE_CHECKING:
@@ -56,14 +55,8 @@ _SUMMED = (
 BATCHES = 64
 """Batches between capture and judge; when full the capture waits and the kernel ring fills, which is counted."""
 
-SUBSCRIBER_EVENTS = 4096
-"""Events a subscriber may be behind; when full the oldest is dropped and counted: snapshots still tell all."""
-
 WAITING_CASES = 256
 """Cases that may wait for the analyst; when full a newcomer waits in the database until these are done."""
-
-QUARANTINED = 1000
-"""Broken items that one run keeps; later ones are only counted."""
 
 GUARD_POLL_S = 1.0
 RESTORE_S = 1800.0
@@ -82,14 +75,14 @@ class Engine:
         self.failed: list[str] = []
         """Sources that could not be read to their end, with the reason."""
         self._door = door
-        self._on_event = on_event
         self._state = State()
         self._writer = Writer(self._store_trouble, self._row_broken, live=plan.live)
+        self._announcer = Announcer(self._state, self._writer, self._clock, on_event, self.stop)
+        self._books = Books(plan, self._state, self._writer, self._announcer, self._clock)
         self._store: db.Store | None = None
         self._detectors: Detectors | None = None
         self._investigator: Investigator | None = None
         self._investigator_ready = asyncio.Event()
-        self._subscribers: list[asyncio.Queue[Event]] = []
         self._cases: asyncio.PriorityQueue[tuple[int, int, Due]] = asyncio.PriorityQueue(WAITING_CASES)
         self._case_number = 0
         self._postponed = False
@@ -98,28 +91,18 @@ class Engine:
         self._desks: list[Desk] = []
         self._batches: asyncio.Queue[tuple[Reader, Batch]] = asyncio.Queue(BATCHES)
         self._now = 0.0
-        self._steps: dict[str, int] = {}
-        self._opened: set[str] = set()
-        self._counts = dict.fromkeys(("alerts", "quarantined", "dropped_events", "judged", "detections", "folded"), 0)
+        self._counts = dict.fromkeys(("judged", "detections", "folded"), 0)
         self._stopped = asyncio.Event()
-        self._deaf: OSError | None = None
-        """Why ``on_event`` can take no more: whoever read the output is gone."""
-        self._inputs_before: dict[str, int] = {}
-        """Flow inputs of incidents that an earlier run stored."""
-        self._local_ips = (*plan.local_ips, *plan.settings.local)
-        self._context = Context(self._local_ips, plan.settings.dedup_window)
         self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._stack = AsyncExitStack()
-        self.decisions = Decisions(plan, door, self._state, self._writer, self._publish)
+        self.decisions = Decisions(plan, door, self._state, self._writer, self._announcer.publish)
         """Proposals and what people decide on them."""
 
     # --- what the console sees ----------------------------------------------------------------
 
     def subscribe(self) -> asyncio.Queue[Event]:
         """Return a queue on which every event from now on arrives."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(SUBSCRIBER_EVENTS)
-        self._subscribers.append(queue)
-        return queue
+        return self._announcer.subscribe()
 
     def snapshot(self) -> Snapshot:
         """Return the state as it stands."""
@@ -139,9 +122,9 @@ class Engine:
             emergency=any(share.emergency for share in shares),
             judged=self._counts["judged"] + sum(desk.judge.judged for desk in self._desks),
             detections=self._counts["detections"] + sum(desk.detections for desk in self._desks),
-            alerts=self._counts["alerts"],
+            alerts=self._books.alerts,
             deduplicated=self._counts["folded"] + sum(desk.casebook.dedup.folded for desk in self._desks),
-            quarantined=self._counts["quarantined"],
+            quarantined=self._books.quarantined,
             queues={
                 "batches": (self._batches.qsize(), BATCHES),
                 "cases": (self._cases.qsize(), WAITING_CASES),
@@ -187,7 +170,7 @@ class Engine:
         self._writer.add([db.put_disposition(incident_id, disposition)])
         incident = self._state.incidents.get(incident_id)
         if incident is not None:
-            self._publish(replace(incident, disposition=disposition))
+            self._announcer.publish(replace(incident, disposition=disposition))
 
     def transport(self, command: str, value: float = 0.0) -> None:
         """Obey the tape deck of a replay: ``play``, ``pause``, ``step`` or ``speed``."""
@@ -199,7 +182,7 @@ class Engine:
         names = ("delivered", "parsed", "filtered", "malformed", "flows_total", "detections", "alerts", "deduplicated")
         totals = {name: int(getattr(counters, name)) for name in names}
         return totals | {
-            "incidents": len(self._opened),
+            "incidents": len(self._books.opened),
             "quarantined": counters.quarantined,
             "failed": len(self.failed),
         }
@@ -225,8 +208,8 @@ class Engine:
                 if self._door is not None:
                     self._door.close()
                 await self._writer.finish(store)
-        if self._deaf is not None:
-            raise self._deaf
+        if self._announcer.deaf is not None:
+            raise self._announcer.deaf
 
     async def _run_tasks(self, store: db.Store, stay: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -266,13 +249,15 @@ class Engine:
             if path is None:
                 raise
             remedy = "nothing of this run will be kept: free disk space, or give the folder to the engine's user"
-            self._fault("store", f"cannot open {path}: {error}", remedy)
+            self._announcer.fault("store", f"cannot open {path}: {error}", remedy)
             store = await self._stack.enter_async_context(db.open_store(None))
         except sqlite3.DatabaseError as error:
             if path is None:
                 raise
             aside = db.set_aside(path)
-            self._fault("store", f"{path} was damaged ({error}) and is now {aside.name}", "a new database was begun")
+            self._announcer.fault(
+                "store", f"{path} was damaged ({error}) and is now {aside.name}", "a new database was begun"
+            )
             store = await self._stack.enter_async_context(db.open_store(path))
         async with self._stack:
             yield store
@@ -280,7 +265,7 @@ class Engine:
     async def _work(self) -> None:
         self._detectors = await asyncio.to_thread(load_detectors, self.plan.settings, self._clock())
         for fault in (*self.plan.faults, *self._detectors.faults):
-            self._publish(fault)
+            self._announcer.publish(fault)
         if self.plan.live:
             desk = self._desk()
             await self._take_up(desk)
@@ -307,7 +292,7 @@ class Engine:
     def _desk(self) -> Desk:
         settings = self.plan.settings
         detectors = self._detectors.for_source() if self._detectors else []
-        desk = Desk(detectors, settings.dedup_window, self._local_ips)
+        desk = Desk(detectors, settings.dedup_window, self.plan.local_addresses)
         self._desks.append(desk)
         return desk
 
@@ -326,8 +311,7 @@ class Engine:
         open_alerts = [alert for incident in recent for alert in alerts[incident.id]]
         desk.casebook.restore(recent, sorted(open_alerts, key=lambda alert: alert.last_at))
         for incident_id, incident in incidents.items():
-            self._opened.add(incident_id)
-            self._steps[incident_id], self._inputs_before[incident_id] = held[incident_id]
+            self._books.take_up(incident_id, *held[incident_id])
             self._state.apply(incident)
             for alert in alerts[incident_id]:
                 self._state.apply(alert)
@@ -343,7 +327,9 @@ class Engine:
             for incident in await store.uninvestigated(self.plan.source, WAITING_CASES):
                 self._wait_for_analyst(_stored_case(incident, await store.alerts(incident.id)))
         except sqlite3.Error as error:
-            self._fault("agent", f"cannot read the incidents that wait: {error}", "they come at the next start")
+            self._announcer.fault(
+                "agent", f"cannot read the incidents that wait: {error}", "they come at the next start"
+            )
 
     async def _serve(self, readers: list[Reader], desk: Desk) -> None:
         self._closed += [reader.counters() for reader in self._readers]
@@ -401,76 +387,34 @@ class Engine:
         investigator = await asyncio.to_thread(load_investigator, self.plan, self._door, self._clock())
         self._investigator = investigator
         for fault in investigator.faults:
-            self._publish(fault)
+            self._announcer.publish(fault)
         self._investigator_ready.set()
 
     # --- booking --------------------------------------------------------------------------------
 
     async def _book(self, reader: Reader, work: Work, rows: list[db.Row]) -> None:
         for flow in work.ended:
-            self._tell(flow)
+            self._announcer.tell(flow)
         for item in work.items:
-            if self._is_elsewhere(item):
+            if self._books.is_elsewhere(item):
                 continue
             if isinstance(item, Due):
                 self._writer.add(rows)
                 rows = []
                 await self._hand_over(reader, item)
             elif isinstance(item, Detection):
-                self._publish(item)
+                self._announcer.publish(item)
             elif isinstance(item, Incident):
-                rows += self._incident_rows(item)
+                rows += self._books.incident_rows(item)
             else:
-                rows += self._alert_rows(*item)
-        for incident_id, number, update in work.recorded:
-            rows.append(db.put_input(incident_id, number + self._inputs_before.get(incident_id, 0), update))
-        for broken in work.broken:
-            self._counts["quarantined"] += 1
-            if self._counts["quarantined"] <= QUARANTINED:
-                body = wire.dumps(broken.update)
-                rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, body))
-            self._fault(broken.detector, f"a flow was set aside: {broken.reason}", "report it with `aegis-tui doctor`")
-        self._writer.add(rows)
+                self._witness(*item)
+                rows += self._books.alert_rows(*item)
+        self._writer.add([*rows, *self._books.input_rows(work), *self._books.broken_rows(work)])
 
-    def _is_elsewhere(self, item: Detection | tuple[Alert, bool] | Incident | Due) -> bool:
-        """Say whether an item belongs to another incident than the only one wanted."""
-        match item:
-            case Due():
-                incident_id = item.incident.id
-            case Incident():
-                incident_id = item.id
-            case (alert, _):
-                incident_id = alert.incident_id
-            case _:
-                return False
-        return bool(self.plan.only) and incident_id != self.plan.only
-
-    def _alert_rows(self, alert: Alert, is_new: bool) -> list[db.Row]:
-        self._counts["alerts"] += is_new
+    def _witness(self, alert: Alert, is_new: bool) -> None:
+        """Look up the owner of a new alert's socket while it lives."""
         if is_new and self._door is not None and alert.flow.five_tuple.proto in ("tcp", "udp"):
             self._door.witness(alert.flow.five_tuple)
-        if is_new:
-            self._publish(alert)
-        else:
-            self._state.apply(alert)
-        return [*self._forget_earlier(alert.incident_id), db.put_alert(alert)]
-
-    def _incident_rows(self, incident: Incident) -> list[db.Row]:
-        known = self._state.incidents.get(incident.id)
-        if known is not None:
-            incident = replace(incident, disposition=known.disposition)
-        if known is None or replace(known, updated_at=0) != replace(incident, updated_at=0):
-            self._publish(incident)
-        else:
-            self._state.apply(incident)
-        return [*self._forget_earlier(incident.id), db.put_incident(incident, self.plan.source, self._context)]
-
-    def _forget_earlier(self, incident_id: str) -> list[db.Row]:
-        """Make way for an incident that an earlier replay of the same capture stored under the same id."""
-        if incident_id in self._opened:
-            return []
-        self._opened.add(incident_id)
-        return db.forget_incident(incident_id)
 
     async def _hand_over(self, reader: Reader, due: Due) -> None:
         flows = list({alert.flow.five_tuple for alert in due.alerts})
@@ -488,86 +432,42 @@ class Engine:
             self._cases.put_nowait((-due.incident.severity.rank, self._case_number, due))
         except asyncio.QueueFull:
             self._postponed = True
-            self._fault("agent", f"over {WAITING_CASES} incidents wait for the analyst", "later ones come after them")
+            self._announcer.fault(
+                "agent", f"over {WAITING_CASES} incidents wait for the analyst", "later ones come after them"
+            )
 
     async def _investigate_one(self, due: Due) -> None:
         await self._investigator_ready.wait()
         assert self._investigator is not None  # noqa: S101 - set before the event
         try:
-            outcome = await self._investigator.investigate(due, self._step)
+            outcome = await self._investigator.investigate(due, self._books.step)
         except Exception as error:
             log.exception("investigating %s", due.incident.id)
-            self._fault(
+            self._announcer.fault(
                 "agent", f"cannot investigate {due.incident.id}: {error}", "it is tried again at the next start"
             )
             return
         await self._conclude(due.incident, outcome)
 
-    def _step(self, step: TraceStep) -> None:
-        number = self._steps[step.incident_id] = self._steps.get(step.incident_id, 0) + 1
-        step = replace(step, seq=number)
-        self._writer.add([db.put_step(step)])
-        self._publish(step)
-
     async def _conclude(self, incident: Incident, outcome: Outcome) -> None:
-        rows = [db.put_evidence(evidence) for evidence in outcome.evidence]
-        heard = Recording(outcome.verdict.analyst, outcome.host_records, outcome.answers)
-        rows += [db.put_recording(incident.id, heard), db.put_verdict(outcome.verdict)]
-        self._writer.add(rows)
-        for fault in outcome.faults:
-            self._publish(fault)
-        if outcome.answers and not outcome.faults:
-            self._clear("llm")
-        self._clear("agent")
-        self._publish(outcome.verdict)
+        self._books.conclude(incident, outcome)
         if outcome.propose_block:
             await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
 
     # --- small things -----------------------------------------------------------------------------
 
-    def _publish(self, event: Event) -> None:
-        self._state.apply(event)
-        if isinstance(event, Fault):
-            log.warning("%s: %s", event.ability, event.message)
-            self._writer.add([db.put_fault(event)])
-        self._tell(event)
-        for queue in self._subscribers:
-            if queue.full():
-                queue.get_nowait()
-                self._counts["dropped_events"] += 1
-            queue.put_nowait(event)
-
-    def _tell(self, event: Event) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except OSError as error:
-            self._on_event, self._deaf = None, error
-            self.stop()
-
-    def _clear(self, ability: str) -> None:
-        if any(fault.ability == ability for fault in self._state.faults()):
-            self._publish(Fault(ability, "", "", self._clock(), cleared=True))
-
-    def _fault(self, ability: str, message: str, remedy: str) -> None:
-        standing = {fault.ability: fault.message for fault in self._state.faults()}
-        if standing.get(ability) != message:
-            self._publish(Fault(ability, message, remedy, self._clock()))
-
     def _store_trouble(self, reason: str) -> None:
         if reason:
-            self._fault("store", reason, "free disk space or end the program that locks the database")
+            self._announcer.fault("store", reason, "free disk space or end the program that locks the database")
         else:
-            self._publish(Fault("store", "", "", self._clock(), cleared=True))
+            self._announcer.clear("store")
 
     def _row_broken(self, reason: str) -> None:
-        self._counts["quarantined"] += 1
-        self._fault("quarantine", f"a row was set aside: {reason}", "report it with `aegis-tui doctor`")
+        self._books.row_broken(reason)
 
     def _source_failed(self, error: CaptureError) -> None:
         self.failed.append(str(error))
-        self._fault("capture", str(error), "what was read so far is kept; check the file or the interface")
+        self._announcer.fault("capture", str(error), "what was read so far is kept; check the file or the interface")
 
     def _status(self) -> Status:
         blocking, dataplane = self.decisions.blocking, self.decisions.dataplane

@@ -65,3 +65,8 @@ class Plan:
     """Replay of a stored incident: tell of no other."""
     recordings: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
     """Replay of stored incidents: by incident id, one for each investigation."""
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        """Every address that counts as this host."""
+        return (*self.local_ips, *self.settings.local)

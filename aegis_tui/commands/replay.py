@@ -76,7 +76,7 @@ def _confine(arguments: argparse.Namespace) -> None:
     from engine.privileges import confine  # noqa: PLC0415 - only root has any
 
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home()).absolute()
-    confine(next(folder for folder in (home, *home.parents) if folder.exists()).stat().st_uid)
+    confine(next(folder for folder in (home / "aegis", home, *home.parents) if folder.exists()).stat().st_uid)
 
 
 def _need_readable(path: Path) -> None:

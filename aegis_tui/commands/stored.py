@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import stat
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,21 @@ Question = Callable[[Store, str], Awaitable[Any]]
 
 
 def incidents(arguments: argparse.Namespace) -> int:
-    """List incidents, newest first."""
+    """List incidents, newest first; a database that cannot be read is told, and hides no other."""
     found: list[Incident] = []
+    unread: list[str] = []
     for path in databases(arguments.database):
-        found += _ask(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
+        try:
+            found += _ask(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
+        except (ValueError, OSError) as error:
+            unread.append(str(error))
     for incident in sorted(found, key=lambda incident: -incident.opened_at):
         say(wire.event_line(incident) if arguments.json else _row(incident), as_json=arguments.json)
-    if not found and not arguments.json:
+    if not (found or unread or arguments.json):
         say("no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some")
-    return 0
+    for reason in unread:
+        say(f"aegis-tui: {reason}", sys.stderr)
+    return 2 if unread else 0
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -70,20 +77,19 @@ def ask(arguments: argparse.Namespace, incident_id: str, kind: Any, question: Qu
     """Return the answer, a ``kind``, of the database that holds an incident; its id may be the beginning only.
 
     Raises:
-        LookupError: no database holds it, or several incidents fit.
-        ValueError: a database cannot be read.
+        LookupError: no database holds it, several incidents fit, or a database cannot be read.
     """
 
     async def about_it(store: Store, _: str) -> Any:
         return await question(store, await store.find(incident_id))
 
-    reason = f"no incident {incident_id!r}: nothing is stored yet"
+    reasons = []
     for path in databases(getattr(arguments, "database", None)):
         try:
             return _ask(arguments, path, kind, about_it)
-        except LookupError as error:
-            reason = str(error)
-    raise LookupError(reason)
+        except (LookupError, ValueError, OSError) as error:
+            reasons.append(str(error))
+    raise LookupError("; ".join(dict.fromkeys(reasons)) or f"no incident {incident_id!r}: nothing is stored yet")
 
 
 def databases(named: str | None) -> list[Path]:

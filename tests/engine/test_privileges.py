@@ -168,4 +168,4 @@ def test_what_goes_wrong_in_a_child_is_told_and_what_never_ends_is_ended() -> No
     with pytest.raises(ValueError, match="without an answer"):
         privileges.run_as(65534, lambda: os._exit(0), 5.0)
     with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
-        privileges.run_as(65534, lambda: b"" if threading.Event().wait() else b"", 0.2)
+        privileges.run_as(65534, lambda: bytes(threading.Event().wait()), 0.2)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
+from aegis_tui.commands import stored
 from engine.store import database as db
 from tests.factories import alert, incident
 
@@ -112,3 +113,17 @@ def test_what_is_no_database_is_said_in_one_line(tmp_path: Path, capsys: pytest.
     assert main(["incidents", "--database", str(tmp_path / "junk.db")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("junk.db: file is not a database")
+
+
+def test_a_database_that_cannot_be_read_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "junk.db").write_bytes(b"junk" * 1000)
+    both = [tmp_path / "junk.db", _store(tmp_path / "a.db")]
+    monkeypatch.setattr(stored, "databases", lambda _: both)
+    assert main(["incidents"]) == 2
+    printed = capsys.readouterr()
+    assert (printed.out.startswith("INC-1  "), "junk.db" in printed.err) == (True, True)
+    assert main(["show", "INC-1"]) == 0
+    assert main(["show", "INC-2"]) == 2
+    assert "junk.db: file is not a database; no incident 'INC-2' is stored" in capsys.readouterr().err

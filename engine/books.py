@@ -1,0 +1,131 @@
+"""What the judges and the analyst found, told and put in writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine import wire
+from engine.agent.case import Outcome
+from engine.announcer import Announcer
+from engine.casebook import Due
+from engine.desk import Work
+from engine.plan import Context, Plan, Recording
+from engine.state import State
+from engine.store import database as db
+from engine.store.writer import Writer
+from engine.types import Alert, Detection, Incident, TraceStep
+
+QUARANTINED = 1000
+"""Items kept of those that broke a stage; more of them are counted only."""
+
+Item = Detection | tuple[Alert, bool] | Incident | Due
+
+
+class Books:
+    """Keeps the record of a run: who was told of an incident, and what is stored about it."""
+
+    def __init__(
+        self, plan: Plan, state: State, writer: Writer, announcer: Announcer, clock: Callable[[], float]
+    ) -> None:
+        self.alerts = 0
+        self.quarantined = 0
+        self.opened: set[str] = set()
+        """Incidents of this run, and those taken up from an earlier one."""
+        self._plan = plan
+        self._context = Context(plan.local_addresses, plan.settings.dedup_window)
+        self._state = state
+        self._writer = writer
+        self._announcer = announcer
+        self._clock = clock
+        self._steps: dict[str, int] = {}
+        self._inputs_before: dict[str, int] = {}
+
+    def take_up(self, incident_id: str, steps: int, inputs: int) -> None:
+        """Go on with an incident stored by an earlier run, after the steps and inputs it has already."""
+        self.opened.add(incident_id)
+        self._steps[incident_id], self._inputs_before[incident_id] = steps, inputs
+
+    def is_elsewhere(self, item: Item) -> bool:
+        """Say whether an item belongs to another incident than the only one wanted."""
+        match item:
+            case Due():
+                incident_id = item.incident.id
+            case Incident():
+                incident_id = item.id
+            case (alert, _):
+                incident_id = alert.incident_id
+            case _:
+                return False
+        return bool(self._plan.only) and incident_id != self._plan.only
+
+    def alert_rows(self, alert: Alert, is_new: bool) -> list[db.Row]:
+        """Tell of a new alert, note a repeated one, and return what to store."""
+        self.alerts += is_new
+        if is_new:
+            self._announcer.publish(alert)
+        else:
+            self._state.apply(alert)
+        return [*self._forget_earlier(alert.incident_id), db.put_alert(alert)]
+
+    def incident_rows(self, incident: Incident) -> list[db.Row]:
+        """Tell of an incident that shows something new, note any other, and return what to store."""
+        known = self._state.incidents.get(incident.id)
+        if known is not None:
+            incident = replace(incident, disposition=known.disposition)
+        if known is None or replace(known, updated_at=0) != replace(incident, updated_at=0):
+            self._announcer.publish(incident)
+        else:
+            self._state.apply(incident)
+        return [*self._forget_earlier(incident.id), db.put_incident(incident, self._plan.source, self._context)]
+
+    def input_rows(self, work: Work) -> list[db.Row]:
+        """Return the flow inputs to store, numbered after those of an earlier run."""
+        return [
+            db.put_input(incident_id, number + self._inputs_before.get(incident_id, 0), update)
+            for incident_id, number, update in work.recorded
+        ]
+
+    def broken_rows(self, work: Work) -> list[db.Row]:
+        """Tell of items that broke a detector, and return what to store of them."""
+        rows: list[db.Row] = []
+        for broken in work.broken:
+            self.quarantined += 1
+            if self.quarantined <= QUARANTINED:
+                body = wire.dumps(broken.update)
+                rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, body))
+            message = f"a flow was set aside: {broken.reason}"
+            self._announcer.fault(broken.detector, message, "report it with `aegis-tui doctor`")
+        return rows
+
+    def row_broken(self, reason: str) -> None:
+        """Tell of a row that the database does not take."""
+        self.quarantined += 1
+        self._announcer.fault("quarantine", f"a row was set aside: {reason}", "report it with `aegis-tui doctor`")
+
+    def step(self, step: TraceStep) -> None:
+        """Store and tell a step of the analyst, numbered within its incident."""
+        number = self._steps[step.incident_id] = self._steps.get(step.incident_id, 0) + 1
+        step = replace(step, seq=number)
+        self._writer.add([db.put_step(step)])
+        self._announcer.publish(step)
+
+    def conclude(self, incident: Incident, outcome: Outcome) -> None:
+        """Store and tell what an investigation came to."""
+        rows = [db.put_evidence(evidence) for evidence in outcome.evidence]
+        heard = Recording(outcome.verdict.analyst, outcome.host_records, outcome.answers)
+        rows += [db.put_recording(incident.id, heard), db.put_verdict(outcome.verdict)]
+        self._writer.add(rows)
+        for fault in outcome.faults:
+            self._announcer.publish(fault)
+        if outcome.answers and not outcome.faults:
+            self._announcer.clear("llm")
+        self._announcer.clear("agent")
+        self._announcer.publish(outcome.verdict)
+
+    def _forget_earlier(self, incident_id: str) -> list[db.Row]:
+        """Make way for an incident that an earlier replay of the same capture stored under the same id."""
+        if incident_id in self.opened:
+            return []
+        self.opened.add(incident_id)
+        return db.forget_incident(incident_id)
