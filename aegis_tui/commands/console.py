@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 
 from aegis_tui.app import AegisApp
+from aegis_tui.commands.terminal import need_terminal
 from aegis_tui.driver import HangUpDriver
 from engine.core import Engine
-
-
-def need_terminal() -> None:
-    """Refuse to open a console where there is nobody to see it.
-
-    Raises:
-        ValueError: standard input or output is no terminal.
-    """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        msg = "the console needs a terminal; without one, use --headless"
-        raise ValueError(msg)
 
 
 def run_console(engine: Engine, first_view: str = "overview") -> int:

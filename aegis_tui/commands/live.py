@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
-from aegis_tui.commands.terminal import say
+from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
 from engine.config import Settings
 from engine.plan import Plan
@@ -23,10 +23,10 @@ from engine.types import BlockState, Fault
 if TYPE_CHECKING:
     from engine.core import Engine
     from engine.guard.client import GuardClient
+    from engine.intake import Intake
     from engine.sources.live import LivePcap
 
 FLOWS_SHOWN = 400
-SHUTDOWN_S = 5.0
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = effective(arguments).settings
     ifaces = settings.interface
     _check(ifaces)
+    if not arguments.headless:
+        need_terminal()
     from engine.guard.client import spawn  # noqa: PLC0415 - only after the arguments are known to be right
     from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
 
@@ -113,7 +115,7 @@ def _build(
     plan = Plan(
         source="live",
         title=" ".join(settings.interface),
-        open_readers=[partial(lambda reader: reader, reader) for reader in readers],
+        open_readers=[partial(_opened, reader) for reader in readers],
         settings=settings,
         database=paths.LIVE_DATABASE,
         knowledge=paths.LIVE_DATABASE.with_name("knowledge.db"),
@@ -123,6 +125,11 @@ def _build(
         faults=tuple(faults),
     )
     return Engine(plan, HostDoor(guard), printer), printer
+
+
+def _opened(reader: Intake) -> Intake:
+    """Return a reader that was opened while there were privileges to open it."""
+    return reader
 
 
 def tell_failures(engine: Engine) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import TextIO
 
 from engine.text import escape
@@ -22,3 +23,14 @@ def moment(at: float) -> str:
         return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     except (ValueError, OverflowError, OSError):
         return f"{at:.6g} s after 1970"
+
+
+def need_terminal() -> None:
+    """Refuse to open a console where there is nobody to see it.
+
+    Raises:
+        ValueError: standard input or output is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        msg = "the console needs a terminal; without one, use --headless"
+        raise ValueError(msg)

@@ -165,3 +165,10 @@ def test_doctor_and_readme_name_one_oldest_kernel(monkeypatch: pytest.MonkeyPatc
     assert "Linux 5.11 or later" in readme.read_text(encoding="utf-8")
     monkeypatch.setattr("platform.release", lambda: "5.11.0")
     assert next(examine(Settings())).health == "ok"
+
+
+def test_a_console_without_a_terminal_is_refused_and_not_opened(home: Path) -> None:
+    words = [sys.executable, "-m", "aegis_tui", "demo"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "use --headless" in done.stderr
