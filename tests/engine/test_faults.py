@@ -53,6 +53,7 @@ async def test_a_locked_database_is_said_waited_for_and_given_every_row(tmp_path
     async with running(live_plan(tmp_path, wire)) as at_work:
         wire.send(attack(FIRST))
         await at_work.hears(Verdict)
+        await at_work.engine._writer.drained()
         with closing(sqlite3.connect(tmp_path / "aegis.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             wire.send(attack(SECOND))
