@@ -205,6 +205,10 @@ class AegisApp(App[None]):
         self._stale = True
         if isinstance(event, Proposal) and event.state is ProposalState.PENDING:
             self._say(f"{event.id}: block {event.terms.prefix}? b reviews it", "warn")
+        elif isinstance(event, Proposal) and event.state is ProposalState.REPLAY:
+            self._say(
+                f"{event.id}: block {event.terms.prefix} is proposed; b shows it (a replay blocks nothing)", "warn"
+            )
         elif isinstance(event, Fault) and not event.cleared:
             self._say(f"{event.ability}: {foreign(event.message)}  5 shows what to do", "warn")
         elif isinstance(event, Block) and event.state in (BlockState.FAILED, BlockState.DRIFTED):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.hostdoor import HostDoor
 
 GUARD_POLL_S = 1.0
+HALTED = "halted by panic-unblock: every packet passes"
 SPOOFABLE = "the source never completed a handshake here: it may be spoofed"
 
 
@@ -188,16 +189,37 @@ class Decisions:
         try:
             welcome = await guard.ask(lambda client: client.hello())
             blocks = tuple(await guard.ask(lambda client: client.blocks()))
-            if any(one.state is ProposalState.PENDING for one in self._state.proposals.newest()):
-                self.catch_up(await guard.ask(lambda client: client.proposals()), time.time())
+            told = await guard.ask(lambda client: client.proposals())
         except OSError as error:
             self.blocking, self.dataplane = False, "no guard"
             remedy = "start aegis-tui again; blocks stay in force"
             if not any(fault.ability == "guard" for fault in self._state.faults()):
                 self._publish(Fault("guard", f"the guard does not answer: {error}", remedy, time.time()))
             return
-        self.dataplane, self.blocking = welcome.dataplane, welcome.blocking
+        self.catch_up(told, time.time())
+        self.adopt(told)
+        self.blocking = welcome.blocking
+        self.dataplane = HALTED if welcome.halted else welcome.dataplane
+        self._tell_of_blocking()
         self._state.blocks = blocks
+
+    def adopt(self, told: Iterable[Proposal]) -> None:
+        """Take over the proposals of incidents known here that were made or decided while no console ran."""
+        for proposal in reversed(list(told)):
+            known = self._state.proposals.get(proposal.id) is not None
+            if not known and self._state.incidents.get(proposal.terms.incident_id) is not None:
+                self._state.apply(proposal)
+                self._writer.add([db.put_proposal(proposal)])
+
+    def _tell_of_blocking(self) -> None:
+        """Say once that nothing can be blocked, and once that it can again."""
+        standing = {fault.ability: fault.message for fault in self._state.faults()}
+        if self.blocking or self._plan.settings.no_dataplane:
+            if "blocking" in standing:
+                self._publish(Fault("blocking", "", "", time.time(), cleared=True))
+        elif standing.get("blocking") != self.dataplane:
+            remedy = "aegis-tui blocks resume" if self.dataplane == HALTED else "aegis-tui doctor says what is missing"
+            self._publish(Fault("blocking", self.dataplane, remedy, time.time()))
 
     def _guard(self) -> HostDoor:
         if self._door is None:

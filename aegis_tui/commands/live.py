@@ -50,15 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     dropped = drop(os.environ)
     log_to(paths.LIVE_DATABASE.parent)
     engine, printer = _build(arguments, settings, guard, sources, [dropped.fault] if dropped.fault else [])
-    try:
-        return _work(arguments, engine, printer)
-    finally:
-        _farewell(engine)
-
-
-def _work(arguments: argparse.Namespace, engine: Engine, printer: Any) -> int:
     if arguments.headless:
-        asyncio.run(headless(engine, printer))
+        try:
+            asyncio.run(headless(engine, printer))
+        finally:
+            _farewell(engine)
         return 2 if tell_failures(engine) else 0
     from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
 

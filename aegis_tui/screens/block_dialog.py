@@ -260,7 +260,8 @@ class BlockDialog(ModalScreen[None]):
     def _facts(self, now: float) -> list[Paragraph]:
         proposal, terms = self.proposal, self.proposal.terms
         ifaces = ", ".join(terms.ifaces) or "no interface"
-        left = f"expires in {minutes(proposal.expires_at - now)}" if not self._blocking_off else "replay"
+        waits = proposal.state is ProposalState.PENDING and not self._done
+        left = f"expires in {minutes(proposal.expires_at - now)}" if waits else "decided" if self._done else "replay"
         head = paragraph((f"Block {terms.prefix} on {ifaces}?", "bold"), f"  {proposal.id}, {left}", max_rows=2)
         refused = [_fact("REFUSED", foreign(text), 2, "danger") for text in self._review.refusals]
         if self._review.halted:
@@ -302,7 +303,7 @@ class BlockDialog(ModalScreen[None]):
         off = self._why_off()
         if off:
             return paragraph(("Block is off: ", "hit" if self._blocking_off else "warn"), off)
-        return paragraph("Nothing happens until you press Block.")
+        return paragraph("Nothing happens until you press Block.  ←→ Cancel, Block  tab terms  enter press  esc close")
 
     def _write(self, selector: str, text: list[Paragraph], most: int) -> None:
         pane = self.query_one(selector, TextPane)
@@ -357,7 +358,7 @@ def _outcome(block: Block, snapshot: Snapshot) -> Paragraph:
 def _blocking_off(snapshot: Snapshot) -> str:
     if snapshot.status.mode == "replay":
         return "this is a replay, blocking is off"
-    return "" if snapshot.status.blocking else f"blocking is off: {snapshot.status.dataplane}"
+    return "" if snapshot.status.blocking else f"nothing can be blocked now: {snapshot.status.dataplane}"
 
 
 def _nearest(ttl_s: float) -> int:

@@ -80,12 +80,15 @@ def incident_rows(snapshot: Snapshot) -> list[Row]:
 def incident_state(incident: Incident, snapshot: Snapshot) -> Span:
     """Return the one thing to know about an incident: asked, blocked, judged or new."""
     pending = ProposalState.PENDING
-    if any(p.state is pending and p.terms.incident_id == incident.id for p in snapshot.proposals):
-        return Span("? proposal", "warn")
     block = next((b for b in snapshot.blocks if b.incident_id == incident.id), None)
     if block:
         left = span(block.remaining_s) if block.state is BlockState.LIVE else ""
         return Span(f"{block.state.value} {left}", BLOCK_STYLES.get(block.state, ""))
+    asked = {p.state for p in snapshot.proposals if p.terms.incident_id == incident.id}
+    if pending in asked:
+        return Span("? proposal", "warn")
+    if ProposalState.REPLAY in asked:
+        return Span("proposal")
     if incident.disposition is not Disposition.UNDETERMINED:
         return Span(DISPOSITION_WORDS[incident.disposition])
     return Span("open")

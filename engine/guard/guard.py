@@ -357,10 +357,12 @@ class Guard:
         """End the halt; the blocks of before may be why somebody had to panic, so they return only when asked for."""
         if channel.why_not:
             raise PermissionError(channel.why_not)
+        if not self._enforcer.halted:
+            return messages.Done("blocking is not halted: nothing was changed")
         wall, who = self._clock.wall(), approver_text(channel.approver)
         orders = self._ledger.orders()
         self._ledger.note(wall, "resume", by=who, restore=restore)
-        for order in () if restore or not self._enforcer.halted else orders:
+        for order in () if restore else orders:
             self._ledger.end(order.prefix, wall, "lifted", by=who)
         self._enforcer.resume()
         fate = "restored" if restore else "lifted"

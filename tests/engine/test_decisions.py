@@ -155,3 +155,18 @@ def test_a_further_proposal_is_made_where_none_waits_and_no_block_is_in_force(
     state.apply(Proposal("P-1", terms, "", 0.0, time.time() + 900, proposal))
     state.blocks = (Block(block, BlockState.LIVE, (), 60.0, 0, 0, 0.0),) if block else ()
     assert decisions.may_ask(incident(id="INC-1", target_ip="203.0.113.9")) is again
+
+
+def test_what_was_decided_while_no_engine_ran_is_taken_over_for_the_incidents_known_here() -> None:
+    state = State()
+    state.apply(incident())
+    writer = Writer(lambda reason: None, lambda reason: None)
+    decisions = Decisions(live_plan(Path("nowhere"), Wire()), None, state, writer, lambda event: None)
+    known = Proposal("P-1", Terms(incident().id, "203.0.113.9/32", 60.0, (), ""), "", 1.0, 2.0, ProposalState.APPROVED)
+    foreign = Proposal(
+        "P-2", Terms("INC-ffffffff", "203.0.113.8/32", 60.0, (), ""), "", 1.0, 2.0, ProposalState.PENDING
+    )
+    decisions.adopt([foreign, known])
+    decisions.adopt([foreign, known])
+    assert state.proposals.newest() == (known,)
+    assert writer.fill()[0] == 1

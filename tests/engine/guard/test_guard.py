@@ -522,3 +522,10 @@ def test_an_approval_lets_the_kernel_spare_what_became_vital_a_moment_ago(bench:
     bench.protected = replace(bench.protected, addresses=replace(HOST, resolvers=("203.0.113.53",)))
     assert isinstance(bench.ask(messages.Approve(proposal.id, token, "")), messages.Approved)
     assert "203.0.113.53/32" in bench.blocker.allow
+
+
+def test_resuming_what_is_not_halted_says_so(bench: Bench) -> None:
+    bench.block("203.0.113.8/32")
+    said = bench.ask(messages.Resume(restore=False))
+    assert isinstance(said, messages.Done)
+    assert said.detail == "blocking is not halted: nothing was changed"
