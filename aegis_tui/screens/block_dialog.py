@@ -303,7 +303,7 @@ class BlockDialog(ModalScreen[None]):
         off = self._why_off()
         if off:
             return paragraph(("Block is off: ", "hit" if self._blocking_off else "warn"), off)
-        return paragraph("Nothing happens until you press Block.  ←→ Cancel, Block  tab terms  enter press  esc close")
+        return paragraph("Nothing happens until you press Block.  ←→ choose  tab terms  esc close")
 
     def _write(self, selector: str, text: list[Paragraph], most: int) -> None:
         pane = self.query_one(selector, TextPane)
