@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 VERSION: Final = "0.1.0"
 
@@ -42,6 +42,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+if TYPE_CHECKING:
+    _Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _add(parsers: _Parsers, name: str, words: str) -> argparse.ArgumentParser:
+    """Return the parser of a command that says the same in the list and in its own help."""
+    return parsers.add_parser(name, help=words, description=words[:1].upper() + words[1:] + ".")
+
+
+def _actions(parser: argparse.ArgumentParser) -> _Parsers:
+    """Return where to add a command's actions; one has to be named, and a missing one is answered with the list."""
+    return parser.add_subparsers(title="actions", required=True)
+
+
 def _live_flags(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("watching")
     live.add_argument("--iface", action="append", metavar="NAME", help="interface to watch; repeat for several (root)")
@@ -64,81 +78,84 @@ def _engine_flags(parser: argparse._ArgumentGroup | argparse.ArgumentParser) -> 
     parser.add_argument("--rules", metavar="DIR", help="folder of signature rules")
 
 
-def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    replay = commands.add_parser("replay", help="judge a capture, a folder of captures or a stored incident again")
-    replay.add_argument("what", metavar="FILE|DIR|INCIDENT")
+def _add_replay(commands: _Parsers) -> None:
+    replay = _add(commands, "replay", "judge a capture, a folder of captures or a stored incident again")
+    replay.add_argument("what", metavar="FILE|DIR|INCIDENT", help="pcap or pcapng, a folder of them, or an INC- id")
     replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="in the console: 0.25 to 64 (default 1)")
     replay.add_argument("--local", action="append", metavar="ADDRESS", help="an address that was the watched host's")
     _output_flags(replay)
     _engine_flags(replay)
     replay.set_defaults(run="replay:run")
-    demo = commands.add_parser("demo", help="the console on a recorded attack that comes with the program")
+    demo = _add(commands, "demo", "the console on a recorded attack that comes with the program")
     demo.add_argument("--speed", type=float, default=1.0, metavar="N")
     _output_flags(demo)
     _engine_flags(demo)
     demo.set_defaults(run="replay:demo")
 
 
-def _add_incidents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    incidents = commands.add_parser("incidents", help="list stored incidents")
+def _add_incidents(commands: _Parsers) -> None:
+    incidents = _add(commands, "incidents", "list stored incidents")
     incidents.add_argument("--json", action="store_true")
     incidents.set_defaults(run="stored:incidents")
-    show = commands.add_parser("show", help="show one incident: alerts, evidence, trace, verdict, decisions")
+    show = _add(commands, "show", "show one incident: alerts, evidence, trace, verdict, decisions")
     show.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     show.add_argument("--json", action="store_true")
     show.set_defaults(run="stored:show")
-    report = commands.add_parser("report", help="write the report of one incident")
-    report.add_argument("id", metavar="ID")
+    report = _add(commands, "report", "write the report of one incident")
+    report.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     report.add_argument("--format", choices=("md", "json", "html"), default="md")
     report.set_defaults(run="stored:report")
-    packets = commands.add_parser("packets", help="write the packets of one incident as a capture file")
-    packets.add_argument("id", metavar="ID")
+    packets = _add(commands, "packets", "write the packets of one incident as a capture file")
+    packets.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     packets.add_argument("file", metavar="FILE", help="file to make; it must not exist")
     packets.set_defaults(run="stored:packets")
     for parser in (incidents, show, report, packets):
         parser.add_argument("--database", metavar="FILE", help="read this database")
 
 
-def _add_blocking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    proposals = commands.add_parser("proposals", help="list, show, approve or refuse proposed blocks (root)")
-    actions = proposals.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list")
+def _add_blocking(commands: _Parsers) -> None:
+    proposals = _add(commands, "proposals", "list, show, approve or refuse proposed blocks (root)")
+    actions = _actions(proposals)
+    listing = _add(actions, "list", "list proposals, newest first")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run="blocking:list_proposals")
     for name, help_text in (("show", "what is asked"), ("approve", "block it; asks first"), ("refuse", "do not block")):
-        action = actions.add_parser(name, help=help_text)
+        action = _add(actions, name, help_text)
         action.add_argument("id", metavar="ID")
         action.set_defaults(run=f"blocking:{name}_proposal")
-    blocks = commands.add_parser("blocks", help="list, add or remove blocks, straight from the kernel (root)")
-    actions = blocks.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list")
+    blocks = _add(commands, "blocks", "list, add or remove blocks, straight from the kernel (root)")
+    actions = _actions(blocks)
+    listing = _add(actions, "list", "list what the kernel drops now")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run="blocking:list_blocks")
-    add = actions.add_parser("add", help="propose a block and ask for the decision at once")
+    add = _add(actions, "add", "propose a block and ask for the decision at once")
     add.add_argument("prefix", metavar="ADDRESS|PREFIX")
     add.add_argument("--for", dest="ttl", default="1h", metavar="TIME", help="10m, 1h, 24h, 7d or permanent")
     add.add_argument("--iface", action="append", metavar="NAME", help="interface; default: those already attached")
     add.set_defaults(run="blocking:add_block")
-    remove = actions.add_parser("remove", help="let packets from it pass again")
+    remove = _add(actions, "remove", "let packets from it pass again")
     remove.add_argument("prefix", metavar="ADDRESS|PREFIX")
     remove.set_defaults(run="blocking:remove_block")
-    panic = commands.add_parser("panic-unblock", help="let every packet pass, and stay so until `blocks resume` (root)")
+    panic = _add(commands, "panic-unblock", "let every packet pass, and stay so until `blocks resume` (root)")
     panic.set_defaults(run="blocking:panic")
-    resume = actions.add_parser("resume", help="end the halt of panic-unblock")
+    resume = _add(actions, "resume", "end the halt of panic-unblock")
     resume.add_argument("--restore", action="store_true", help="bring back the blocks that were in force before")
     resume.set_defaults(run="blocking:resume")
-    audit = commands.add_parser("audit", help="check the record of every decision (root)")
-    audit.add_subparsers(metavar="ACTION", required=True).add_parser("verify").set_defaults(run="blocking:verify_audit")
+    audit = _add(commands, "audit", "check the record of every decision (root)")
+    verify = _add(
+        _actions(audit), "verify", "say whether the record is whole: nothing edited, cut, reordered or forged"
+    )
+    verify.set_defaults(run="blocking:verify_audit")
 
 
-def _add_checks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    doctor = commands.add_parser("doctor", help="what works here, what does not, and what to do about it")
+def _add_checks(commands: _Parsers) -> None:
+    doctor = _add(commands, "doctor", "what works here, what does not, and what to do about it")
     doctor.add_argument("--iface", action="append", metavar="NAME")
     doctor.add_argument("--json", action="store_true")
     _engine_flags(doctor)
     doctor.set_defaults(run="doctor:run")
-    config = commands.add_parser("config", help="the settings in force and where each came from")
-    show = config.add_subparsers(metavar="ACTION", required=True).add_parser("show")
+    config = _add(commands, "config", "the settings in force and where each came from")
+    show = _add(_actions(config), "show", "print each setting, its value and its origin")
     _engine_flags(show)
     show.set_defaults(run="settings:show")
 
