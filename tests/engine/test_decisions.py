@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -74,7 +75,10 @@ async def test_what_the_guard_refuses_to_propose_is_a_note_and_not_the_end(tmp_p
     with guarding(tmp_path) as guard:
         async with running(live_plan(tmp_path, wire), guard.door) as at_work:
             wire.send(attack(HOST.operators[0]))
-            await at_work.hears(Verdict)
+            verdict = await at_work.hears(Verdict)
+            async with asyncio.timeout(10):
+                while not (await at_work.engine.incident(verdict.incident_id)).decisions:
+                    await asyncio.sleep(0.02)
     (view,) = await stored(tmp_path)
     assert view.proposals == ()
     assert f"no proposal for {HOST.operators[0]}/32: " in view.decisions[0]
