@@ -77,7 +77,7 @@ async def test_what_the_guard_refuses_to_propose_is_a_note_and_not_the_end(tmp_p
             wire.send(attack(HOST.operators[0]))
             verdict = await at_work.hears(Verdict)
             async with asyncio.timeout(10):
-                while not (await at_work.engine.incident(verdict.incident_id)).decisions:
+                while not (await at_work.engine.incident(verdict.incident_id)).decisions:  # noqa: ASYNC110 - polled
                     await asyncio.sleep(0.02)
     (view,) = await stored(tmp_path)
     assert view.proposals == ()
