@@ -87,15 +87,15 @@ class Books:
         ]
 
     def broken_rows(self, work: Work) -> list[db.Row]:
-        """Tell of items that broke a detector, and return what to store of them."""
+        """Tell of items that broke a stage, and return what to store of them."""
         rows: list[db.Row] = []
         for broken in work.broken:
             self.quarantined += 1
             if self.quarantined <= QUARANTINED:
-                body = wire.dumps(broken.update)
-                rows.append(db.put_quarantine(self._clock(), broken.detector, broken.reason, body))
-            message = f"a flow was set aside: {broken.reason}"
-            self._announcer.fault(broken.detector, message, "report it with `aegis-tui doctor`")
+                body = wire.dumps(broken.item)
+                rows.append(db.put_quarantine(self._clock(), broken.stage, broken.reason, body))
+            message = f"an item was set aside: {broken.reason}"
+            self._announcer.fault(broken.stage, message, "report it with `aegis-tui doctor`")
         return rows
 
     def row_broken(self, reason: str) -> None:

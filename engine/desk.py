@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.casebook import Casebook, Due
-from engine.detect.judge import Broken, Judge
+from engine.detect.judge import Judge
 from engine.intake import Batch
 from engine.recorder import Recorded
-from engine.types import LEAVING, Alert, Detection, Detector, Flow, Incident
+from engine.types import LEAVING, Alert, Broken, Detection, Detector, Flow, Incident
 
 CLOCK_SET_S = 60.0
 """A step back by more than this is a clock that was set: what waited for its moment is due now."""
@@ -41,7 +41,11 @@ class Desk:
         for update in batch.updates:
             detections = self.judge.inspect(update)
             self.detections += len(detections)
-            entries = self.casebook.enter(update, detections)
+            try:
+                entries = self.casebook.enter(update, detections)
+            except Exception as error:  # the stage's boundary: one update must not end the engine
+                work.broken.append(Broken("casebook", f"{type(error).__name__}: {error}", update))
+                continue
             work.items += entries.due
             work.items += entries.detections
             for alert, incident in zip(entries.alerts, entries.incidents, strict=True):
@@ -52,5 +56,6 @@ class Desk:
         clock_was_set = batch.now < self._before - CLOCK_SET_S
         self._before = batch.now
         work.items += self.casebook.due(math.inf if batch.last or clock_was_set else batch.now)
-        work.broken, self.judge.broken = self.judge.broken, []
+        work.broken += [*batch.broken, *self.judge.broken]
+        self.judge.broken = []
         return work

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engine.flow import FlowTable
 from engine.framering import FrameRing, pcap
-from engine.types import LEAVING, Capture, FiveTuple, Flow, FlowUpdate, Frame
+from engine.types import LEAVING, Broken, Capture, FiveTuple, Flow, FlowUpdate, Frame
 
 PACED_FRAMES = 8
 """Frames in a batch when a replay keeps the capture's pace: few, so that the pace is even."""
@@ -28,6 +28,8 @@ class Batch:
     """Packet clock after the batch; 0 before the first frame."""
     last: bool = False
     """The source has ended."""
+    broken: tuple[Broken, ...] = ()
+    """Frames that the flow table broke on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,12 @@ class Intake:
         if frames is None:
             return self.flush()
         updates: list[FlowUpdate] = []
+        broken: list[Broken] = []
         for frame in frames:
-            updates += self._table.add(frame)
+            try:
+                updates += self._table.add(frame)
+            except Exception as error:  # the stage's boundary: one frame must not end the engine
+                broken.append(Broken("flow", f"{type(error).__name__}: {error}", frame))
             self._ring.add(frame)
             self._bytes += frame.wire_bytes
         self._delivered += len(frames)
@@ -121,7 +127,7 @@ class Intake:
         elif frames:
             self._now = max(self._now, frames[-1].ts)
         self._refresh_view(updates)
-        return Batch(updates, self._now)
+        return Batch(updates, self._now, broken=tuple(broken))
 
     def stop(self) -> None:
         """Make a read in another thread return soon, and the source end."""

@@ -222,6 +222,15 @@ class Detector(Protocol):
         ...
 
 
+class Broken(NamedTuple):
+    """An item that a stage broke on: set aside, counted, and told."""
+
+    stage: str
+    """The stage, or the detector's name."""
+    reason: str
+    item: Frame | FlowUpdate
+
+
 # --- alert, incident ------------------------------------------------------------------------
 
 

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from engine.types import Detection, Detector, FlowUpdate
-
-
-class Broken(NamedTuple):
-    """A detector that raised on an update."""
-
-    detector: str
-    reason: str
-    update: FlowUpdate
+from engine.types import Broken, Detection, Detector, FlowUpdate
 
 
 class Judge:

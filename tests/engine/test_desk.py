@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.casebook import Due
+from engine.casebook import Due, Entries
 from engine.desk import Desk
 from engine.intake import Batch
 from engine.types import Alert, Detection, FlowUpdate, Incident, UpdateReason
@@ -59,7 +59,7 @@ def test_a_clock_that_is_set_back_makes_what_waits_due_but_disorder_does_not() -
 def test_a_detector_that_breaks_is_told_of_once_and_its_flow_is_still_booked() -> None:
     at_work = desk()
     work = at_work.work(Batch([update(chunk=b"break"), update(reason=UpdateReason.END)], 10.0))
-    assert [(broken.detector, broken.reason) for broken in work.broken] == [("rules", "ValueError: broken")]
+    assert [(broken.stage, broken.reason) for broken in work.broken] == [("rules", "ValueError: broken")]
     assert len(work.ended) == 1
     assert at_work.work(Batch([], 11.0)).broken == []
 
@@ -69,3 +69,20 @@ def test_detections_are_counted_as_alerts_or_as_folded() -> None:
     work = at_work.work(Batch([update(at=10.0 + number) for number in range(5)], 15.0))
     new = sum(isinstance(item, tuple) and item[1] for item in work.items)
     assert at_work.detections == 5 == new + at_work.casebook.dedup.folded
+
+
+def test_an_update_that_the_casebook_breaks_on_is_set_aside_and_the_next_is_booked() -> None:
+    at_work = desk()
+    calls: list[FlowUpdate] = []
+    enter = at_work.casebook.enter
+
+    def breaks_once(seen: FlowUpdate, detections: Sequence[Detection]) -> Entries:
+        calls.append(seen)
+        if len(calls) == 1:
+            raise KeyError("lost")
+        return enter(seen, detections)
+
+    at_work.casebook.enter = breaks_once  # type: ignore[assignment,method-assign]
+    work = at_work.work(Batch([update(at=10.0), update(at=11.0)], 11.0))
+    assert [broken.stage for broken in work.broken] == ["casebook"]
+    assert "alert" in _names(work.items)

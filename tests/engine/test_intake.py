@@ -87,3 +87,23 @@ def test_the_view_holds_the_latest_flows_also_after_they_ended() -> None:
     intake = Intake(wire, max_flows=10, view_flows=5)
     intake.read()
     assert [flow.five_tuple.dst_port for flow in intake.view] == [8080]
+
+
+def test_a_frame_that_the_flow_table_breaks_on_is_set_aside_and_the_next_is_read() -> None:
+    wire = Wire()
+    wire.send(conversation(REQUEST))
+    intake = Intake(wire, max_flows=10)
+    calls: list[Frame] = []
+    add = intake._table.add
+
+    def breaks_once(seen: Frame) -> list[FlowUpdate]:
+        calls.append(seen)
+        if len(calls) == 1:
+            raise IndexError("hostile")
+        return add(seen)
+
+    intake._table.add = breaks_once  # type: ignore[assignment,method-assign]
+    batch = intake.read()
+    assert [(broken.stage, broken.reason) for broken in batch.broken] == [("flow", "IndexError: hostile")]
+    assert len(calls) == len(conversation(REQUEST))
+    assert batch.updates

@@ -32,7 +32,7 @@ def test_the_others_judge_when_one_breaks() -> None:
     judge = Judge([_Fragile(), _Sure()])
     found = judge.inspect(update(chunk=b"break"))
     assert [item.label for item in found] == ["log4shell.jndi"]
-    assert [(item.detector, item.reason) for item in judge.broken] == [("fragile", "RuntimeError: broken on purpose")]
+    assert [(item.stage, item.reason) for item in judge.broken] == [("fragile", "RuntimeError: broken on purpose")]
 
 
 def test_a_detector_that_broke_is_asked_again() -> None:
