@@ -17,7 +17,7 @@ from engine.books import Books
 from engine.casebook import Due
 from engine.decisions import Decisions
 from engine.desk import Desk, Work
-from engine.intake import Batch, IntakeCounters, Reader
+from engine.intake import Batch, Reader
 from engine.parts import NO_MODEL, Detectors, load_detectors
 from engine.plan import Plan
 from engine.sources.pcapfile import CaptureError
@@ -87,7 +87,7 @@ class Engine:
         self._case_number = 0
         self._postponed = False
         self._readers: list[Reader] = []
-        self._closed: list[IntakeCounters] = []
+        self._closed: list[Counters] = []
         self._desks: list[Desk] = []
         self._batches: asyncio.Queue[tuple[Reader, Batch]] = asyncio.Queue(BATCHES)
         self._now = 0.0

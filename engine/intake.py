@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engine.flow import FlowTable
 from engine.framering import FrameRing, pcap
-from engine.types import LEAVING, Broken, Capture, FiveTuple, Flow, FlowUpdate, Frame
+from engine.types import LEAVING, Broken, Capture, Counters, FiveTuple, Flow, FlowUpdate, Frame
 
 PACED_FRAMES = 8
 """Frames in a batch when a replay keeps the capture's pace: few, so that the pace is even."""
@@ -30,23 +30,6 @@ class Batch:
     """The source has ended."""
     broken: tuple[Broken, ...] = ()
     """Frames that the flow table broke on."""
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeCounters:
-    """One source's share of the accounting identity."""
-
-    kernel_seen: int = 0
-    kernel_dropped: int = 0
-    delivered: int = 0
-    parsed: int = 0
-    filtered: int = 0
-    malformed: int = 0
-    bytes: int = 0
-    flows_now: int = 0
-    flows_total: int = 0
-    flows_evicted: int = 0
-    emergency: bool = False
 
 
 class Source(Protocol):
@@ -75,7 +58,7 @@ class Reader(Protocol):
 
     def stop(self) -> None: ...
 
-    def counters(self) -> IntakeCounters: ...
+    def counters(self) -> Counters: ...
 
     def packets(self, flows: list[FiveTuple]) -> bytes: ...
 
@@ -140,14 +123,23 @@ class Intake:
         self._refresh_view(updates)
         return Batch(updates, self._now, last=True)
 
-    def counters(self) -> IntakeCounters:
-        """Return the counters as they stand; for a file the kernel's share is what was read."""
+    def counters(self) -> Counters:
+        """Return this source's share of the counters as they stand; for a file the kernel's share is what was read."""
         seen, dropped = self._source.stats()
         table = self._table
-        return IntakeCounters(
-            seen, dropped, self._delivered, table.parsed, table.filtered, table.malformed, self._bytes,
-            len(table), table.flows_total, table.evicted, table.emergency,
-        )  # fmt: skip
+        return Counters(
+            kernel_seen=seen,
+            kernel_dropped=dropped,
+            delivered=self._delivered,
+            parsed=table.parsed,
+            filtered=table.filtered,
+            malformed=table.malformed,
+            bytes=self._bytes,
+            flows_now=len(table),
+            flows_total=table.flows_total,
+            flows_evicted=table.evicted,
+            emergency=table.emergency,
+        )
 
     def packets(self, flows: list[FiveTuple]) -> bytes:
         """Return the remembered packets of some flows as a capture file, empty when there are none."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.intake import Batch, IntakeCounters
-from engine.types import FiveTuple, Flow, FlowUpdate
+from engine.intake import Batch
+from engine.types import Counters, FiveTuple, Flow, FlowUpdate
 
 BATCH_UPDATES = 8
 VIEW_FLOWS = 300
@@ -41,9 +41,9 @@ class StoredInputs:
         """Return an empty last batch: inputs were recorded with their end."""
         return Batch([], self._now(), last=True)
 
-    def counters(self) -> IntakeCounters:
+    def counters(self) -> Counters:
         """Return the flow inputs read; packets were not replayed."""
-        return IntakeCounters(flows_now=len({update.flow.id for update in self._updates[: self._at]}))
+        return Counters(flows_now=len({update.flow.id for update in self._updates[: self._at]}))
 
     def packets(self, flows: list[FiveTuple]) -> bytes:
         """Return the packets stored with the incident."""
