@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -36,6 +37,20 @@ log = logging.getLogger(__name__)
 
 BUSY_S = 0.5
 """How long one write waits for another program's; then the writer says so and tries again."""
+
+
+async def connect(database: Path | str, *, uri: bool = False) -> aiosqlite.Connection:
+    """Return a connection; where there is none to be had, raise once its thread has ended.
+
+    aiosqlite leaves that thread to answer an event loop which may be closed by then.
+    """
+    connection = aiosqlite.connect(database, timeout=BUSY_S, uri=uri)
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(connection._thread.join)
+        raise
+
 
 Row = tuple[str, tuple[Any, ...]]
 """A statement and its parameters."""
@@ -174,7 +189,7 @@ class Store:
     async def open(self) -> aiosqlite.Connection:
         """Open the file, made and brought forward where that is needed."""
         _prepare(self._file)
-        self._db = await aiosqlite.connect(self._file, timeout=BUSY_S)
+        self._db = await connect(self._file)
         await self._db.execute("PRAGMA synchronous = NORMAL")
         return self._db
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from engine.store.database import BUSY_S, Store
+from engine.store.database import Store, connect
 from engine.store.schema import MIGRATIONS
 
 LIMIT_S = 10.0
@@ -28,7 +28,7 @@ class StoredOnly(Store):
         """Open the file as it is; neither made nor brought forward."""
         until = time.monotonic() + LIMIT_S
         address = f"file:{quote(str(self._file.absolute()))}?mode=ro"
-        self._db = db = await aiosqlite.connect(address, uri=True, timeout=BUSY_S)
+        self._db = db = await connect(address, uri=True)
         await db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         await db.execute("PRAGMA trusted_schema = OFF")
         await db.execute("PRAGMA query_only = ON")

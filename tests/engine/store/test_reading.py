@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from engine.store import database as db
 from engine.store import reading
+from engine.store.database import connect
 from engine.store.reading import read_store
 from tests.factories import incident
 
@@ -77,3 +79,13 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.db: unable to open"):
         asyncio.run(_ids(tmp_path / "none.db"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_thread_is_left_when_a_database_cannot_be_opened(tmp_path: Path) -> None:
+    async def threads() -> list[str]:
+        with pytest.raises(sqlite3.OperationalError):
+            await connect(f"file:{tmp_path / 'none.db'}?mode=ro", uri=True)
+        return [thread.name for thread in threading.enumerate() if "connection_worker" in thread.name]
+
+    for _ in range(20):
+        assert asyncio.run(threads()) == []
