@@ -10,8 +10,11 @@ import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 SYSTEM_FILE = Path("/etc/aegis/config.toml")
 """The default file when running as root."""
@@ -43,6 +46,11 @@ class Settings:
     """Folder of signature rules; empty means those that are shipped."""
     local: tuple[str, ...] = ()
     """Addresses that count as this host when a capture is replayed."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Prefixes (CIDR) of proxies, CDNs and NATs that stand for many sources: a block that touches one is typed."""
+    management_ports: tuple[int, ...] = ()
+    """TCP ports over which this host is managed beside SSH: a block that touches a connection to one reverts by
+    itself unless it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +167,8 @@ def _from_flags(flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
 
 
 def _fit(origin: str, key: str, value: Any) -> Any:
-    kind = type(getattr(Settings(), key))
     try:
-        fitted = _CASTS[kind](value)
+        fitted = _PARSERS.get(key, _CASTS[type(getattr(Settings(), key))])(value)
     except (TypeError, ValueError) as error:
         msg = f"{origin}: {key} does not fit: {value!r} ({error})"
         raise ValueError(msg) from error
@@ -218,11 +225,36 @@ _CASTS: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def _as_prefixes(value: Any) -> tuple[str, ...]:
+    return _few(tuple(dict.fromkeys(str(ip_network(prefix)) for prefix in _as_tuple(value))), 1024)
+
+
+def _as_ports(value: Any) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    ports = tuple(dict.fromkeys(_as_int(item) for item in items))
+    for port in ports:
+        if not 1 <= port <= 65535:
+            msg = f"{port} is no port"
+            raise ValueError(msg)
+    return _few(ports, 16)
+
+
+def _few(items: tuple[Item, ...], most: int) -> tuple[Item, ...]:
+    if len(items) > most:
+        msg = f"at most {most}"
+        raise ValueError(msg)
+    return items
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {"trusted_proxies": _as_prefixes, "management_ports": _as_ports}
+"""For the keys whose type does not say enough."""
+
+
 def shown(effective: Effective) -> list[tuple[str, str, str]]:
     """Return ``(key, value, origin)`` for each setting, secrets hidden."""
     rows = []
     for item in fields(Settings):
         value = getattr(effective.settings, item.name)
-        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         rows.append((item.name, "(set)" if item.name in SECRET and value else text, effective.origins[item.name]))
     return rows

@@ -345,6 +345,9 @@ class HostAddresses:
     resolvers: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     """Peers of the SSH sessions this program was started from."""
+    dhcp: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
+    """Time servers, as far as they are known by address."""
 
 
 # --- agent ----------------------------------------------------------------------------------
@@ -476,8 +479,24 @@ class Terms:
     """0 means permanent."""
     ifaces: tuple[str, ...]
     evidence_digest: str
-    """SHA-256 over the sorted evidence ids, hex."""
+    """SHA-256, hex: over the sorted evidence ids, or over a list's prefixes."""
     action: str = "block"
+    """``block``, or ``block list`` for many targets: then ``prefix`` is empty and ``Proposal.listed`` tells them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The targets of a proposal that names many: an import, or rows a person marked."""
+
+    prefixes: int
+    addresses: int
+    """How many addresses they hold together, at most 2^62."""
+    sample: tuple[str, ...]
+    """The first of them."""
+    left_out: int = 0
+    """Prefixes that the rules refuse; they are not part of the proposal."""
+    left_out_sample: tuple[str, ...] = ()
+    """The first of those, each with its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +516,31 @@ class Proposal:
     """What the person should know, such as ``the source never completed a handshake``."""
     typed_confirmation: bool = False
     """Whether the person has to type the address."""
+    prior_blocks: int = 0
+    """How often addresses of this prefix were blocked before, as far back as the guard remembers."""
+    listed: Listed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a block would have dropped lately, from the flows this host recorded."""
+
+    span_s: float
+    """How far back the record goes."""
+    flows: int
+    packets: int
+    """Packets that came from the prefix."""
+    bytes: int
+    out_packets: int
+    """Packets that went to it."""
+    out_bytes: int
+    sources: tuple[str, ...]
+    """Addresses of the prefix that were seen, the busiest first, at most a few."""
+    source_count: int
+    services: tuple[str, ...]
+    """What they spoke to here, or what here spoke to them, such as ``tcp/8080 java[812]``; at most a few."""
+    handshake_at: float
+    """When one of them last completed a TCP handshake, 0 for never: then it may be spoofed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,6 +583,19 @@ class Block:
     approver: str = ""
     reason: str = ""
     added_at: float = 0.0
+    out_packets: int = 0
+    """Packets to the prefix that were dropped on their way out."""
+    out_bytes: int = 0
+    ttl_s: float = 0.0
+    """The term that was approved; 0 means permanent."""
+    watch: bool = False
+    """Whether it only counts and lets every packet pass."""
+    keep_within_s: float = 0.0
+    """Seconds left to keep a block that is on trial and else reverts by itself; 0 when it is not on trial."""
+    ended_at: float = 0.0
+    """Wall clock; 0 while it is ordered."""
+    ended_why: str = ""
+    """``expired``, ``removed``, ``reverted``, ``replaced`` or ``lifted`` by panic-unblock."""
 
 
 # --- health ---------------------------------------------------------------------------------
@@ -594,13 +651,15 @@ class Status:
     source: str
     """Interfaces, or the name of the capture or incident that is replayed."""
     dataplane: str
-    """``XDP native``, ``XDP generic``, or why there is none."""
+    """What drops inbound and outbound, such as ``XDP native, tcx egress``, or why nothing does."""
     analyst: str
     """``playbook``, or the model's name."""
     model: str
     """The ONNX model's name and version, or why there is none."""
     blocking: bool
     """Whether an approval would be enforced."""
+    keep_within_s: float = 0.0
+    """Seconds left in which a key of the person keeps the first attachment to an interface; 0 when none is on trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -622,11 +681,15 @@ class Snapshot:
     proposals: tuple[Proposal, ...]
     """Newest first."""
     blocks: tuple[Block, ...]
-    """From the last read of the kernel map."""
+    """From the last read of the kernel map, newest first, at most a few hundred."""
     faults: tuple[Fault, ...]
     """Those not cleared, newest first."""
     finished: bool = False
     """A replay has come to its end and every incident is investigated."""
+    blocks_total: int = 0
+    """How many blocks there are, with those beyond the ones above."""
+    dropped_packets: int = 0
+    """Packets that all of them dropped, both directions."""
 
 
 @dataclass(frozen=True, slots=True)

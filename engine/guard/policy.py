@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
-from engine.host.addresses import canonical_ip
+from engine.host.ip import canonical_ip
 from engine.types import HostAddresses
 
 Network = IPv4Network | IPv6Network
@@ -92,23 +97,7 @@ def default_prefix(address: str, connected: tuple[str, ...]) -> str:
 
 def judge(prefix: str, ttl_s: float, protected: Protected, *, handshake: bool, reported_only: bool) -> Judgement:
     """Return whether a block may be proposed or enforced, and what a person has to know and do."""
-    try:
-        network = ip_network(canonical_prefix(prefix))
-    except ValueError as error:
-        return Judgement((str(error),), (), False)
-    refusals = [*_ttl_refusals(ttl_s), *_range_refusals(network), *_vital_refusals(network, protected.addresses)]
-    warnings: list[str] = []
-    for kept, name in _kept(protected):
-        if not _overlap(network, kept):
-            continue
-        if network.subnet_of(ip_network(kept)):  # type: ignore[arg-type]  # the overlap proves one family
-            refusals.append(f"{network} is {name}")
-        else:
-            warnings.append(f"{kept} stays reachable: it is {name}")
-    doubts = _doubts(network, ttl_s, protected, handshake, reported_only)
-    if network.num_addresses > 1:
-        warnings.append(f"the prefix holds {_count(network)} addresses")
-    return Judgement(_bounded(refusals), _bounded([*doubts, *warnings]), bool(doubts))
+    return _rules(protected).judge(prefix, ttl_s, handshake=handshake, reported_only=reported_only)
 
 
 def typed_matches(typed: str, prefix: str) -> bool:
@@ -121,10 +110,117 @@ def typed_matches(typed: str, prefix: str) -> bool:
 
 def kernel_allow(protected: Protected) -> tuple[str, ...]:
     """Return the prefixes for the kernel's allow map, which is consulted before the blocks."""
+    spared = (rule.network for rule in _spared(protected))
+    return tuple(dict.fromkeys(map(str, spared)))
+
+
+class _Weight(Enum):
+    """What it means for a block to touch a rule's network."""
+
+    NEVER = "never"
+    """Refused."""
+    VITAL = "vital"
+    """Refused, also when it is one of many addresses."""
+    KEPT = "kept"
+    """Refused when it is the target, and spared by the kernel when it lies within a wider one."""
+    DOUBT = "doubt"
+    """Takes a typed address."""
+
+
+class _Rule(NamedTuple):
+    network: Network
+    weight: _Weight
+    name: str
+
+
+class Rules:
+    """The rules for one never-block set, made once to judge many prefixes."""
+
+    def __init__(self, protected: Protected) -> None:
+        self._rules = (*_spared(protected), *_doubtful(protected))
+        self._within: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        """By version: first address and number of each rule, in the order of addresses."""
+        self._around: dict[int, dict[int, dict[int, list[int]]]] = {4: {}, 6: {}}
+        """By version, length and leading bits: the numbers of the rules."""
+        for number, (network, _, _) in enumerate(self._rules):
+            self._within[network.version].append((int(network.network_address), number))
+            lengths = self._around[network.version].setdefault(network.prefixlen, {})
+            lengths.setdefault(_leading(network, network.prefixlen), []).append(number)
+        for rules in self._within.values():
+            rules.sort()
+
+    def judge(self, prefix: str, ttl_s: float, *, handshake: bool, reported_only: bool) -> Judgement:
+        """Return what ``judge`` does."""
+        try:
+            network = ip_network(canonical_prefix(prefix))
+        except ValueError as error:
+            return Judgement((str(error),), (), False)
+        refusals, warnings = _ttl_refusals(ttl_s), []
+        doubts = _doubts(ttl_s, handshake, reported_only)
+        touched = self._touched(network)
+        refusals += [f"{network} holds {rule.name} addresses" for rule in touched if rule.weight is _Weight.NEVER]
+        if network.prefixlen < WIDEST[network.version]:
+            refusals.append(f"{network} is wider than /{WIDEST[network.version]}")
+        for rule in touched:
+            if rule.weight is _Weight.VITAL:
+                verb = "is" if network.num_addresses == 1 else "is in the prefix and is"
+                refusals.append(f"{rule.network.network_address} {verb} {rule.name}")
+            elif rule.weight is _Weight.DOUBT:
+                doubts.append(rule.name)
+            elif rule.weight is _Weight.KEPT and rule.network.prefixlen <= network.prefixlen:
+                refusals.append(f"{network} is {rule.name}")
+            elif rule.weight is _Weight.KEPT:
+                warnings.append(f"{rule.network} stays reachable: it is {rule.name}")
+        if network.num_addresses > 1:
+            warnings.append(f"the prefix holds {_count(network)} addresses")
+        return Judgement(_bounded(refusals), _bounded([*doubts, *warnings]), bool(doubts))
+
+    def _touched(self, network: Network) -> list[_Rule]:
+        """The rules whose network holds the given one or lies in it, in their order."""
+        found = {
+            number
+            for length, rules in self._around[network.version].items()
+            if length <= network.prefixlen
+            for number in rules.get(_leading(network, length), ())
+        }
+        ordered = self._within[network.version]
+        start = bisect_left(ordered, (int(network.network_address), 0))
+        end = bisect_left(ordered, (int(network.broadcast_address) + 1, 0))
+        found |= {number for _, number in ordered[start:end]}
+        return [self._rules[number] for number in sorted(found)]
+
+
+@lru_cache(maxsize=2)
+def _rules(protected: Protected) -> Rules:
+    return Rules(protected)
+
+
+def _spared(protected: Protected) -> Iterator[_Rule]:
+    """What no block may hold, or cuts a hole into: the kernel's allow map."""
     addresses = protected.addresses
-    single = (*addresses.own, *addresses.gateways, *addresses.resolvers, *addresses.operators, *protected.endpoints)
-    never = (str(network) for network, _ in NEVER)
-    return tuple(dict.fromkeys([*never, *map(canonical_prefix, single), *(prefix for prefix, _ in protected.allowed)]))
+    for network, name in NEVER:
+        yield _Rule(network, _Weight.NEVER, name)
+    singles = (
+        (addresses.own, _Weight.VITAL, "an address of this host"),
+        (addresses.gateways, _Weight.VITAL, "a gateway of this host"),
+        (addresses.operators, _Weight.VITAL, "the address you are connected from"),
+        (addresses.resolvers, _Weight.KEPT, "a resolver of this host"),
+        (addresses.dhcp, _Weight.KEPT, "a DHCP server of this host"),
+        (addresses.ntp, _Weight.KEPT, "a time server of this host"),
+        (protected.endpoints, _Weight.KEPT, "the model's endpoint"),
+    )
+    for ips, weight, name in singles:
+        for ip in ips:
+            yield _Rule(ip_network(canonical_prefix(ip)), weight, name)
+    for prefix, reason in protected.allowed:
+        yield _Rule(ip_network(prefix), _Weight.KEPT, f"on the allow-list ({reason})")
+
+
+def _doubtful(protected: Protected) -> Iterator[_Rule]:
+    for hop in protected.shared_hops:
+        yield _Rule(ip_network(hop), _Weight.DOUBT, f"{hop} is a shared hop: it stands for many sources")
+    for ip in sorted(protected.logins):
+        yield _Rule(ip_network(ip), _Weight.DOUBT, f"somebody is logged in from {ip}")
 
 
 def _ttl_refusals(ttl_s: float) -> list[str]:
@@ -133,34 +229,8 @@ def _ttl_refusals(ttl_s: float) -> list[str]:
     return [f"longer than {MAX_TTL_S / 86400:.0f} days; permanent is 0"] if ttl_s > MAX_TTL_S else []
 
 
-def _range_refusals(network: Network) -> list[str]:
-    refusals = [f"{network} holds {name} addresses" for never, name in NEVER if _overlap(network, str(never))]
-    if network.prefixlen < WIDEST[network.version]:
-        refusals.append(f"{network} is wider than /{WIDEST[network.version]}")
-    return refusals
-
-
-def _vital_refusals(network: Network, addresses: HostAddresses) -> list[str]:
-    kinds = (
-        (addresses.own, "an address of this host"),
-        (addresses.gateways, "a gateway of this host"),
-        (addresses.operators, "the address you are connected from"),
-    )
-    verb = "is" if network.num_addresses == 1 else "is in the prefix and is"
-    return [f"{ip} {verb} {name}" for ips, name in kinds for ip in ips if _overlap(network, ip)]
-
-
-def _kept(protected: Protected) -> list[tuple[str, str]]:
-    """What is refused when it is the target, and spared by the kernel when it lies within a wider one."""
-    return [
-        *((canonical_prefix(ip), "a resolver of this host") for ip in protected.addresses.resolvers),
-        *((canonical_prefix(ip), "the model's endpoint") for ip in protected.endpoints),
-        *((prefix, f"on the allow-list ({reason})") for prefix, reason in protected.allowed),
-    ]
-
-
-def _doubts(network: Network, ttl_s: float, protected: Protected, handshake: bool, reported_only: bool) -> list[str]:
-    """What takes a typed address."""
+def _doubts(ttl_s: float, handshake: bool, reported_only: bool) -> list[str]:
+    """What takes a typed address, whatever the target."""
     doubts = []
     if ttl_s == 0:
         doubts.append("the block is permanent")
@@ -168,11 +238,11 @@ def _doubts(network: Network, ttl_s: float, protected: Protected, handshake: boo
         doubts.append("the source never completed a handshake here: it may be spoofed")
     if reported_only:
         doubts.append("the source was only reported, not seen by this host")
-    doubts += [
-        f"{hop} is a shared hop: it stands for many sources" for hop in protected.shared_hops if _overlap(network, hop)
-    ]
-    doubts += [f"somebody is logged in from {ip}" for ip in sorted(protected.logins) if _overlap(network, ip)]
     return doubts
+
+
+def _leading(network: Network, length: int) -> int:
+    return int(network.network_address) >> (network.max_prefixlen - length)
 
 
 def _bounded(texts: list[str]) -> tuple[str, ...]:

@@ -2,66 +2,39 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
-import struct
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from engine.host import people, procfs
+from engine.host import people, procfs, servers
+from engine.host.ip import canonical_ips
+from engine.host.netlink import own_addresses, routes
 from engine.types import HostAddresses
 
 RESOLV_FILES = tuple(
     Path(path)
     for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
 )
-DUMP_MESSAGES = 65536
-"""Most netlink messages read in one dump: a host with a full routing table is not read to its end."""
-
-NLMSG_DONE, NLMSG_ERROR = 3, 2
-RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
-NLM_F_REQUEST_DUMP = 0x301
-IFA_ADDRESS, IFA_LOCAL = 1, 2
-RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA = 1, 5, 9, 18
-RTN_UNICAST = 1
-ADDRESS_BYTES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
-
-
-class Route(NamedTuple):
-    """One route, as far as it matters here."""
-
-    prefix: str
-    gateways: tuple[str, ...]
 
 
 def host_addresses(environ: Mapping[str, str] | None = None, pid: int | None = None) -> HostAddresses:
-    """Return what must never be blocked on this host, seen from a process and its ancestors."""
+    """Return what must never be blocked on this host, seen from a process and its ancestors; raises ``OSError``."""
     operators = [people.peer_of(dict(os.environ if environ is None else environ))]
     operators += people.ssh_peers(os.getpid() if pid is None else pid)
+    leases = servers.leases()
     return HostAddresses(
-        own=_canonical(own_addresses()),
-        gateways=_canonical(gateway for route in routes() for gateway in route.gateways),
-        resolvers=_canonical(resolvers()),
-        operators=_canonical(operators),
+        own=canonical_ips(own_addresses()),
+        gateways=canonical_ips(gateway for route in routes() for gateway in route.gateways),
+        resolvers=canonical_ips(resolvers()),
+        operators=canonical_ips(operators),
+        dhcp=leases.dhcp,
+        ntp=canonical_ips((*leases.ntp, *servers.time_servers())),
     )
 
 
 def connected_prefixes() -> tuple[str, ...]:
     """Return the prefixes whose addresses are reached without a gateway."""
     return tuple(dict.fromkeys(route.prefix for route in routes() if not route.gateways and route.prefix))
-
-
-def own_addresses() -> list[str]:
-    """Return the addresses of every interface."""
-    return parse_addresses(_dump(RTM_GETADDR, 8))
-
-
-def routes() -> list[Route]:
-    """Return the unicast routes of every table, both families."""
-    return parse_routes(_dump(RTM_GETROUTE, 12))
 
 
 def resolvers() -> list[str]:
@@ -75,99 +48,7 @@ def resolvers() -> list[str]:
     return found
 
 
-def canonical_ip(text: str) -> str | None:
-    """Return the address without zone, an IPv4-mapped one as IPv4; None when it is no address."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
-
-
 def parse_resolv(content: bytes) -> list[str]:
     """Return the ``nameserver`` addresses of a resolv.conf."""
     lines = (line.split() for line in content.splitlines())
     return [procfs.text(line[1], 64) for line in lines if len(line) > 1 and line[0] == b"nameserver"]
-
-
-def parse_addresses(content: bytes) -> list[str]:
-    """Return the local addresses of a netlink address dump."""
-    found = []
-    for kind, body in _messages(content):
-        if kind == RTM_NEWADDR and len(body) >= 8:
-            attributes = dict(_attributes(body[8:]))
-            found.append(_address(body[0], attributes.get(IFA_LOCAL) or attributes.get(IFA_ADDRESS, b"")))
-    return [address for address in found if address]
-
-
-def parse_routes(content: bytes) -> list[Route]:
-    """Return the unicast routes of a netlink route dump."""
-    found = []
-    for kind, body in _messages(content):
-        if kind == RTM_NEWROUTE and len(body) >= 12 and body[7] == RTN_UNICAST:
-            attributes = dict(_attributes(body[12:]))
-            destination = _address(body[0], attributes.get(RTA_DST, b""))
-            prefix = f"{destination}/{body[1]}" if destination else ""
-            found.append(Route(prefix, tuple(_gateways(body[0], attributes))))
-    return found
-
-
-def _gateways(family: int, attributes: Mapping[int, bytes]) -> Iterator[str]:
-    if address := _address(family, attributes.get(RTA_GATEWAY, b"")):
-        yield address
-    via = attributes.get(RTA_VIA, b"")
-    if len(via) > 2 and (address := _address(int.from_bytes(via[:2], sys.byteorder), via[2:])):
-        yield address
-    hops = attributes.get(RTA_MULTIPATH, b"")
-    while len(hops) >= 8 and (length := struct.unpack_from("=H", hops)[0]) >= 8:
-        yield from _gateways(family, {key: value for key, value in _attributes(hops[8:length]) if key != RTA_MULTIPATH})
-        hops = hops[(length + 3) & ~3 :]
-
-
-def _address(family: int, content: bytes) -> str:
-    return socket.inet_ntop(family, content) if ADDRESS_BYTES.get(family) == len(content) else ""
-
-
-def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    while len(content) - offset >= 16:
-        length, kind = struct.unpack_from("=IH", content, offset)
-        if not 16 <= length <= len(content) - offset:
-            return
-        yield kind, content[offset + 16 : offset + length]
-        offset += (length + 3) & ~3
-
-
-def _attributes(content: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(content) >= 4:
-        length, kind = struct.unpack_from("=HH", content)
-        if not 4 <= length <= len(content):
-            return
-        yield kind & 0x3FFF, content[4:length]
-        content = content[(length + 3) & ~3 :]
-
-
-def _dump(kind: int, body_bytes: int) -> bytes:
-    """Return the kernel's answer to one netlink dump over both address families."""
-    answers = []
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as netlink:
-        netlink.settimeout(2)
-        netlink.sendto(
-            struct.pack("=IHHII", 16 + body_bytes, kind, NLM_F_REQUEST_DUMP, 1, 0) + bytes(body_bytes), (0, 0)
-        )
-        messages = 0
-        while messages < DUMP_MESSAGES:
-            answer = netlink.recv(1 << 18)
-            kinds = [found for found, _ in _messages(answer)]
-            if not kinds or NLMSG_ERROR in kinds:
-                raise OSError(f"cannot read addresses and routes: netlink answered {kinds} to request {kind}")
-            answers.append(answer)
-            messages += len(kinds)
-            if NLMSG_DONE in kinds:
-                break
-    return b"".join(answers)
-
-
-def _canonical(addresses: Iterator[str] | list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(address for text in addresses if (address := canonical_ip(text))))

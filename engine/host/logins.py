@@ -6,30 +6,45 @@ import socket
 import struct
 from pathlib import Path
 
-from engine.host import procfs
-from engine.host.addresses import canonical_ip
+from engine.host import procfs, ssh
+from engine.host.ip import canonical_ip, canonical_ips
 
 UTMP = Path("/run/utmp")
 SESSIONS = Path("/run/systemd/sessions")
 UTMP_RECORD = struct.Struct("=hxxi32s4s32s256s4xi8x16s20x")
 USER_PROCESS = 7
+UTMP_BYTES = 1 << 20
+MOST_SESSIONS = 1024
 
 
-def login_peers() -> frozenset[str]:
-    """Return the remote ends of the logins recorded in utmp or by systemd-logind."""
-    peers: set[str] = set()
+def login_peers(at: ssh.Look | None = None) -> frozenset[str]:
+    """Return the remote ends of the logins in utmp, at systemd-logind and at the SSH servers; each ends at logout."""
+    return frozenset((*_in_utmp(), *_at_logind(), *_over_ssh(at)))
+
+
+def _in_utmp() -> list[str]:
     try:
-        records = parse_utmp(procfs.read(str(UTMP), 1 << 20))
-        peers |= {peer for pid, peer in records if procfs.stat(pid) is not None}
+        records = parse_utmp(procfs.read(str(UTMP), UTMP_BYTES))
     except OSError:
-        pass
-    if SESSIONS.is_dir():
-        for session in list(SESSIONS.iterdir())[:1024]:
-            try:
-                peers |= {peer for peer in (parse_session(procfs.read(str(session), 8192)),) if peer}
-            except OSError:
-                continue
-    return frozenset(peers)
+        return []
+    return [peer for pid, peer in records if procfs.stat(pid) is not None]
+
+
+def _at_logind() -> list[str]:
+    found = []
+    for path in sorted(SESSIONS.glob("*"))[:MOST_SESSIONS]:
+        try:
+            found.append(parse_session(procfs.read_plain(str(path), 8192)))
+        except OSError:
+            continue  # a session that just ended, or the pipe that belongs to one
+    return [peer for peer in found if peer]
+
+
+def _over_ssh(at: ssh.Look | None) -> tuple[str, ...]:
+    try:
+        return canonical_ips(session.peer for session in ssh.sessions(at))
+    except OSError:
+        return ()
 
 
 def parse_utmp(content: bytes) -> list[tuple[int, str]]:

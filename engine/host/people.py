@@ -7,7 +7,6 @@ import os
 from engine.host import procfs
 from engine.types import Approver
 
-UNSET_LOGIN = 0xFFFFFFFF
 MULTIPLEXERS = ("tmux", "screen", "SCREEN")
 
 
@@ -17,7 +16,7 @@ def approver(pid: int) -> Approver:
     environs = [procfs.environ(process.pid) for process in lineage]
     peers = ssh_peers(pid)
     return Approver(
-        uid=_uid(pid),
+        uid=procfs.uid(pid),
         login_uid=_login_uid(pid, environs),
         tty=tty_name(lineage[0].tty_nr) if lineage else "",
         ssh_peer=peers[0] if peers else "",
@@ -26,25 +25,36 @@ def approver(pid: int) -> Approver:
 
 
 def ssh_peers(pid: int) -> tuple[str, ...]:
-    """Return the far ends of the SSH sessions a process was started from, nearest first.
+    """Return the far ends of the SSH sessions a process was started from, nearest first."""
+    return tuple(dict.fromkeys(peer for peer, _ in ssh_sessions(pid) if peer))
+
+
+def ssh_sessions(pid: int) -> tuple[tuple[str, int], ...]:
+    """Return far end and local port of the SSH sessions a process was started from, nearest first.
 
     A process under tmux or screen descends from a server that may have been started in another
-    session, so the sessions of every attached client count too.
+    session, so the sessions of every attached client of the same users count too.
     """
     lineage = procfs.lineage(pid)
-    peers = [peer_of(procfs.environ(process.pid)) for process in lineage]
+    found = [_session(procfs.environ(process.pid)) for process in lineage]
     if any(process.comm.startswith(MULTIPLEXERS) for process in lineage):
+        users = {procfs.uid(process.pid) for process in lineage}
         clients = (procfs.stat(other) for other in procfs.pids())
         for client in clients:
-            if client is not None and client.comm.startswith(MULTIPLEXERS):
-                peers += [peer_of(procfs.environ(process.pid)) for process in procfs.lineage(client.pid)]
-    return tuple(dict.fromkeys(peer for peer in peers if peer))
+            if client is not None and client.comm.startswith(MULTIPLEXERS) and procfs.uid(client.pid) in users:
+                found += [_session(procfs.environ(process.pid)) for process in procfs.lineage(client.pid)]
+    return tuple(dict.fromkeys(session for session in found if session != ("", 0)))
 
 
 def peer_of(environ: dict[str, str]) -> str:
     """Return the client's address of ``SSH_CONNECTION`` or ``SSH_CLIENT``, or empty."""
+    return _session(environ)[0]
+
+
+def _session(environ: dict[str, str]) -> tuple[str, int]:
+    """Return the client's address, and this host's port, which both variables tell last."""
     fields = (environ.get("SSH_CONNECTION") or environ.get("SSH_CLIENT") or "").split()
-    return fields[0] if fields else ""
+    return (fields[0], procfs.number(fields[-1].encode())) if fields else ("", 0)
 
 
 def tty_name(tty_nr: int) -> str:
@@ -67,20 +77,10 @@ def capable(pid: int) -> bool:
         return False
 
 
-def _uid(pid: int) -> int:
-    try:
-        return procfs.parse_uid(procfs.read(f"/proc/{pid}/status"))
-    except OSError:
-        return -1
-
-
 def _login_uid(pid: int, environs: list[dict[str, str]]) -> int:
-    """The audit login id, which survives sudo and su; without one, the user who called sudo."""
-    try:
-        login = procfs.number(procfs.read(f"/proc/{pid}/loginuid", 64).strip(), default=UNSET_LOGIN)
-    except OSError:
-        login = UNSET_LOGIN
-    if login != UNSET_LOGIN:
+    """The audit login id; without one, the user who called sudo."""
+    login = procfs.login_uid(pid)
+    if login >= 0:
         return login
     callers = (environ["SUDO_UID"] for environ in environs if environ.get("SUDO_UID", "").isdecimal())
     return procfs.number(next(callers, "-1").encode(), default=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat as modes
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ TEXT_BYTES = 4096
 """Most bytes kept of a command line or name: processes choose these themselves."""
 ANCESTORS = 64
 """Most ancestors walked; deeper trees are cut."""
+UNSET_LOGIN = 0xFFFFFFFF
 SO_NETNS_COOKIE = 71
 FIRST_NETWORK = 0xEFFFFFF9
 """The host's network namespace, ``NET_NS_INIT_INO`` since Linux 6.18; earlier kernels number from 0xF0000000 up."""
@@ -33,13 +35,28 @@ def read(path: str, limit: int = 65536) -> bytes:
     """Return the start of a kernel file, without waiting for a writer; raises ``OSError``."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        chunks = []
-        while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 20))):
-            chunks.append(chunk)
-            limit -= len(chunk)
-        return b"".join(chunks)
+        return _start_of(fd, limit)
     finally:
         os.close(fd)
+
+
+def read_plain(path: str, limit: int = 65536) -> bytes:
+    """Return the start of a regular file that is no link, as where others may write; raises ``OSError``."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY)
+    try:
+        if not modes.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(f"{path} is no regular file")
+        return _start_of(fd, limit)
+    finally:
+        os.close(fd)
+
+
+def _start_of(fd: int, limit: int) -> bytes:
+    chunks = []
+    while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 20))):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)
 
 
 def text(value: bytes, limit: int = TEXT_BYTES) -> str:
@@ -80,6 +97,23 @@ def parse_uid(status: bytes) -> int:
             fields = line.split()
             return number(fields[1], default=-1) if len(fields) > 1 else -1
     return -1
+
+
+def login_uid(pid: int) -> int:
+    """Return the audit login id of a process, which survives sudo and su; -1 where none was set."""
+    try:
+        found = number(read(f"/proc/{pid}/loginuid", 64).strip(), default=UNSET_LOGIN)
+    except OSError:
+        return -1
+    return -1 if found == UNSET_LOGIN else found
+
+
+def uid(pid: int) -> int:
+    """Return the real user id of a process, -1 when it is gone."""
+    try:
+        return parse_uid(read(f"/proc/{pid}/status"))
+    except OSError:
+        return -1
 
 
 def parse_capabilities(status: bytes) -> int:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.host import procfs
-from engine.host.addresses import canonical_ip
+from engine.host.ip import canonical_ip
 from engine.types import Finding, FiveTuple, SocketOwner
 
 TABLE_BYTES = 1 << 24
 """Most bytes read of one socket table, about 100,000 sockets."""
 TABLES = {"tcp": ("tcp", "tcp6"), "udp": ("udp", "udp6")}
-TCP_LISTEN = 10
+TCP_ESTABLISHED, TCP_LISTEN = 1, 10
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound to
 STATES = {
     1: "ESTABLISHED",
@@ -43,6 +43,8 @@ class Socket(NamedTuple):
     peer_port: int
     state: int
     inode: int
+    uid: int = -1
+    """The user who made it."""
 
     def __str__(self) -> str:
         state = STATES.get(self.state, str(self.state))
@@ -96,7 +98,8 @@ def parse_table(proto: str, content: bytes, ports: tuple[int, ...] = ()) -> Iter
             continue
         local, peer = parse_end(fields[1]), parse_end(fields[2])
         if local and peer and (not ports or local[1] in ports):
-            yield Socket(proto, *local, *peer, procfs.number(fields[3], 16), procfs.number(fields[9]))
+            state, uid, inode = procfs.number(fields[3], 16), procfs.number(fields[7], default=-1), fields[9]
+            yield Socket(proto, *local, *peer, state, procfs.number(inode), uid)
 
 
 def parse_end(content: bytes) -> tuple[str, int] | None:
@@ -136,6 +139,12 @@ def descriptors(pid: int, limit: int = 65536) -> set[str]:
         except OSError:
             continue
     return links
+
+
+def inodes(pid: int, limit: int = 65536) -> frozenset[int]:
+    """Return the numbers of a process's sockets, of every network namespace; raises ``OSError``."""
+    links = (link for link in descriptors(pid, limit) if link.startswith("socket:["))
+    return frozenset(procfs.number(link[8:-1].encode()) for link in links)
 
 
 def sockets_of(pid: int, limit: int = 64) -> tuple[str, ...]:

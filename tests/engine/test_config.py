@@ -61,6 +61,45 @@ def test_the_interface_variable_takes_a_list(value: Any, expected: tuple[str, ..
     assert load({}, {"AEGIS_INTERFACE": value}, None).settings.interface == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('trusted_proxies = ["203.0.113.0/24", "2001:db8::/32", "192.0.2.9", "203.0.113.0/24"]',
+         ("203.0.113.0/24", "2001:db8::/32", "192.0.2.9/32")),
+        ("trusted_proxies = []", ()),
+        ("management_ports = [8443, 9090, 8443]", (8443, 9090)),
+        ("management_ports = 8443", (8443,)),
+        ('management_ports = "8443,9090"', (8443, 9090)),
+    ],
+)  # fmt: skip
+def test_prefixes_and_ports_are_lists_that_name_each_once(tmp_path: Path, text: str, expected: tuple[Any, ...]) -> None:
+    effective = load({}, {}, _file(tmp_path, text))
+    key = text.split(maxsplit=1)[0]
+    assert getattr(effective.settings, key) == expected
+    assert (key, ", ".join(map(str, expected)), str(tmp_path / "config.toml")) in shown(effective)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'trusted_proxies = ["cdn.example.org"]',
+        'trusted_proxies = ["203.0.113.9/24"]',
+        "trusted_proxies = [5]",
+        "trusted_proxies = 5",
+        f"trusted_proxies = {[f'10.{n // 250}.{n % 250}.0/24' for n in range(1025)]}",
+        "management_ports = [0]",
+        "management_ports = [65536]",
+        "management_ports = [22.5]",
+        "management_ports = [true]",
+        'management_ports = "ssh"',
+        f"management_ports = {list(range(1, 18))}",
+    ],
+)
+def test_a_prefix_or_port_that_does_not_fit_is_an_error_that_names_its_key(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=rf"config\.toml: {text.split(maxsplit=1)[0]} does not fit"):
+        load({}, {}, _file(tmp_path, text))
+
+
 def test_a_key_is_never_shown() -> None:
     effective = load({}, {"OPENAI_API_KEY": "sk-secret"}, None)
     assert "sk-secret" not in str(shown(effective))

@@ -77,3 +77,47 @@ def test_the_ssh_peer_of_an_attached_tmux_client_is_found_from_inside(tmp_path: 
     os.close(master)
     os.close(slave)
     assert found == ("203.0.113.5",)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("tmux") is None, reason="needs root and tmux")
+def test_another_users_process_that_calls_itself_tmux_protects_nobody(tmp_path: Path) -> None:
+    """Else any local user could make an address one that cannot be blocked."""
+    tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("SSH_", "TMUX"))}
+    subprocess.run([*tmux, "new-session", "-d", "cat"], env=plain, check=True, timeout=30)
+    shown = subprocess.run([*tmux, "display-message", "-p", "#{pane_pid}"], env=plain, capture_output=True, check=True)
+    claim = (
+        "import ctypes, os, sys; ctypes.CDLL(None).prctl(15, b'tmux: client'); os.setuid(int(sys.argv[1]));"
+        "print(flush=True); sys.stdin.read()"
+    )
+    environ = {**plain, "SSH_CONNECTION": "203.0.113.66 50000 192.0.2.1 22"}
+    found = []
+    for user in ("0", "65534"):
+        command = [sys.executable, "-c", claim, user]
+        stranger = subprocess.Popen(command, stdin=-1, stdout=-1, env=environ, text=True)
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == "\n"
+        found.append(people.ssh_peers(int(shown.stdout)))
+        stranger.communicate(timeout=30)
+    subprocess.run([*tmux, "kill-server"], env=plain, check=True, timeout=30)
+    assert found == [("203.0.113.66",), ()]
+
+
+@pytest.mark.parametrize(
+    ("environ", "port"),
+    [
+        ("SSH_CONNECTION=203.0.113.5 50000 192.0.2.1 2222", 2222),
+        ("SSH_CLIENT=203.0.113.5 50000 2200", 2200),
+        ("SSH_CLIENT=203.0.113.5 50000 port", 0),
+    ],
+)
+def test_the_port_over_which_a_process_was_reached_is_the_last_field(environ: str, port: int) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import os; from engine.host import people; print(people.ssh_sessions(os.getpid()))",
+    ]
+    name, _, value = environ.partition("=")
+    told = subprocess.run(command, env={name: value}, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert f"('203.0.113.5', {port})" in told

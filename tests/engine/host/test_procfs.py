@@ -65,3 +65,18 @@ def test_each_network_namespace_has_a_name_of_its_own_that_is_not_used_again() -
 @pytest.mark.skipif(Path("/proc/self/ns/net").stat().st_ino != procfs.FIRST_NETWORK, reason="needs Linux 6.18's host")
 def test_the_hosts_network_namespace_keeps_its_name_over_a_boot() -> None:
     assert procfs.network_namespace("one") == procfs.network_namespace("two") == "host"
+
+
+def test_a_process_has_the_user_who_runs_it_and_one_that_is_gone_has_none() -> None:
+    assert procfs.uid(os.getpid()) == os.getuid()
+    assert (procfs.uid(1 << 23), procfs.login_uid(1 << 23)) == (-1, -1)
+
+
+def test_a_file_read_plainly_is_bounded_and_no_link(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_bytes(b"x" * 100)
+    link.symlink_to(file)
+    assert procfs.read_plain(str(file), 10) == b"x" * 10
+    for other in (link, tmp_path, Path("/dev/zero")):
+        with pytest.raises(OSError, match=other.name):
+            procfs.read_plain(str(other), 10)
