@@ -1,7 +1,8 @@
-"""Prices a drop in nanoseconds per packet with BPF_PROG_TEST_RUN, against a program that only says XDP_DROP.
+"""Prices a drop in nanoseconds per packet with BPF_PROG_TEST_RUN, against programs that drop and do nothing else.
 
 Run as root: ``python benchmarks/drop.py``. Rounds are interleaved and medians compared, so that a busy machine
 slows every case alike. One source repeats, so caches are warm: these are the program's costs, not a network card's.
+``benchmarks/drop_wire.py`` compares with nftables and iptables on packets of a wire.
 """
 
 from __future__ import annotations
@@ -16,78 +17,115 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine import paths
-from engine.guard import bpf, xdp
+from engine.guard import bpf, layout, xdp
+from engine.guard.blocker import Wanted
 
 ROUNDS = 25
-REPEAT = 300_000
+REPEAT = 200_000
 ENTRIES = 100_000
 PREFIXES = 1_000
 ALLOWED = tuple(f"198.18.{number}.0/24" for number in range(20))
-ONLY_DROP = struct.pack("=QQ", 0x01_0000_00B7, 0x95)
-ETHERNET4, ETHERNET6 = bytes(12) + b"\x08\x00", bytes(12) + b"\x86\xdd"
+FAR_NS = 1 << 62
+BAD4, BAD6, GOOD4, GOOD6 = "203.0.113.9", "2001:db8::9", "198.51.100.7", "2001:db8:1::7"
+INGRESS, EGRESS = "aegis_xdp", "aegis_egress"
+BENCH = {"bench": 1}
+"""The bit of the interface that the measured program believes to be on."""
 
-IFACE = struct.pack("=Q", 1)
-"""The bit of an interface, as the kernel has it."""
-
-
-def packet4(src_ip: str) -> bytes:
-    header = b"\x45\0\0\x32\0\0\0\0\x40\x06\0\0" + socket.inet_aton(src_ip) + bytes([192, 0, 2, 1])
-    return ETHERNET4 + header + bytes(30)
-
-
-def packet6(src_ip: str) -> bytes:
-    header = b"\x60\0\0\0\0\x14\x06\x40" + socket.inet_pton(socket.AF_INET6, src_ip) + bytes(16)
-    return ETHERNET6 + header + bytes(30)
+Fill = Callable[[Path], None]
+Case = tuple[int, bytes, int]
+"""Program, packet, expected verdict."""
 
 
-def fill_singles(pins: Path) -> None:
-    entry = struct.pack("=QQQQ8sIHH", 0, 0, 0, 0, IFACE, 1, 0, 32)
-    for name, width in (("aegis_block4", 4), ("aegis_block6", 16)):
+def packet(src_ip: str, dst_ip: str) -> bytes:
+    """A TCP packet of 64 bytes or so."""
+    if ":" in src_ip:
+        addresses = socket.inet_pton(socket.AF_INET6, src_ip) + socket.inet_pton(socket.AF_INET6, dst_ip)
+        return bytes(12) + b"\x86\xdd\x60\0\0\0\0\x14\x06\x40" + addresses + bytes(30)
+    addresses = socket.inet_aton(src_ip) + socket.inet_aton(dst_ip)
+    return bytes(12) + b"\x08\0\x45\0\0\x32\0\0\0\0\x40\x06\0\0" + addresses + bytes(30)
+
+
+def inbound(ip: str) -> bytes:
+    return packet(ip, "2001:db8:2::1" if ":" in ip else "192.0.2.1")
+
+
+def outbound(ip: str) -> bytes:
+    return packet("2001:db8:2::1" if ":" in ip else "192.0.2.1", ip)
+
+
+def put(pins: Path, prefixes: list[str]) -> None:
+    """Write blocks that hold on the bench, in batches, and the prefix lengths that they use."""
+    columns: dict[str, list[tuple[bytes, bytes]]] = {}
+    masks = layout.IfaceMasks(BENCH)
+    for number, prefix in enumerate(prefixes):
+        name, key = layout.place(prefix)
+        value = layout.pack_entry(key, Wanted(prefix, FAR_NS, number, tuple(BENCH)), masks)
+        columns.setdefault(name, []).append((key, value))
+    for name, entries in columns.items():
         blocks = bpf.Map(pins / name)
-        blocks.put_many([((10 << 24 | number).to_bytes(width, "big"), entry) for number in range(ENTRIES)])
+        blocks.put_many(entries)
         blocks.close()
 
 
-def fill_prefixes(blocker: xdp.XdpBlocker) -> None:
-    for number in range(PREFIXES):
-        blocker.add(f"172.{16 + (number >> 8)}.{number & 255}.0/24", 0, number, ())
+def singles(pins: Path) -> None:
+    put(pins, [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}/32" for number in range(ENTRIES)])
 
 
-def hold_on_the_bench(pins: Path) -> None:
-    """Let the entries hold for the interface that the measured program believes to be on."""
-    for name in ("aegis_block4", "aegis_block6", "aegis_net4", "aegis_net6"):
-        blocks = bpf.Map(pins / name)
-        for key, entry in list(blocks.items()):
-            if entry[32:40] != IFACE:
-                blocks.put(key, entry[:32] + IFACE + entry[40:])
-        blocks.close()
+def one_length(pins: Path) -> None:
+    """As a list of hostile networks of one size."""
+    singles(pins)
+    put(pins, [f"{172 + (number >> 8)}.16.{number & 255}.0/24" for number in range(PREFIXES)])
+
+
+def four_lengths(pins: Path) -> None:
+    singles(pins)
+    sizes = [(16, 1 << 16), (20, 1 << 12), (22, 1 << 10), (24, 1 << 8)]
+    each = PREFIXES // len(sizes)
+    for at, (length, width) in enumerate(sizes):
+        first = 172 + 2 * at << 24
+        put(
+            pins,
+            [f"{socket.inet_ntoa((first + number * width).to_bytes(4, 'big'))}/{length}" for number in range(each)],
+        )
+
+
+def all_lengths(pins: Path) -> None:
+    """Every length that the guard lets by, the costliest mixture."""
+    singles(pins)
+    each = PREFIXES // 16
+    for length in range(16, 32):
+        first = 172 + length << 24
+        addresses = [first + (number << 32 - length) for number in range(each)]
+        put(pins, [f"{socket.inet_ntoa(address.to_bytes(4, 'big'))}/{length}" for address in addresses])
 
 
 @contextmanager
-def program(name: str, fill: Callable[[Path, xdp.XdpBlocker], None]) -> Iterator[int]:
-    """Load the program over maps of its own, with one address of each family and one prefix blocked for an hour."""
+def program(name: str, fill: Fill) -> Iterator[dict[str, int]]:
+    """Load both programs over maps of their own, with one address of each family blocked."""
     pins = bpf.BPFFS / f"aegis-bench-{os.getpid()}-{name}"
-    far = 1 << 62
     with xdp.XdpBlocker(pins) as blocker:
         blocker.set_allow(ALLOWED)
-        blocker.add("203.0.113.9/32", far, 1, ())
-        blocker.add("2001:db8::9/128", far, 2, ())
-        fill(pins, blocker)
-        hold_on_the_bench(pins)
-        loaded = bpf.load_program(paths.BPF_OBJECT, "aegis_xdp", pins, IFACE)
+        put(pins, [f"{BAD4}/32", f"{BAD6}/128"])
+        fill(pins)
+        blocker.resume()
+    loaded = {
+        each: bpf.load_program(paths.BPF_OBJECT, each, pins, layout.U64.pack(BENCH["bench"]))
+        for each in (INGRESS, EGRESS)
+    }
     try:
         yield loaded
     finally:
-        os.close(loaded)
+        for fd in loaded.values():
+            os.close(fd)
         shutil.rmtree(pins)
 
 
-def measure(cases: dict[str, tuple[int, bytes, int]]) -> dict[str, float]:
+def measure(cases: dict[str, Case]) -> dict[str, float]:
     """Return the median nanoseconds per packet of each case."""
     rounds: dict[str, list[int]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
-        for name, (loaded, packet, verdict) in cases.items():
-            ran = bpf.run_on_packet(loaded, packet, REPEAT)
+        for name, (loaded, sample, verdict) in cases.items():
+            ran = bpf.run_on_packet(loaded, sample, REPEAT)
             if ran.verdict != verdict:
                 raise RuntimeError(f"{name}: verdict {ran.verdict} where {verdict} was expected")
             rounds[name].append(ran.ns_per_packet)
@@ -95,27 +133,36 @@ def measure(cases: dict[str, tuple[int, bytes, int]]) -> dict[str, float]:
 
 
 def main() -> None:
-    bad4, bad6, good4 = packet4("203.0.113.9"), packet6("2001:db8::9"), packet4("198.51.100.7")
-    baseline = bpf.load_instructions(ONLY_DROP, "only_drop")
+    only_drop = bpf.load_instructions(struct.pack("=QQ", 0x01_0000_00B7, 0x95), "only_drop")
     with (
-        program("one", lambda pins, blocker: None) as one,
-        program("many", lambda pins, blocker: fill_singles(pins)) as many,
-        program("nets", lambda pins, blocker: fill_prefixes(blocker)) as nets,
+        program("none", singles) as none,
+        program("one", one_length) as one,
+        program("four", four_lengths) as four,
+        program("all", all_lengths) as every,
     ):
-        medians = measure(
-            {
-                "empty XDP_DROP": (baseline, bad4, bpf.XDP_DROP),
-                "drop IPv4, 1 entry": (one, bad4, bpf.XDP_DROP),
-                f"drop IPv4, {ENTRIES:,} entries": (many, bad4, bpf.XDP_DROP),
-                "drop IPv6, 1 entry": (one, bad6, bpf.XDP_DROP),
-                f"drop IPv6, {ENTRIES:,} entries": (many, bad6, bpf.XDP_DROP),
-                f"drop out of {PREFIXES:,} prefixes": (nets, packet4("172.16.200.1"), bpf.XDP_DROP),
-                "pass, 1 entry": (one, good4, bpf.XDP_PASS),
-                f"pass, {ENTRIES:,} entries": (many, good4, bpf.XDP_PASS),
-                f"pass, {PREFIXES:,} prefixes": (nets, good4, bpf.XDP_PASS),
-            }
-        )
+        drop, go = bpf.XDP_DROP, bpf.XDP_PASS
+        cases: dict[str, Case] = {
+            "empty XDP_DROP": (only_drop, inbound(BAD4), drop),
+            "IPv4 address, no prefix": (none[INGRESS], inbound(BAD4), drop),
+            "IPv6 address, no prefix": (none[INGRESS], inbound(BAD6), drop),
+            "IPv4 miss, no prefix": (none[INGRESS], inbound(GOOD4), go),
+            "IPv6 miss, no prefix": (none[INGRESS], inbound(GOOD6), go),
+        }
+        for label, held, net, near in (
+            ("1 length", one, "174.16.200.1", "175.16.240.1"),
+            ("4 lengths", four, "176.0.1.1", "174.15.250.1"),
+            ("16 lengths", every, "188.1.1.1", "196.0.200.1"),
+        ):
+            cases[f"IPv4 address, {label}"] = (held[INGRESS], inbound(BAD4), drop)
+            cases[f"IPv4 prefix, {label}"] = (held[INGRESS], inbound(net), drop)
+            cases[f"IPv4 miss, {label}"] = (held[INGRESS], inbound(GOOD4), go)
+            cases[f"IPv4 near miss, {label}"] = (held[INGRESS], inbound(near), go)
+        cases["out: IPv4 address, no prefix"] = (none[EGRESS], outbound(BAD4), bpf.TC_DROP)
+        cases["out: IPv4 prefix, 1 length"] = (one[EGRESS], outbound("174.16.200.1"), bpf.TC_DROP)
+        cases["out: IPv4 miss, 1 length"] = (one[EGRESS], outbound(GOOD4), bpf.TC_NEXT)
+        medians = measure(cases)
     floor = medians["empty XDP_DROP"]
+    print(f"{ENTRIES:,} addresses blocked, {PREFIXES:,} prefixes or none; ns per packet, and over an empty XDP_DROP")
     for name, median in medians.items():
         print(f"{name:32} {median:6.0f} ns   {median - floor:+5.0f} ns   {median / floor:5.2f}x")
 

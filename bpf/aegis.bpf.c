@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Drops packets by source address: allow before block, expiry in the kernel, and what cannot be parsed passes. */
+/*
+ * Drops packets from blocked addresses at XDP, and packets to them at tc egress: allow before block, expiry in the
+ * kernel, and what cannot be parsed passes.
+ */
 #include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/icmpv6.h>
@@ -7,7 +10,7 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/udp.h>
+#include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "aegis.h"
@@ -20,6 +23,29 @@
 struct vlan_tag {
 	__be16 tci;
 	__be16 proto;
+};
+
+/* How TCP and UDP begin. */
+struct ports {
+	__be16 source;
+	__be16 dest;
+};
+
+/* A packet, from its Ethernet header on. */
+struct frame {
+	void *data;
+	void *end;
+	struct __sk_buff *skb;	/* NULL at XDP */
+	__u64 length;
+	__u32 upper;		/* where the header above IP starts */
+	__u8 proto;		/* of that header */
+	bool first;		/* not a later fragment: that header is there */
+};
+
+enum verdict {
+	NEXT,			/* a wider prefix may still order a drop */
+	PASS,
+	DROP,
 };
 
 /*
@@ -36,6 +62,13 @@ struct {
 } aegis_state SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct aegis_pulse);
+} aegis_pulse SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
@@ -43,10 +76,17 @@ struct {
 } aegis_counts SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct aegis_lengths);
+} aegis_lengths SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AEGIS_MAX_SINGLES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u8[4]);
+	__type(key, __be32);
 	__type(value, struct aegis_entry);
 } aegis_block4 SEC(".maps");
 
@@ -54,31 +94,45 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AEGIS_MAX_SINGLES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u8[16]);
+	__type(key, __be32[4]);
 	__type(value, struct aegis_entry);
 } aegis_block6 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AEGIS_MAX_NETS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct aegis_lpm4);
+	__type(key, struct aegis_net4);
 	__type(value, struct aegis_entry);
 } aegis_net4 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AEGIS_MAX_NETS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct aegis_lpm6);
+	__type(key, struct aegis_net6);
 	__type(value, struct aegis_entry);
 } aegis_net6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AEGIS_CELLS);
+	__type(key, __u32);
+	__type(value, __u64);
+} aegis_cells4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AEGIS_CELLS);
+	__type(key, __u32);
+	__type(value, __u64);
+} aegis_cells6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, AEGIS_MAX_ALLOWED);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct aegis_lpm4);
+	__type(key, struct aegis_net4);
 	__type(value, __u32);
 } aegis_allow4 SEC(".maps");
 
@@ -86,144 +140,247 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, AEGIS_MAX_ALLOWED);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct aegis_lpm6);
+	__type(key, struct aegis_net6);
 	__type(value, __u32);
 } aegis_allow6 SEC(".maps");
 
-static __always_inline __u32 state(__u32 slot)
+static __always_inline bool halted(void)
 {
+	__u32 slot = AEGIS_SLOT_HALTED;
 	__u32 *value = bpf_map_lookup_elem(&aegis_state, &slot);
 
-	return value ? *value : 0;
+	return value && *value;
+}
+
+static __always_inline struct aegis_counts *counts(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&aegis_counts, &first);
 }
 
 /*
  * CLOCK_BOOTTIME, read again when the kernel's tick has moved the coarse clock: 24 ns become 4 under a
  * flood, and a deadline is met within one tick (at most 10 ms).
  */
-static __always_inline __u64 boot_now(struct aegis_counts *counts)
+static __always_inline __u64 boot_now(void)
 {
 	__u64 tick = bpf_ktime_get_coarse_ns();
+	struct aegis_counts *cache = counts();
 
-	if (tick != counts->tick_ns) {
-		counts->boot_ns = bpf_ktime_get_boot_ns();
-		counts->tick_ns = tick;
+	if (!cache)
+		return bpf_ktime_get_boot_ns();
+	if (tick != cache->tick_ns) {
+		cache->boot_ns = bpf_ktime_get_boot_ns();
+		cache->tick_ns = tick;
 	}
-	return counts->boot_ns;
-}
-
-/* Counts a packet against an entry; true when the entry orders a drop on this interface. */
-static __always_inline bool strike(struct aegis_entry *entry, __u64 now, __u64 length)
-{
-	if (!(entry->ifaces & aegis_iface))
-		return false;
-	if (entry->deadline_ns && now >= entry->deadline_ns)
-		return false;
-	__sync_fetch_and_add(&entry->packets, 1);
-	__sync_fetch_and_add(&entry->bytes, length);
-	entry->last_hit_ns = now;
-	return !(entry->flags & AEGIS_COUNT_ONLY);
-}
-
-static __always_inline bool is_dhcp4(struct iphdr *ip, void *end)
-{
-	struct udphdr *udp = (void *)ip + ip->ihl * 4;
-
-	if (ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(IP_OFFSET_MASK))
-		return false;
-	if ((void *)(udp + 1) > end)
-		return false;
-	return udp->dest == bpf_htons(67) || udp->dest == bpf_htons(68);
-}
-
-static __always_inline bool is_dhcp6(struct ipv6hdr *ip, void *end)
-{
-	struct udphdr *udp = (void *)(ip + 1);
-
-	if (ip->nexthdr != IPPROTO_UDP || (void *)(udp + 1) > end)
-		return false;
-	return udp->dest == bpf_htons(546) || udp->dest == bpf_htons(547);
-}
-
-/* A hop limit of 255 proves that no router forwarded the packet (RFC 4861). */
-static __always_inline bool is_neighbour_discovery(struct ipv6hdr *ip, void *end)
-{
-	struct icmp6hdr *icmp = (void *)(ip + 1);
-
-	if (ip->nexthdr != IPPROTO_ICMPV6 || ip->hop_limit != 255 || (void *)(icmp + 1) > end)
-		return false;
-	return icmp->icmp6_type >= ND_FIRST && icmp->icmp6_type <= ND_LAST;
+	return cache->boot_ns;
 }
 
 /*
- * A longest match that has expired, only counts, or is for another interface must not shadow a wider
- * block that still holds, so the walk goes on with ever shorter prefixes. The allow list and the clock cost nothing for a
- * source that no entry names.
+ * Returns a header: in place, or copied where an outgoing packet keeps it outside its linear part, or NULL
+ * where the packet ends before it does.
  */
-static __always_inline bool drops4(struct iphdr *ip, void *end, __u64 length, struct aegis_counts *counts)
+static __always_inline void *header(struct frame *frame, __u32 offset, void *copy, __u32 size)
 {
-	struct aegis_lpm4 key = { .prefix_len = 32 };
-	struct aegis_entry *entry;
-	__u32 nets;
-	__u64 now;
+	if (frame->data + offset + size <= frame->end)
+		return frame->data + offset;
+	if (frame->skb && !bpf_skb_load_bytes(frame->skb, offset, copy, size))
+		return copy;
+	return NULL;
+}
 
-	if ((void *)(ip + 1) > end)
+static __always_inline bool is_udp_to(struct frame *frame, __u16 one, __u16 other)
+{
+	struct ports copy, *udp;
+
+	if (frame->proto != IPPROTO_UDP || !frame->first)
 		return false;
-	if (ip->version != 4 || ip->ihl < 5)
+	udp = header(frame, frame->upper, &copy, sizeof(copy));
+	return udp && (udp->dest == bpf_htons(one) || udp->dest == bpf_htons(other));
+}
+
+/* A hop limit of 255 proves that no router forwarded the packet (RFC 4861). */
+static __always_inline bool is_neighbour_discovery(struct frame *frame, __u8 hop_limit)
+{
+	struct icmp6hdr copy, *icmp;
+
+	if (frame->proto != IPPROTO_ICMPV6 || hop_limit != 255)
 		return false;
-	__builtin_memcpy(key.addr, &ip->saddr, sizeof(key.addr));
-	nets = state(AEGIS_SLOT_NETS4);
-	entry = bpf_map_lookup_elem(&aegis_block4, key.addr);
-	if (!entry && nets)
-		entry = bpf_map_lookup_elem(&aegis_net4, &key);
-	if (!entry)
+	icmp = header(frame, frame->upper, &copy, sizeof(copy));
+	return icmp && icmp->icmp6_type >= ND_FIRST && icmp->icmp6_type <= ND_LAST;
+}
+
+/* Whether nobody looks after the blocks and the packet belongs to one of this host's SSH ports. */
+static __always_inline bool is_spared(struct frame *frame, __u64 now)
+{
+	struct ports copy, *tcp;
+	struct aegis_pulse *pulse;
+	__u32 first = 0;
+	__u16 port;
+
+	pulse = bpf_map_lookup_elem(&aegis_pulse, &first);
+	if (!pulse || now < pulse->beat_ns + AEGIS_HEARTBEAT_NS)
 		return false;
-	if (is_dhcp4(ip, end) || bpf_map_lookup_elem(&aegis_allow4, &key))
+	if (frame->proto != IPPROTO_TCP || !frame->first)
 		return false;
-	now = boot_now(counts);
-	for (int i = 0; i <= 32; i++) {
-		if (strike(entry, now, length))
+	tcp = header(frame, frame->upper, &copy, sizeof(copy));
+	if (!tcp)
+		return false;
+	port = bpf_ntohs(frame->skb ? tcp->source : tcp->dest);
+	for (int i = 0; i < AEGIS_SSH_PORTS; i++) {
+		if (port && port == pulse->ssh_ports[i])
 			return true;
-		if (!nets || !entry->prefix_len)
-			return false;
-		key.prefix_len = entry->prefix_len - 1;
-		entry = bpf_map_lookup_elem(&aegis_net4, &key);
-		if (!entry)
-			return false;
 	}
 	return false;
 }
 
-static __always_inline bool drops6(struct ipv6hdr *ip, void *end, __u64 length, struct aegis_counts *counts)
+/* Counts a packet against an entry that holds on this interface, and says what the entry orders. */
+static __always_inline enum verdict strike(struct aegis_entry *entry, struct frame *frame, __u64 now, __u16 whole_len)
 {
-	struct aegis_lpm6 key = { .prefix_len = 128 };
-	struct aegis_entry *entry;
-	__u32 nets;
-	__u64 now;
+	bool only_counts = entry->flags & AEGIS_COUNT_ONLY;
 
-	if ((void *)(ip + 1) > end)
+	if (!(entry->ifaces & aegis_iface))
+		return NEXT;
+	if (entry->deadline_ns && now >= entry->deadline_ns)
+		return NEXT;
+	if (!only_counts && entry->prefix_len < whole_len && is_spared(frame, now))
+		return PASS;
+	if (frame->skb) {
+		__sync_fetch_and_add(&entry->out_packets, 1);
+		__sync_fetch_and_add(&entry->out_bytes, frame->length);
+	} else {
+		__sync_fetch_and_add(&entry->packets, 1);
+		__sync_fetch_and_add(&entry->bytes, frame->length);
+	}
+	entry->last_hit_ns = now;
+	return only_counts ? NEXT : DROP;
+}
+
+static __always_inline struct aegis_lengths *lengths(__u32 slot)
+{
+	return bpf_map_lookup_elem(&aegis_lengths, &slot);
+}
+
+static __always_inline __u64 near4(struct aegis_net4 *whole)
+{
+	__u32 cell = bpf_ntohl(whole->addr) >> 16;
+	__u64 *near = bpf_map_lookup_elem(&aegis_cells4, &cell);
+
+	return near ? *near : 0;
+}
+
+static __always_inline __u64 near6(struct aegis_net6 *whole)
+{
+	__u32 first = bpf_ntohl(whole->addr[0]), second = bpf_ntohl(whole->addr[1]);
+	__u32 cell = (first >> 16) ^ (first & 0xffff) ^ (second >> 16);
+	__u64 *near = bpf_map_lookup_elem(&aegis_cells6, &cell);
+
+	return near ? *near : 0;
+}
+
+static __always_inline struct aegis_entry *find_net4(struct aegis_net4 *whole, __u64 near, __u8 len)
+{
+	struct aegis_net4 net = { .prefix_len = len };
+
+	if (!(near >> len % 64 & 1))
+		return NULL;
+	net.addr = whole->addr & bpf_htonl(~0ULL << (32 - len));
+	return bpf_map_lookup_elem(&aegis_net4, &net);
+}
+
+static __always_inline struct aegis_entry *find_net6(struct aegis_net6 *whole, __u64 near, __u8 len)
+{
+	struct aegis_net6 net = { .prefix_len = len };
+	__u64 half[2];
+
+	if (!(near >> len % 64 & 1))
+		return NULL;
+	__builtin_memcpy(half, whole->addr, sizeof(half));
+	half[0] &= bpf_cpu_to_be64(len < 64 ? ~0ULL << (64 - len) : ~0ULL);
+	half[1] &= bpf_cpu_to_be64(len > 64 ? ~0ULL << (128 - len) : 0);
+	__builtin_memcpy(net.addr, half, sizeof(half));
+	return bpf_map_lookup_elem(&aegis_net6, &net);
+}
+
+/*
+ * The address itself first, then ever wider prefixes. What always passes, the clock and the heart cost nothing for
+ * an address that neither an entry names nor a prefix is near. The search goes on after an entry that has expired, only counts, or is for
+ * another interface: it must not shadow a wider block that still holds.
+ */
+static __always_inline bool drops4(struct frame *frame, __u32 offset)
+{
+	struct iphdr copy, *ip = header(frame, offset, &copy, sizeof(copy));
+	struct aegis_net4 whole = { .prefix_len = 32 };
+	struct aegis_lengths *used = lengths(0);
+	struct aegis_entry *entry;
+	enum verdict verdict;
+	__u8 len = 32;
+	__u64 near, now;
+
+	if (!used || !ip || ip->version != 4 || ip->ihl < 5)
 		return false;
-	if (ip->version != 6)
+	whole.addr = frame->skb ? ip->daddr : ip->saddr;
+	entry = bpf_map_lookup_elem(&aegis_block4, &whole.addr);
+	near = used->shorter[len] ? near4(&whole) : 0;
+	if (!entry && !near)
 		return false;
-	__builtin_memcpy(key.addr, &ip->saddr, sizeof(key.addr));
-	nets = state(AEGIS_SLOT_NETS6);
-	entry = bpf_map_lookup_elem(&aegis_block6, key.addr);
-	if (!entry && nets)
-		entry = bpf_map_lookup_elem(&aegis_net6, &key);
-	if (!entry)
+	frame->upper = offset + ip->ihl * 4;
+	frame->proto = ip->protocol;
+	frame->first = !(ip->frag_off & bpf_htons(IP_OFFSET_MASK));
+	if (is_udp_to(frame, 67, 68) || bpf_map_lookup_elem(&aegis_allow4, &whole))
 		return false;
-	if (is_neighbour_discovery(ip, end) || is_dhcp6(ip, end) || bpf_map_lookup_elem(&aegis_allow6, &key))
-		return false;
-	now = boot_now(counts);
-	for (int i = 0; i <= 128; i++) {
-		if (strike(entry, now, length))
-			return true;
-		if (!nets || !entry->prefix_len)
+	now = boot_now();
+	for (int i = 0; i <= AEGIS_MAX_LENGTHS; i++) {
+		if (entry) {
+			verdict = strike(entry, frame, now, 32);
+			if (verdict != NEXT)
+				return verdict == DROP;
+		}
+		len = used->shorter[len];
+		if (!len)
 			return false;
-		key.prefix_len = entry->prefix_len - 1;
-		entry = bpf_map_lookup_elem(&aegis_net6, &key);
-		if (!entry)
+		entry = find_net4(&whole, near, len);
+	}
+	return false;
+}
+
+static __always_inline bool drops6(struct frame *frame, __u32 offset)
+{
+	struct ipv6hdr copy, *ip = header(frame, offset, &copy, sizeof(copy));
+	struct aegis_net6 whole;
+	struct aegis_lengths *used = lengths(1);
+	struct aegis_entry *entry;
+	enum verdict verdict;
+	__u8 len = 128;
+	__u64 near, now;
+
+	if (!used || !ip || ip->version != 6)
+		return false;
+	whole.prefix_len = 128;
+	__builtin_memcpy(whole.addr, frame->skb ? &ip->daddr : &ip->saddr, sizeof(whole.addr));
+	entry = bpf_map_lookup_elem(&aegis_block6, whole.addr);
+	near = used->shorter[len] ? near6(&whole) : 0;
+	if (!entry && !near)
+		return false;
+	frame->upper = offset + sizeof(*ip);
+	frame->proto = ip->nexthdr;
+	frame->first = true;
+	if (is_neighbour_discovery(frame, ip->hop_limit) || is_udp_to(frame, 546, 547))
+		return false;
+	if (bpf_map_lookup_elem(&aegis_allow6, &whole))
+		return false;
+	now = boot_now();
+	for (int i = 0; i <= AEGIS_MAX_LENGTHS; i++) {
+		if (entry) {
+			verdict = strike(entry, frame, now, 128);
+			if (verdict != NEXT)
+				return verdict == DROP;
+		}
+		len = used->shorter[len];
+		if (!len)
 			return false;
+		entry = find_net6(&whole, near, len);
 	}
 	return false;
 }
@@ -233,46 +390,61 @@ static __always_inline bool is_tag(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
-static __always_inline bool drops(void *data, void *end, struct aegis_counts *counts)
+static __always_inline bool drops(struct frame *frame)
 {
-	struct ethhdr *eth = data;
-	void *inner = eth + 1;
+	struct ethhdr copy, *eth = header(frame, 0, &copy, sizeof(copy));
+	__u32 offset = sizeof(*eth);
 	__be16 proto;
 
-	if (inner > end)
+	if (!eth)
 		return false;
 	proto = eth->h_proto;
 	for (int i = 0; i < MAX_TAGS && is_tag(proto); i++) {
-		struct vlan_tag *tag = inner;
+		struct vlan_tag tag_copy, *tag = header(frame, offset, &tag_copy, sizeof(tag_copy));
 
-		if ((void *)(tag + 1) > end)
+		if (!tag)
 			return false;
 		proto = tag->proto;
-		inner = tag + 1;
+		offset += sizeof(*tag);
 	}
 	if (proto == bpf_htons(ETH_P_IP))
-		return drops4(inner, end, end - data, counts);
+		return drops4(frame, offset);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return drops6(inner, end, end - data, counts);
+		return drops6(frame, offset);
 	return false;
 }
 
 SEC("xdp")
 int aegis_xdp(struct xdp_md *ctx)
 {
-	struct aegis_counts *counts;
-	__u32 first = 0;
+	struct frame frame = {
+		.data = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+	};
+	struct aegis_counts *count = counts();
 
-	counts = bpf_map_lookup_elem(&aegis_counts, &first);
-	if (!counts)
+	if (!count)
 		return XDP_PASS;
-	counts->seen++;
-	if (state(AEGIS_SLOT_HALTED))
+	count->seen++;
+	frame.length = frame.end - frame.data;
+	if (halted() || !drops(&frame))
 		return XDP_PASS;
-	if (!drops((void *)(long)ctx->data, (void *)(long)ctx->data_end, counts))
-		return XDP_PASS;
-	counts->dropped++;
+	count->dropped++;
 	return XDP_DROP;
+}
+
+/* TC_ACT_UNSPEC leaves the packet to the programs and filters after this one. */
+SEC("tc")
+int aegis_egress(struct __sk_buff *skb)
+{
+	struct frame frame = {
+		.data = (void *)(long)skb->data,
+		.end = (void *)(long)skb->data_end,
+		.skb = skb,
+		.length = skb->len,
+	};
+
+	return !halted() && drops(&frame) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 char _license[] SEC("license") = "Apache-2.0";

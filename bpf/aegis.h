@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layout of the pinned maps, shared with engine/guard/xdp.py: change one, change both, and raise AEGIS_LAYOUT. */
+/* Layout of the pinned maps, shared with engine/guard/layout.py: change one, change both, and raise AEGIS_LAYOUT. */
 #ifndef AEGIS_H
 #define AEGIS_H
 
-#define AEGIS_LAYOUT 2
+#define AEGIS_LAYOUT 3
 
 #define AEGIS_MAX_SINGLES 131072
 #define AEGIS_MAX_NETS 16384
 #define AEGIS_MAX_ALLOWED 4096
+#define AEGIS_MAX_LENGTHS 16	/* different lengths in one net map: a packet costs no more lookups than that */
+#define AEGIS_SSH_PORTS 8
+#define AEGIS_HEARTBEAT_NS 60000000000ULL	/* a heart that is older is stale */
 
 /* Slots of aegis_state. LAYOUT and HALTED keep their place for ever: panic must work on maps of any layout. */
 enum aegis_slot {
 	AEGIS_SLOT_LAYOUT,
 	AEGIS_SLOT_HALTED,	/* not 0: every packet passes */
-	AEGIS_SLOT_NETS4,	/* not 0 while aegis_net4 may hold entries */
-	AEGIS_SLOT_NETS6,
-	AEGIS_SLOTS,
+	AEGIS_SLOTS = 4,
 };
 
 enum aegis_flag {
@@ -24,26 +25,48 @@ enum aegis_flag {
 
 struct aegis_entry {
 	__u64 deadline_ns;	/* CLOCK_BOOTTIME; 0 is permanent */
-	__u64 packets;
+	__u64 packets;		/* from the prefix */
 	__u64 bytes;
-	__u64 last_hit_ns;	/* CLOCK_BOOTTIME */
+	__u64 out_packets;	/* to the prefix; the segments of one offloaded send are one packet */
+	__u64 out_bytes;
+	__u64 last_hit_ns;	/* CLOCK_BOOTTIME, either way */
 	__u64 ifaces;		/* bits of the interfaces the block was approved for */
 	__u32 entry_id;
 	__u16 flags;
 	__u16 prefix_len;	/* as in the key */
 };
 
-struct aegis_lpm4 {
+struct aegis_net4 {
 	__u32 prefix_len;
-	__u8 addr[4];
+	__be32 addr;
 };
 
-struct aegis_lpm6 {
+struct aegis_net6 {
 	__u32 prefix_len;
-	__u8 addr[16];
+	__be32 addr[4];
 };
 
-/* One for each CPU. */
+/*
+ * The lengths that a net map may hold, so that a lookup tries no other: after each length the next shorter one,
+ * beginning at that of a whole address; 0 ends. Slot 0 is IPv4, slot 1 IPv6.
+ */
+struct aegis_lengths {
+	__u8 shorter[256];
+};
+
+/*
+ * Which lengths a net map may hold near an address: bit (length % 64) of the cell that the address is in. A cell is
+ * the first 16 bits of an IPv4 address, and the first 48 of an IPv6 address folded. A bit too many costs a lookup.
+ */
+#define AEGIS_CELLS 65536
+
+/* Who looks after the blocks: when beat_ns is stale, blocks of more than one address spare the SSH ports. */
+struct aegis_pulse {
+	__u64 beat_ns;		/* CLOCK_BOOTTIME */
+	__u16 ssh_ports[AEGIS_SSH_PORTS];	/* 0 is none */
+};
+
+/* One for each CPU; inbound packets only. */
 struct aegis_counts {
 	__u64 seen;
 	__u64 dropped;

@@ -3,7 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
+
+HEARTBEAT_S = 60
+"""Seconds without a refresh of the allow set after which nobody looks after the blocks."""
+SSH_PORTS = 8
+"""Most SSH ports that are spared then."""
+
+
+class Attached(NamedTuple):
+    """How blocks are enforced on one interface."""
+
+    mode: str
+    """``native``, ``generic`` or ``nftables``."""
+    egress: str = ""
+    """``tcx``, ``clsact`` or ``nftables``; empty when outbound packets still leave."""
+    on_trial: bool = False
+    """Whether it ends with this process unless it is kept."""
+    fallen_back: tuple[str, ...] = ()
+    """What was tried first and why it was refused, in words."""
+
+
+class Wanted(NamedTuple):
+    """One entry to write."""
+
+    prefix: str
+    deadline_ns: int
+    """Boot clock; 0 means never."""
+    entry_id: int
+    ifaces: tuple[str, ...]
+    count_only: bool = False
 
 
 class Entry(Protocol):
@@ -27,6 +56,16 @@ class Entry(Protocol):
     @property
     def bytes(self) -> int:
         """Bytes dropped, or only counted."""
+        ...
+
+    @property
+    def out_packets(self) -> int:
+        """Packets to the prefix dropped on their way out, or only counted."""
+        ...
+
+    @property
+    def out_bytes(self) -> int:
+        """Bytes of those."""
         ...
 
     @property
@@ -58,16 +97,31 @@ class Blocker(Protocol):
         """Whether panic-unblock emptied the maps and nobody resumed since."""
         ...
 
-    def attach(self, iface: str) -> str:
-        """Attach to an interface and return ``native`` or ``generic``."""
+    def attach(self, iface: str, on_trial: bool = False) -> str:
+        """Attach to an interface and return the mode; on trial the kernel takes it off when this process ends."""
         ...
 
-    def attached(self) -> Mapping[str, str]:
-        """Return interface to mode."""
+    def keep(self, iface: str) -> None:
+        """Let an attachment on trial outlive this process."""
+        ...
+
+    def detach(self, iface: str) -> bool:
+        """Detach from an interface; False when nothing of ours was attached."""
+        ...
+
+    def attached(self) -> Mapping[str, Attached]:
+        """Return how each interface is attached."""
         ...
 
     def set_allow(self, prefixes: Sequence[str]) -> None:
-        """Make these the prefixes whose packets always pass."""
+        """Make these the prefixes whose packets always pass, and beat the heart.
+
+        When the heart has not beaten for ``HEARTBEAT_S``, blocks of more than one address spare the SSH ports.
+        """
+        ...
+
+    def set_ssh_ports(self, ports: Sequence[int]) -> None:
+        """Set the ports of this host that a stale heart spares, at most ``SSH_PORTS``."""
         ...
 
     def add(
@@ -81,9 +135,22 @@ class Blocker(Protocol):
         ...
 
     def entries(self) -> Sequence[Entry]:
-        """Return every entry, the expired ones included."""
+        """Return every entry, the expired ones included where the kernel still has them."""
         ...
 
     def resume(self) -> None:
         """Clear the halt."""
+        ...
+
+
+@runtime_checkable
+class TakesMany(Protocol):
+    """A blocker that writes and removes many entries faster than one after another."""
+
+    def add_many(self, wanted: Sequence[Wanted]) -> None:
+        """Write entries as ``add`` does; which of them are written when it raises ``OSError`` is not told."""
+        ...
+
+    def remove_many(self, prefixes: Sequence[str]) -> int:
+        """Take entries out and return how many there were."""
         ...

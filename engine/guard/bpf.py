@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -16,11 +16,20 @@ from typing import NamedTuple
 BPFFS = Path("/sys/fs/bpf")
 XDP_DROP = 1
 XDP_PASS = 2
+TC_DROP = 2
+TC_NEXT = 0xFFFF_FFFF
+"""``TC_ACT_UNSPEC``: left to the programs and filters that follow."""
 
 _BATCH = 4096
-_MAP_HASH = 1
-_ATTACH_XDP = 37
-_PROGRAM_XDP = 6
+_BATCHED = {1, 2}
+"""Hash and array maps, which can be listed many at a time."""
+_ATTACH_XDP, _ATTACH_TCX_EGRESS = 37, 47
+_TCX_FIRST = 1 << 3
+"""``BPF_F_BEFORE``: ahead of the programs that are there."""
+_PROGRAM_TC, _PROGRAM_XDP = 3, 6
+_TC_EGRESS, _TC_REPLACE = 1 << 1, 1 << 0
+_TC_HANDLE, _TC_PRIORITY = 0xAE615, 2
+"""Where our filter stands at clsact; 1 is the priority that others pick by hand."""
 _FULL = {errno.E2BIG, errno.ENOSPC}
 _MOUNT_FLAGS = 2 | 4 | 8
 """MS_NOSUID, MS_NODEV, MS_NOEXEC."""
@@ -39,7 +48,7 @@ _XDP_FLAGS = {XdpMode.GENERIC: 1 << 1, XdpMode.NATIVE: 1 << 2}
 
 
 class LinkInfo(NamedTuple):
-    """What the kernel says about a BPF link."""
+    """What the kernel says about an XDP or tcx link."""
 
     program_id: int
     ifindex: int
@@ -95,9 +104,9 @@ _SILENCE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.
 @cache
 def _libbpf() -> ctypes.CDLL:
     library = ctypes.CDLL("libbpf.so.1", use_errno=True)
-    for name in ("open_file", "find_program_by_name", "next_map"):
+    for name in ("open_file", "find_program_by_name", "next_map", "next_program"):
         getattr(library, f"bpf_object__{name}").restype = ctypes.c_void_p
-    library.bpf_map__name.restype = ctypes.c_char_p
+    library.bpf_map__name.restype = library.bpf_program__name.restype = ctypes.c_char_p
     library.bpf_map__is_internal.restype = ctypes.c_bool
     library.libbpf_set_print(_SILENCE)
     return library
@@ -123,7 +132,7 @@ class Map:
         self.name = path.name
         self.fd = open_pin(path)
         kind, _, self.key_size, self.value_size, self.max_entries = struct.unpack_from("=5I", _object_info(self.fd))
-        self._batched = kind == _MAP_HASH
+        self._batched = kind in _BATCHED
 
     def close(self) -> None:
         os.close(self.fd)
@@ -150,6 +159,7 @@ class Map:
         self._written(code)
 
     def put_many(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write at least one entry, in one call; some are written when it raises ``OSError``. Hash and array maps."""
         count = ctypes.c_uint32(len(entries))
         keys, values = (b"".join(column) for column in zip(*entries, strict=True))
         self._written(_libbpf().bpf_map_update_batch(self.fd, keys, values, ctypes.byref(count), None))
@@ -215,7 +225,7 @@ def _chunks(column: bytes, size: int, count: int) -> list[bytes]:
 
 
 def load_program(path: Path, name: str, pin_root: Path, constants: bytes = b"") -> int:
-    """Load an object and return a descriptor of one program; its maps are taken from ``pin_root``, or pinned there.
+    """Load one program of an object and return its descriptor; maps are taken from ``pin_root``, or pinned there.
 
     ``constants`` take the place of the object's read-only data, which each load has for itself.
     """
@@ -225,16 +235,16 @@ def load_program(path: Path, name: str, pin_root: Path, constants: bytes = b"") 
         raise failure(ctypes.get_errno(), doing)
     loaded = ctypes.c_void_p(opened)
     try:
-        at = library.bpf_object__next_map(loaded, None)
-        while at:
-            found = ctypes.c_void_p(at)
+        for found in _parts(library.bpf_object__next_map, loaded):
             if not library.bpf_map__is_internal(found):
                 target = pin_root / library.bpf_map__name(found).decode()
                 _checked(library.bpf_map__set_pin_path(found, os.fsencode(target)), doing)
             elif constants:
                 size = ctypes.c_size_t(len(constants))
                 _checked(library.bpf_map__set_initial_value(found, constants, size), doing)
-            at = library.bpf_object__next_map(loaded, found)
+        for found in _parts(library.bpf_object__next_program, loaded):
+            wanted = library.bpf_program__name(found) == name.encode()
+            _checked(library.bpf_program__set_autoload(found, ctypes.c_bool(wanted)), doing)
         _checked(library.bpf_object__load(loaded), doing)
         program = ctypes.c_void_p(library.bpf_object__find_program_by_name(loaded, name.encode()))
         fd = _checked(library.bpf_program__fd(program), f"{doing}: program {name}")
@@ -243,11 +253,20 @@ def load_program(path: Path, name: str, pin_root: Path, constants: bytes = b"") 
         library.bpf_object__close(loaded)
 
 
-def load_instructions(instructions: bytes, name: str) -> int:
-    """Load raw XDP instructions: a program to measure against, or a stranger's in a test."""
-    options = struct.pack("@Nii", 16, 0, _ATTACH_XDP)
+def _parts(following: Callable[..., int | None], loaded: ctypes.c_void_p) -> Iterator[ctypes.c_void_p]:
+    """Walk over the maps or the programs of an object."""
+    at = following(loaded, None)
+    while at:
+        yield ctypes.c_void_p(at)
+        at = following(loaded, ctypes.c_void_p(at))
+
+
+def load_instructions(instructions: bytes, name: str, *, tc: bool = False) -> int:
+    """Load raw XDP or tc instructions: a program to measure against, or a stranger's in a test."""
+    options = struct.pack("@Nii", 16, 0, 0 if tc else _ATTACH_XDP)
     count = ctypes.c_size_t(len(instructions) // 8)
-    code = _libbpf().bpf_prog_load(_PROGRAM_XDP, name.encode(), b"Apache-2.0", instructions, count, options)
+    kind = _PROGRAM_TC if tc else _PROGRAM_XDP
+    code = _libbpf().bpf_prog_load(kind, name.encode(), b"Apache-2.0", instructions, count, options)
     return _checked(code, f"cannot load program {name}")
 
 
@@ -267,13 +286,56 @@ def attach_xdp(program_fd: int, ifindex: int, mode: XdpMode, iface: str) -> int:
     return _checked(code, f"cannot attach XDP to {iface}")
 
 
+def attach_tcx(program_fd: int, ifindex: int, iface: str) -> int:
+    """Return a descriptor of a new tcx link at the head of an interface's egress; Linux 6.6 and later have tcx."""
+    options = struct.pack("@NII", 16, _TCX_FIRST, 0)
+    code = _libbpf().bpf_link_create(program_fd, ifindex, _ATTACH_TCX_EGRESS, options)
+    return _checked(code, f"cannot attach to the tcx egress of {iface}")
+
+
+def attach_clsact(program_fd: int, ifindex: int, iface: str, *, replace: bool) -> None:
+    """Put our filter at an interface's clsact egress, or a program in its place; nothing ties it to a descriptor."""
+    library, hook, doing = _libbpf(), _tc_hook(ifindex), f"cannot attach to the clsact egress of {iface}"
+    if (code := library.bpf_tc_hook_create(hook)) != -errno.EEXIST:
+        _checked(code, doing)
+    _checked(library.bpf_tc_attach(hook, _tc_options(program_fd, _TC_REPLACE if replace else 0)), doing)
+
+
+def clsact_program(ifindex: int, iface: str) -> int:
+    """Return the id of the program where our filter stands at clsact egress; 0 where there is none."""
+    options = _tc_options()
+    code = _libbpf().bpf_tc_query(_tc_hook(ifindex), options)
+    if code in {-errno.ENOENT, -errno.EINVAL}:
+        return 0
+    _checked(code, f"cannot ask for the clsact egress of {iface}")
+    program_id: int = struct.unpack_from("@NiIIII", options)[3]
+    return program_id
+
+
+def detach_clsact(ifindex: int, iface: str) -> None:
+    """Take our filter off; the qdisc stays, for others may use it."""
+    code = _libbpf().bpf_tc_detach(_tc_hook(ifindex), _tc_options())
+    _checked(code, f"cannot detach from the clsact egress of {iface}")
+
+
+def _tc_hook(ifindex: int) -> bytes:
+    """Return a ``struct bpf_tc_hook``."""
+    return struct.pack("@NiiI4x", 24, ifindex, _TC_EGRESS, 0)
+
+
+def _tc_options(program_fd: int = 0, flags: int = 0) -> ctypes.Array[ctypes.c_char]:
+    """Return a ``struct bpf_tc_opts`` that libbpf may write to."""
+    options = struct.pack("@NiIIII4x", 32, program_fd, flags, 0, _TC_HANDLE, _TC_PRIORITY)
+    return ctypes.create_string_buffer(options, len(options))
+
+
 def update_link(link_fd: int, program_fd: int, iface: str) -> None:
     """Put another program in a link's place, without a packet in between that sees neither."""
-    _checked(_libbpf().bpf_link_update(link_fd, program_fd, None), f"cannot replace the XDP program of {iface}")
+    _checked(_libbpf().bpf_link_update(link_fd, program_fd, None), f"cannot replace the program on {iface}")
 
 
 def detach_link(link_fd: int, iface: str) -> None:
-    _checked(_libbpf().bpf_link_detach(link_fd), f"cannot detach XDP from {iface}")
+    _checked(_libbpf().bpf_link_detach(link_fd), f"cannot detach from {iface}")
 
 
 def attached_xdp(ifindex: int, iface: str) -> dict[XdpMode, int]:

@@ -71,8 +71,8 @@ def test_the_committed_object_equals_a_fresh_build() -> None:
 @needs_root
 def test_a_map_gives_back_what_was_put(pins: Path, loaded: int) -> None:
     blocks = bpf.Map(pins / "aegis_block4")
-    blocks.put(b"\xcb\x00\x71\x09", b"v" * 48)
-    assert (blocks.get(b"\xcb\x00\x71\x09"), blocks.get(b"none")) == (b"v" * 48, None)
+    blocks.put(b"\xcb\x00\x71\x09", b"v" * 64)
+    assert (blocks.get(b"\xcb\x00\x71\x09"), blocks.get(b"none")) == (b"v" * 64, None)
     assert (blocks.delete(b"\xcb\x00\x71\x09"), blocks.delete(b"\xcb\x00\x71\x09")) == (True, False)
     blocks.close()
 
@@ -83,7 +83,7 @@ def test_a_map_gives_back_what_was_put(pins: Path, loaded: int) -> None:
 def test_a_map_lists_and_clears_more_than_one_batch(pins: Path, loaded: int, name: str) -> None:
     blocks = bpf.Map(pins / name)
     prefix = b"" if name == "aegis_block4" else struct.pack("=I", 32)
-    wanted = {prefix + struct.pack("!I", number): struct.pack("=Q40x", number) for number in range(10_000)}
+    wanted = {prefix + struct.pack("!I", number): struct.pack("=Q56x", number) for number in range(10_000)}
     blocks.put_many(list(wanted.items()))
     assert dict(blocks.items()) == wanted
     assert (blocks.clear(), list(blocks.keys())) == (10_000, [])
@@ -95,10 +95,10 @@ def test_a_map_lists_and_clears_more_than_one_batch(pins: Path, loaded: int, nam
 def test_a_full_map_says_how_many_places_it_has(pins: Path, loaded: int) -> None:
     nets = bpf.Map(pins / "aegis_net4")
     nets.put_many(
-        [(struct.pack("=I", 32) + struct.pack("!I", number), bytes(48)) for number in range(nets.max_entries)]
+        [(struct.pack("=I", 32) + struct.pack("!I", number), bytes(64)) for number in range(nets.max_entries)]
     )
     with pytest.raises(OSError, match="cannot write map aegis_net4: all 16384 places are taken"):
-        nets.put(struct.pack("=I", 32) + b"\xff" * 4, bytes(48))
+        nets.put(struct.pack("=I", 32) + b"\xff" * 4, bytes(64))
     nets.close()
 
 
@@ -106,11 +106,11 @@ def test_a_full_map_says_how_many_places_it_has(pins: Path, loaded: int) -> None
 @needs_root
 def test_a_second_load_takes_the_pinned_maps(pins: Path, loaded: int) -> None:
     blocks = bpf.Map(pins / "aegis_block6")
-    blocks.put(b"k" * 16, b"v" * 48)
+    blocks.put(b"k" * 16, b"v" * 64)
     again = bpf.load_program(paths.BPF_OBJECT, "aegis_xdp", pins)
     assert bpf.program_info(again).tag == bpf.program_info(loaded).tag
     reopened = bpf.Map(pins / "aegis_block6")
-    assert reopened.get(b"k" * 16) == b"v" * 48
+    assert reopened.get(b"k" * 16) == b"v" * 64
     for fd in (again, blocks.fd, reopened.fd):
         os.close(fd)
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from engine import paths
-from engine.guard import bpf, xdp
+from engine.guard import bpf, layout, xdp
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
 ]
 
-SERVER, CLIENT = f"krn{os.getpid()}s", f"krn{os.getpid()}c"
+SERVER, CLIENT = f"kx{os.getpid()}s", f"kx{os.getpid()}c"
 PINS = bpf.BPFFS / f"aegis-test-{os.getpid()}"
 BAD4, BAD6, GOOD4, GOOD6 = "203.0.113.9", "2001:db8::9", "198.51.100.7", "2001:db8:1::7"
 MARK = b"krn-marked-frame"
@@ -332,7 +332,7 @@ def test_an_entry_tells_what_the_kernel_dropped(wire: Wire, blocker: OnTheWire) 
     for _ in range(3):
         wire.delivers(datagram(BAD6))
     [entry] = blocker.entries()
-    assert entry[:4] == (f"{BAD6}/128", deadline, 3, 3 * len(datagram(BAD6)))
+    assert entry[:6] == (f"{BAD6}/128", deadline, 3, 3 * len(datagram(BAD6)), 0, 0)
     assert before < entry.last_hit_ns < boot_ns()
     assert (blocker.dropped() - dropped, blocker.seen() - seen >= 6) == (3, True)
 
@@ -472,8 +472,9 @@ def test_an_interface_that_takes_the_place_of_one_that_is_gone_inherits_no_block
     run("ip", "-n", SERVER, "link", "del", "v12")
 
 
-def test_maps_of_the_first_layout_are_made_anew_and_stay_halted() -> None:
-    folder = bpf.BPFFS / f"aegis-test-{os.getpid()}-first"
+@pytest.mark.parametrize("earlier_layout", [1, 2])
+def test_maps_of_an_earlier_layout_are_made_anew_and_stay_halted(namespaces: None, earlier_layout: int) -> None:
+    folder = bpf.BPFFS / f"aegis-test-{os.getpid()}-earlier"
     run("ip", "-n", SERVER, "link", "add", "v14", "type", "veth", "peer", "name", "v15")
     try:
         with within(SERVER):
@@ -481,9 +482,14 @@ def test_maps_of_the_first_layout_are_made_anew_and_stay_halted() -> None:
                 earlier.attach("v14")
                 earlier.add(BAD4, 0, 1, ["v14"])
             state = bpf.Map(folder / "aegis_state")
-            for slot, value in ((0, 1), (1, 1)):
+            for slot, value in ((0, earlier_layout), (1, 1)):
                 state.put(struct.pack("=I", slot), struct.pack("=I", value))
             state.close()
+            for name in layout.BLOCK_MAPS:  # in the shape of another map, as an earlier layout had them
+                (folder / name).unlink()
+                another = bpf.open_pin(folder / "aegis_allow6")
+                bpf.pin(another, folder / name)
+                os.close(another)
             with xdp.XdpBlocker(folder) as migrated:
                 assert (migrated.entries(), migrated.attached(), migrated.halted) == ([], {}, True)
                 migrated.resume()
@@ -498,15 +504,15 @@ def test_panic_works_on_maps_of_another_layout(blocker: OnTheWire) -> None:
     blocker.add(f"{BAD4}/32", 0, 1)
     state = bpf.Map(PINS / "aegis_state")
     state.put(struct.pack("=I", 0), struct.pack("=I", 99))
-    with pytest.raises(OSError, match="they have layout 99, this program knows 2; `aegis-tui panic-unblock`"):
+    with pytest.raises(OSError, match="they have layout 99, this program knows 3; `aegis-tui panic-unblock`"):
         xdp.XdpBlocker(PINS)
     assert xdp.panic(PINS) == 1
-    state.put(struct.pack("=I", 0), struct.pack("=I", xdp.LAYOUT))
+    state.put(struct.pack("=I", 0), struct.pack("=I", layout.LAYOUT))
     state.close()
 
 
 def test_a_hundred_thousand_sources_and_a_thousand_prefixes_fit(wire: Wire, blocker: OnTheWire) -> None:
-    entry = struct.pack("=QQQQQIHH", 0, 0, 0, 0, 1, 1, 0, 32)
+    entry = struct.pack("=QQQQQQQIHH", *[0] * 6, 1, 1, 0, 32)
     for version, width in ((4, 4), (6, 16)):
         singles = bpf.Map(PINS / f"aegis_block{version}")
         singles.put_many([(number.to_bytes(width, "big"), entry) for number in range(100_000)])
@@ -521,8 +527,8 @@ def test_a_hundred_thousand_sources_and_a_thousand_prefixes_fit(wire: Wire, bloc
 
 
 def test_the_attachment_outlives_the_process_that_made_it(blocker: OnTheWire) -> None:
-    code = "b = xdp.XdpBlocker(pins)\nprint(b.attached()['v0'], b.attach('v0'), b.attached()['v0'])"
-    assert inside(SERVER, code) == "native native native"
+    code = "b = xdp.XdpBlocker(pins)\nprint(b.attached()['v0'][:2], b.attach('v0'), b.attached()['v0'][2:])"
+    assert inside(SERVER, code) == "('native', 'tcx') native (False, ())"
 
 
 def test_the_attachment_survives_the_interface_going_down(wire: Wire, blocker: OnTheWire) -> None:
@@ -566,7 +572,8 @@ def test_the_pin_of_a_link_whose_interface_is_gone_is_removed(blocker: OnTheWire
     pinned = set((PINS / "links").iterdir())
     run("ip", "-n", SERVER, "link", "del", "v4")
     inside(SERVER, "xdp.XdpBlocker(pins).attach('v0')")
-    assert len(pinned - set((PINS / "links").iterdir())) == 1
+    gone = sorted(path.name.partition("-")[2] for path in pinned - set((PINS / "links").iterdir()))
+    assert [name.split("-")[2:] for name in gone] == [[], ["tcx"]]
 
 
 def test_a_program_of_somebody_else_is_named_and_never_evicted(blocker: OnTheWire) -> None:
@@ -651,13 +658,13 @@ def test_bpffs_is_mounted_on_an_empty_folder_only(tmp_path: Path) -> None:
     (tmp_path / "used" / "file").touch()
     code = f"""
 from pathlib import Path
-from engine.guard import xdp
+from engine.guard import pins
 empty, used = Path({str(tmp_path)!r}) / "empty", Path({str(tmp_path)!r}) / "used"
 for _ in range(2):
-    xdp.ensure_bpffs(empty)
-    print(xdp.on_bpffs(empty), end=" ")
+    pins.ensure_bpffs(empty)
+    print(pins.on_bpffs(empty), end=" ")
 try:
-    xdp.ensure_bpffs(used)
+    pins.ensure_bpffs(used)
 except OSError as error:
     print("not empty" in str(error))
 """
