@@ -6,7 +6,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.types import Block, BlockState, Disposition, Event, IncidentView, Proposal, ProposalState, Snapshot, Terms
+from engine.guard.blocker import Attached
+from engine.types import (
+    Block,
+    BlockState,
+    Disposition,
+    Event,
+    Impact,
+    IncidentView,
+    Listed,
+    Proposal,
+    ProposalState,
+    Snapshot,
+    Terms,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,11 @@ class FakeReview:
     token: str
     refusals: tuple[str, ...] = ()
     halted: bool = False
+    entry: str = ""
+    outbound: bool = True
+    trial_s: float = 0.0
+    trial_why: str = ""
+    prior: tuple[str, ...] = ()
 
 
 @dataclass
@@ -34,6 +52,8 @@ class FakeEngine:
     asked: list[tuple[object, ...]] = field(default_factory=list)
     evolve: Callable[[Snapshot], Snapshot] | None = None
     """Makes the next snapshot from the last: for a host on which things happen."""
+    impact_is: Impact = field(default_factory=lambda: Impact(600.0, 3, 41, 5200, 12, 900, ("203.0.113.9",), 1, (), 0.0))
+    ended: tuple[Block, ...] = ()
     queue: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
 
     def subscribe(self) -> asyncio.Queue[Event]:
@@ -71,10 +91,11 @@ class FakeEngine:
         self.state = replace(self.state, proposals=(new, *others))
         return new
 
-    async def propose(self, target_ip: str, incident_id: str) -> Proposal:
+    async def propose(self, target: str, incident_id: str) -> Proposal:
         """Make a proposal for an address."""
-        self.asked.append(("propose", target_ip, incident_id))
-        terms = Terms(incident_id, f"{target_ip}/32", 3600.0, ("eth0",), "00" * 32)
+        self.asked.append(("propose", target, incident_id))
+        prefix = target if "/" in target else f"{target}/32"
+        terms = Terms(incident_id, prefix, 3600.0, ("eth0",), "00" * 32)
         now = self.state.now
         new = Proposal("P-90", terms, "asked for by a person", now, now + 900, ProposalState.PENDING)
         self.state = replace(self.state, proposals=(new, *self.state.proposals))
@@ -93,6 +114,54 @@ class FakeEngine:
         waiting = tuple(p for p in self.state.proposals if p.id != proposal_id)
         self.state = replace(self.state, blocks=(block, *self.state.blocks), proposals=waiting)
         return block
+
+    async def propose_list(self, prefixes: Sequence[str], reason: str) -> Proposal:
+        """Make one proposal for many prefixes."""
+        self.asked.append(("propose_list", tuple(prefixes), reason))
+        terms = Terms("", "", 3600.0, ("eth0",), "11" * 32, "block list")
+        listed = Listed(len(prefixes), len(prefixes), tuple(prefixes[:16]))
+        now = self.state.now
+        new = Proposal("P-91", terms, reason, now, now + 900, ProposalState.PENDING, listed=listed)
+        self.state = replace(self.state, proposals=(new, *self.state.proposals))
+        return new
+
+    async def extend(self, prefix: str, ttl_s: float) -> Proposal:
+        """Make a proposal with another term."""
+        self.asked.append(("extend", prefix, ttl_s))
+        terms = Terms("", prefix, ttl_s, ("eth0",), "00" * 32)
+        now = self.state.now
+        new = Proposal("P-92", terms, "extend", now, now + 900, ProposalState.PENDING)
+        self.state = replace(self.state, proposals=(new, *self.state.proposals))
+        return new
+
+    async def impact(self, prefixes: Sequence[str]) -> Impact:
+        """Return the impact a test set."""
+        self.asked.append(("impact", tuple(prefixes)))
+        return self.impact_is
+
+    async def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Count, as the test's snapshots tell."""
+        self.asked.append(("watch", proposal_id, seconds))
+        terms = self._proposal(proposal_id).terms
+        block = Block(terms.prefix, BlockState.LIVE, terms.ifaces, seconds, 0, 0, 0.0, proposal_id, watch=True)
+        self.state = replace(self.state, blocks=(block, *self.state.blocks))
+        return block
+
+    async def keep(self, target: str = "") -> str:
+        """Keep what would revert."""
+        self.asked.append(("keep", target))
+        kept = tuple(replace(b, keep_within_s=0.0) if b.prefix == target else b for b in self.state.blocks)
+        self.state = replace(self.state, blocks=kept)
+        return f"{target or 'eth0'} is kept"
+
+    async def allow(self, prefix: str, reason: str) -> str:
+        """Remember what a person allows."""
+        self.asked.append(("allow", prefix, reason))
+        return f"the allow-list holds {prefix}"
+
+    async def ended_blocks(self) -> tuple[Block, ...]:
+        """Return the ended blocks a test set."""
+        return self.ended
 
     async def unblock(self, prefix: str) -> None:
         """Take a block out."""
@@ -154,6 +223,8 @@ class DryRunEntry:
     entry_id: int
     ifaces: tuple[str, ...]
     count_only: bool
+    out_packets: int = 0
+    out_bytes: int = 0
 
 
 @dataclass
@@ -162,24 +233,44 @@ class DryRunBlocker:
 
     map: dict[str, DryRunEntry] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
-    links: dict[str, str] = field(default_factory=dict)
+    ssh_ports: tuple[int, ...] = ()
+    links: dict[str, Attached] = field(default_factory=dict)
+    beats: int = 0
+    """How often the heart beat."""
     halted: bool = False
     failure: OSError | ValueError | None = None
     writes: list[str] = field(default_factory=list)
     """Every prefix that was written, in order."""
 
-    def attach(self, iface: str) -> str:
+    def attach(self, iface: str, on_trial: bool = False) -> str:
         """Attach to any interface, natively."""
         self._fail()
-        return self.links.setdefault(iface, "native")
+        return self.links.setdefault(iface, Attached("native", "tcx", on_trial)).mode
 
-    def attached(self) -> dict[str, str]:
-        """Return interface to mode."""
+    def keep(self, iface: str) -> None:
+        """Let an attachment outlive the process."""
+        self.links[iface] = self.links[iface]._replace(on_trial=False)
+
+    def detach(self, iface: str) -> bool:
+        """Detach, as the kernel does for every attachment on trial when the process ends."""
+        return self.links.pop(iface, None) is not None
+
+    def end_of_process(self) -> None:
+        """Take off what was on trial, as the kernel does."""
+        self.links = {iface: found for iface, found in self.links.items() if not found.on_trial}
+
+    def attached(self) -> dict[str, Attached]:
+        """Return how each interface is attached."""
         return dict(self.links)
 
     def set_allow(self, prefixes: Sequence[str]) -> None:
-        """Replace the allow map."""
+        """Replace the allow map and beat the heart."""
         self.allow = tuple(prefixes)
+        self.beats += 1
+
+    def set_ssh_ports(self, ports: Sequence[int]) -> None:
+        """Replace the ports a stale heart spares."""
+        self.ssh_ports = tuple(ports)
 
     def add(
         self, prefix: str, deadline_boot_ns: int, entry_id: int, ifaces: Sequence[str], count_only: bool = False

@@ -11,18 +11,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.guard.attachments import Attachments
 from engine.guard.blocker import Blocker
 from engine.guard.clock import SystemClock
 from engine.guard.enforce import Enforcer
 from engine.guard.folders import HostLock, secure_folder
-from engine.guard.guard import Guard, Surroundings
+from engine.guard.guard import Guard
+from engine.guard.hostview import HostView
+from engine.guard.ladder import open_blocker
 from engine.guard.ledger import Ledger
-from engine.guard.policy import Protected, canonical_prefix
 from engine.guard.server import Server, console_channel, decline, listen
-from engine.host.addresses import connected_prefixes, host_addresses
-from engine.host.logins import login_peers
+from engine.guard.surroundings import Surroundings
 from engine.host.procfs import network_namespace
-from engine.types import BlockState, HostAddresses
+from engine.types import BlockState
 
 LOG_BYTES = 1 << 20
 
@@ -61,6 +62,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--endpoint", action="append", default=[], help="address of the model's endpoint, never blocked"
     )
     parser.add_argument("--shared-hop", action="append", default=[], help="prefix of a proxy, CDN or NAT")
+    parser.add_argument(
+        "--management-port", action="append", default=[], type=int, help="TCP port that people manage this host over"
+    )
     parser.add_argument("--no-approve", action="store_true", help="refuse approvals from the console")
     parser.add_argument("--no-dataplane", action="store_true", help="monitor only: block nothing")
     parser.add_argument("--stay", action="store_true", help="go on when the console is gone")
@@ -89,9 +93,11 @@ def _ledger(options: argparse.Namespace, clock: SystemClock) -> Ledger:
 
 
 def _start(options: argparse.Namespace, ledger: Ledger, clock: SystemClock) -> tuple[Guard, Enforcer]:
-    enforcer = Enforcer(ledger, clock, _opener(options), options.iface)
-    surroundings = Surroundings(_looker(options, os.getppid()), ledger)
-    guard = Guard(ledger, clock, enforcer, surroundings, os.getpid())
+    plane = Attachments(ledger.book, ledger.grants, clock, _opener(options), options.iface)
+    enforcer = Enforcer(ledger, clock, plane)
+    host = HostView(os.getppid(), options.endpoint, options.shared_hop, options.management_port)
+    surroundings = Surroundings(host.look, ledger.grants, host.flows, host.ssh_ports)
+    guard = Guard(ledger, clock, plane, enforcer, surroundings, os.getpid())
     guard.start()
     return guard, enforcer
 
@@ -100,15 +106,15 @@ def _restore(options: argparse.Namespace) -> int:
     """Attach to the interfaces that blocks were approved for, put the blocks back, and say which did not come back."""
     clock = SystemClock()
     ledger = _ledger(options, clock)
-    orders = [order for order in ledger.orders() if order.network == ledger.network]
+    orders = [order for order in ledger.orders.newest() if order.network == ledger.network]
     within_term = [order for order in orders if not order.expires_at or order.expires_at > clock.wall()]
     options.iface = sorted({iface for order in within_term for iface in order.ifaces})
     if not options.iface:
         print("no block to restore")
         return 0
     guard, enforcer = _start(options, ledger, clock)
-    wanted = {order.prefix: set(order.ifaces) for order in ledger.orders() if order.network == ledger.network}
-    blocks = [block for block in enforcer.blocks() if block.prefix in wanted]
+    wanted = {order.prefix: set(order.ifaces) for order in ledger.orders.newest() if order.network == ledger.network}
+    blocks = [block for block in map(enforcer.block, enforcer.rows().rows) if block.prefix in wanted]
     for block in blocks:
         print(f"{block.prefix} {block.state} on {', '.join(block.ifaces)}: {block.reason}")
     guard.stop("blocks are restored")
@@ -117,30 +123,12 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _opener(options: argparse.Namespace) -> Callable[[], Blocker]:
-    def open_blocker() -> Blocker:
+    def open_plane() -> Blocker:
         if options.no_dataplane:
             raise OSError("monitor only: the data plane is switched off")
-        from engine.guard.xdp import XdpBlocker  # noqa: PLC0415 - libbpf may be missing, and then only blocking is
+        return open_blocker(options.pin_root)
 
-        return XdpBlocker(pin_root=options.pin_root)
-
-    return open_blocker
-
-
-def _looker(options: argparse.Namespace, parent: int) -> Callable[[], tuple[Protected, tuple[str, ...]]]:
-    """The operators found at the start stay protected when the console that led to them is gone."""
-    endpoints = tuple(canonical_prefix(address).partition("/")[0] for address in options.endpoint)
-    hops = tuple(canonical_prefix(prefix) for prefix in options.shared_hop)
-    first = host_addresses({}, parent).operators
-
-    def look() -> tuple[Protected, tuple[str, ...]]:
-        now = host_addresses({}, parent if os.getppid() == parent else os.getpid())
-        operators = tuple(dict.fromkeys((*first, *now.operators)))
-        addresses = HostAddresses(now.own, now.gateways, now.resolvers, operators)
-        protected = Protected(addresses, endpoints, shared_hops=hops, logins=login_peers())
-        return protected, connected_prefixes()
-
-    return look
+    return open_plane
 
 
 def _log_to(path: Path) -> None:

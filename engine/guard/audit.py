@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 APPEND = "INSERT INTO audit (seq, at, kind, body, mac) VALUES (?, ?, ?, ?, ?)"
 ENTRIES = "SELECT seq, at, kind, body, mac FROM audit ORDER BY seq"
+SOME_ENTRIES = "SELECT seq, at, kind, body, mac FROM audit WHERE seq > ? ORDER BY seq LIMIT ? OFFSET ?"
 LAST = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1"
 PROBLEMS = 64
 
@@ -88,6 +89,10 @@ class Chain:
         elif head.seq == previous.seq and head.mac != previous.mac:
             problems.append(f"the head does not match entry {head.seq}")
         return count, problems[:PROBLEMS]
+
+    def entries(self, limit: int, offset: int, after: int) -> list[tuple[int, float, str, str, str]]:
+        """Return entries as stored, oldest first: those after a number, less the first ``offset`` of them."""
+        return list(self._db.execute(SOME_ENTRIES, (after, limit, offset)))
 
     def _newest(self) -> Head:
         row = self._db.execute(LAST).fetchone()

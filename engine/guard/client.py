@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Self, TypeVar
 
-from engine.guard import codec, messages
+from engine.guard import codec, fields, messages
 from engine.types import Block, FiveTuple, ProcessFacts, Proposal, SocketOwner, Terms
 
 SOCKET = Path("/run/aegis/guard.sock")
 TIMEOUT_S = 10.0
+LIST_TIMEOUT_S = 60.0
+"""A list of 100,000 targets is judged, stored and written one by one."""
+STAGED = 1000
+"""Prefixes in one part of a list: any of them fits into one packet."""
 
 Kind = TypeVar("Kind")
 
@@ -60,11 +65,41 @@ class GuardClient:
         return self._ask(messages.Addresses(), messages.NeverBlock)
 
     def propose(
-        self, terms: Terms, reason: str, *, handshake: bool, reported_only: bool = False, by_person: bool = False
+        self,
+        terms: Terms,
+        reason: str,
+        *,
+        handshake: bool,
+        reported_only: bool = False,
+        by_person: bool = False,
+        by_ladder: bool = False,
     ) -> Proposal:
         """Ask for a block that a person then decides on; ``by_person`` when a person asks for it."""
-        asked = messages.Propose(terms, reason, handshake, reported_only, by_person)
+        asked = messages.Propose(terms, reason, handshake, reported_only, by_person, by_ladder)
         return self._ask(asked, messages.Proposed).proposal
+
+    def propose_list(
+        self, prefixes: Sequence[str], ttl_s: float, reason: str, *, ifaces: Sequence[str] = (), by_person: bool = True
+    ) -> Proposal:
+        """Ask for one proposal over many canonical prefixes."""
+        batch = secrets.token_hex(8)
+        for start in range(0, len(prefixes), STAGED):
+            self._ask(messages.Stage(batch, tuple(prefixes[start : start + STAGED])), messages.Done)
+        digest = fields.list_digest(prefixes)
+        asked = messages.ProposeList(batch, len(prefixes), digest, ttl_s, tuple(ifaces), reason, by_person)
+        return self._ask(asked, messages.Proposed, LIST_TIMEOUT_S).proposal
+
+    def extend(self, prefix: str, ttl_s: float) -> Proposal:
+        """Ask for another term of a block in force, counted from the approval."""
+        return self._ask(messages.Extend(prefix, ttl_s), messages.Proposed).proposal
+
+    def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Count for a while what a proposal would drop, and return the entry as read back."""
+        return self._ask(messages.Watch(proposal_id, seconds), messages.Watched).block
+
+    def keep(self, target: str = "") -> str:
+        """Keep a block on trial, an interface, or with no target every interface attached for the first time."""
+        return self._ask(messages.Keep(target), messages.Done).detail
 
     def proposals(self, limit: int = 256) -> list[Proposal]:
         """Return the proposals, newest first."""
@@ -82,7 +117,11 @@ class GuardClient:
 
     def approve(self, proposal_id: str, token: str, typed: str = "") -> Block:
         """Pass on a person's yes and return the block as read back."""
-        return self._ask(messages.Approve(proposal_id, token, typed), messages.Approved).block
+        return self.approve_all(proposal_id, token, typed).block
+
+    def approve_all(self, proposal_id: str, token: str, typed: str = "") -> messages.Approved:
+        """Pass on a person's yes and return how many blocks it made, and the first as read back."""
+        return self._ask(messages.Approve(proposal_id, token, typed), messages.Approved, LIST_TIMEOUT_S)
 
     def refuse(self, proposal_id: str) -> str:
         """Pass on a person's no."""
@@ -92,15 +131,27 @@ class GuardClient:
         """Take a block out of the kernel."""
         return self._ask(messages.Remove(prefix), messages.Done).detail
 
-    def blocks(self) -> list[Block]:
-        """Return the blocks as the kernel has them."""
+    def blocks(self, *, ended: bool = False, limit: int = 1 << 20) -> list[Block]:
+        """Return the blocks as the kernel has them, or those that ended, newest first."""
+        return self.block_list(ended=ended, limit=limit)[0]
+
+    def block_list(self, *, ended: bool = False, limit: int = 1 << 20) -> tuple[list[Block], messages.BlockList]:
+        """Return at most ``limit`` blocks, and the last page, which tells how many there are in all."""
         found: list[Block] = []
-        more = True
+        for page in self.block_pages(ended=ended):
+            found += page.blocks
+            if len(found) >= limit:
+                break
+        return found[:limit], page
+
+    def block_pages(self, *, ended: bool = False) -> Iterator[messages.BlockList]:
+        """Yield the pages of one listing of the blocks, at least one."""
+        offset, more = 0, True
         while more:
-            reply = self._ask(messages.Blocks(len(found)), messages.BlockList)
-            found += reply.blocks
-            more = reply.more and bool(reply.blocks)
-        return found
+            page = self._ask(messages.Blocks(offset, ended), messages.BlockList)
+            yield page
+            offset += len(page.blocks)
+            more = page.more and bool(page.blocks)
 
     def socket_owner(self, five_tuple: FiveTuple) -> SocketOwner:
         """Return the process behind a five-tuple."""
@@ -126,11 +177,33 @@ class GuardClient:
         """Take a prefix off the allow-list."""
         return self._ask(messages.Disallow(prefix), messages.Done).detail
 
-    def _ask(self, request: messages.Request, kind: type[Kind]) -> Kind:
+    def allowed(self) -> list[messages.AllowedPrefix]:
+        """Return the allow-list."""
+        found: list[messages.AllowedPrefix] = []
+        more = True
+        while more:
+            reply = self._ask(messages.Allowed(len(found)), messages.AllowList)
+            found += reply.items
+            more = reply.more and bool(reply.items)
+        return found
+
+    def audit(self) -> Iterator[messages.AuditEntry]:
+        """Yield the audit chain, oldest first."""
+        offset, more = 0, True
+        while more:
+            reply = self._ask(messages.ExportAudit(offset), messages.AuditPage)
+            yield from reply.entries
+            offset += len(reply.entries)
+            more = reply.more and bool(reply.entries)
+
+    def _ask(self, request: messages.Request, kind: type[Kind], timeout_s: float = TIMEOUT_S) -> Kind:
         self._number += 1
         self._sock.settimeout(TIMEOUT_S)
-        self._sock.send(codec.encode(request, self._number))
-        reply = self._receive(monotonic() + TIMEOUT_S)
+        try:
+            self._sock.send(codec.encode(request, self._number))
+        except BrokenPipeError:
+            raise ConnectionResetError("the guard is gone") from None
+        reply = self._receive(monotonic() + timeout_s)
         if isinstance(reply, messages.Refused):
             raise GuardError(reply.reason)
         if not isinstance(reply, kind):
@@ -173,6 +246,7 @@ def spawn(
     socket_path: Path | None = None,
     endpoints: Sequence[str] = (),
     shared_hops: Sequence[str] = (),
+    management_ports: Sequence[int] = (),
     may_approve: bool = True,
     dataplane: bool = True,
     stay: bool = False,
@@ -186,6 +260,7 @@ def spawn(
     arguments = [sys.executable, "-I", "-m", "engine.guard", "--fd", str(theirs.fileno())]
     lists = (("--iface", ifaces), ("--endpoint", endpoints), ("--shared-hop", shared_hops))
     arguments += [f"{option}={value}" for option, values in lists for value in values]
+    arguments += [f"--management-port={port}" for port in management_ports]
     paths = (("--state", state), ("--pin-root", pin_root), ("--socket", socket_path))
     arguments += [f"{option}={value}" for option, value in paths if value is not None]
     switches = (("--no-approve", not may_approve), ("--no-dataplane", not dataplane), ("--stay", stay))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Self, Union, get_args, get_origin, get_type_hints
 
 VERSION = 1
 PACKET_BYTES = 64 * 1024
@@ -68,72 +68,133 @@ def sent_number(packet: bytes) -> int:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple | list):
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) or math.isnan(value) else "inf" if value > 0 else "-inf"
+    if kind is tuple or kind is list or hasattr(kind, "_fields"):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
+    if is_dataclass(kind):
+        return {name: _plain(getattr(value, name)) for name in _names(kind)}
     return value
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if get_origin(hint) is tuple:
-        return _tuple(get_args(hint), value, where)
-    if get_origin(hint) in (Union, types.UnionType):
-        return None if value is None else _value(get_args(hint)[0], value, where)
-    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
-        return _record(hint, value, where)
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        if value not in list(hint):
-            raise MessageError(f"{where} is not one of {', '.join(hint)}")
-        return hint(value)
-    return _scalar(hint, value, where)
-
-
-def _scalar(hint: type[Any], value: Any, where: str) -> Any:
-    if hint is float and value == "inf":
-        return math.inf
-    if hint is float and type(value) is int and abs(value) < INTEGER_LIMIT:
-        return float(value)
-    if type(value) is not hint:
-        raise MessageError(f"{where} must be {hint.__name__}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise MessageError(f"{where} is out of range")
-    if isinstance(value, int) and abs(value) >= INTEGER_LIMIT:
-        raise MessageError(f"{where} is out of range")
-    if isinstance(value, str):
-        _check_text(value, where)
-    return value
-
-
-def _check_text(value: str, where: str) -> None:
-    if len(value) > TEXT_CHARACTERS:
-        raise MessageError(f"{where} is longer than {TEXT_CHARACTERS} characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise MessageError(f"{where} is not valid text")
-
-
-def _tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list) or len(value) > LIST_ITEMS:
-        raise MessageError(f"{where} must be a list of at most {LIST_ITEMS}")
-    return tuple(_value(arguments[0], item, where) for item in value)
-
-
-def _record(kind: Any, value: Any, where: str) -> Any:
-    hints = _resolved(kind)
-    if isinstance(value, list) and hasattr(kind, "_fields") and len(value) == len(hints):
-        value = dict(zip(hints, value, strict=True))
-    if not isinstance(value, dict):
-        raise MessageError(f"{where} must be an object")
-    if set(value) != set(hints):
-        raise MessageError(f"{where} must have exactly the fields {', '.join(hints) or 'none'}")
-    return kind(**{name: _value(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+_AS_IT_IS = frozenset((str, int, bool, type(None)))
 
 
 @cache
-def _resolved(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+class _WrongError(Exception):
+    """What is wrong with a value, and the names that lead to it, innermost first."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.path: list[str] = []
+
+    def within(self, name: str) -> Self:
+        self.path.append(name)
+        return self
+
+
+Check = Callable[[Any], Any]
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    try:
+        return _check(hint)(value)
+    except _WrongError as error:
+        raise MessageError(f"{'.'.join([where, *reversed(error.path)])} {error}") from None
+
+
+@cache
+def _check(hint: Any) -> Check:
+    """Return what turns a JSON value into one of a type, or raises ``_WrongError``."""
+    if get_origin(hint) is tuple:
+        return _tuple(_check(get_args(hint)[0]))
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = _check(get_args(hint)[0])
+        return lambda value: None if value is None else inner(value)
+    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
+        return _record(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _choice(hint)
+    return {str: _text, float: _float}.get(hint) or _exactly(hint)
+
+
+def _exactly(kind: type[Any]) -> Check:
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            raise _WrongError(f"must be {kind.__name__}")
+        if kind is int and abs(value) >= INTEGER_LIMIT:
+            raise _WrongError("is out of range")
+        return value
+
+    return check
+
+
+def _float(value: Any) -> float:
+    if value == "inf":
+        return math.inf
+    if type(value) is int and abs(value) < INTEGER_LIMIT:
+        return float(value)
+    if type(value) is not float:
+        raise _WrongError("must be float")
+    if not math.isfinite(value):
+        raise _WrongError("is out of range")
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise _WrongError("must be str")
+    if len(value) > TEXT_CHARACTERS:
+        raise _WrongError(f"is longer than {TEXT_CHARACTERS} characters")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise _WrongError("is not valid text")
+    return value
+
+
+def _choice(kind: type[StrEnum]) -> Check:
+    def check(value: Any) -> Any:
+        if value not in list(kind):
+            raise _WrongError(f"is not one of {', '.join(kind)}")
+        return kind(value)
+
+    return check
+
+
+def _tuple(inner: Check) -> Check:
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > LIST_ITEMS:
+            raise _WrongError(f"must be a list of at most {LIST_ITEMS}")
+        return tuple([inner(item) for item in value])
+
+    return check
+
+
+def _record(kind: Any) -> Check:
+    checks = {name: _check(hint) for name, hint in get_type_hints(kind).items()}
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and hasattr(kind, "_fields") and len(value) == len(checks):
+            value = dict(zip(checks, value, strict=True))
+        if not isinstance(value, dict):
+            raise _WrongError("must be an object")
+        if value.keys() != checks.keys():
+            raise _WrongError(f"must have exactly the fields {', '.join(checks) or 'none'}")
+        found = {}
+        for name, inner in checks.items():
+            try:
+                found[name] = inner(value[name])
+            except _WrongError as error:
+                raise error.within(name) from None
+        return kind(**found)
+
+    return check
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

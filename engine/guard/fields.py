@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 from engine.types import Terms
 
@@ -18,6 +20,11 @@ IFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
 def plain(text: str) -> str:
     """Return the text with a space for every character that is none to read: controls, bidi, zero-width."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def list_digest(prefixes: Iterable[str]) -> str:
+    """Return the SHA-256, hex, over a list's prefixes, sorted and one a line."""
+    return hashlib.sha256("\n".join(sorted(prefixes)).encode()).hexdigest()
 
 
 def is_iface(name: str) -> bool:

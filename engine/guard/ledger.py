@@ -1,25 +1,25 @@
-"""The guard's database: what was asked, who decided, what should be blocked, and the audit chain."""
+"""What was asked and who decided: the proposals, each decided once, in one transaction with what follows from it."""
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine.guard.audit import Chain, Key
-from engine.guard.policy import Judgement
-from engine.types import Approver, Proposal, ProposalState, Terms
+from engine.guard import fields
+from engine.guard.blocker import Entry
+from engine.guard.book import Book, summed
+from engine.guard.grants import Grants
+from engine.guard.orders import Order, Orders
+from engine.guard.schema import HOST_NETWORK
+from engine.types import Approver, Listed, Proposal, ProposalState, Terms
 
 PROPOSAL_S = 15 * 60.0
 """How long a proposal waits for a person."""
 PENDING_LIMIT = 256
 """Most proposals of one kind of asker that wait at once."""
-HOST_NETWORK = "host"
 KEPT_PROPOSALS = 10_000
 """Decided proposals beyond this are forgotten, oldest first; their story stays in the audit chain."""
 
@@ -35,6 +35,29 @@ class Asker(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A block that is asked for, judged and found admissible."""
+
+    terms: Terms
+    reason: str
+    handshake: bool
+    reported_only: bool
+    asker: Asker = Asker.ENGINE
+    warnings: tuple[str, ...] = ()
+    typed_confirmation: bool = False
+    as_asked: str = ""
+    """What makes two questions the same one; empty when the terms do."""
+    prior_blocks: int = 0
+    listed: Listed | None = None
+    targets: tuple[str, ...] = field(default=(), repr=False)
+    """Of a list."""
+
+    def same(self) -> str:
+        """Return the text that a question has in common with the ones it repeats."""
+        return self.as_asked or _dumped(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A proposal with what the guard has to judge it by."""
 
@@ -45,80 +68,19 @@ class Question:
     """Whether the stored terms are those that were proposed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A block that a person approved and that should be in the kernel."""
-
-    entry_id: int
-    prefix: str
-    ttl_s: float
-    expires_at: float
-    """Wall clock; 0 means never. Counts after a reboot only."""
-    boot_id: str
-    deadline_ns: int
-    """Boot clock of ``boot_id``; 0 means never."""
-    proposal_id: str
-    incident_id: str
-    reason: str
-    approver: str
-    added_at: float
-    ifaces: tuple[str, ...]
-    """The only interfaces it may be enforced on."""
-    network: str
-    """The network namespace that those are names in."""
-    remaining_s: float
-    """Of the boot clock, as last noted: the most that is left after a reboot."""
-
-
-def m001_first_tables(db: sqlite3.Connection) -> None:
-    """Proposals, decisions, blocks, allow-list and audit chain."""
-    for statement in (
-        "CREATE TABLE proposals (id INTEGER PRIMARY KEY AUTOINCREMENT, terms TEXT NOT NULL, mac TEXT NOT NULL,"
-        " reason TEXT NOT NULL, handshake INTEGER NOT NULL, reported_only INTEGER NOT NULL,"
-        " created_at REAL NOT NULL, expires_at REAL NOT NULL, boot_id TEXT NOT NULL, deadline_ns INTEGER NOT NULL,"
-        " state TEXT NOT NULL, warnings TEXT NOT NULL, typed INTEGER NOT NULL) STRICT",
-        "CREATE INDEX proposals_by_state ON proposals (state)",
-        "CREATE TABLE decisions (proposal_id INTEGER PRIMARY KEY REFERENCES proposals (id) ON DELETE CASCADE,"
-        " decision TEXT NOT NULL, at REAL NOT NULL, uid INTEGER NOT NULL, login_uid INTEGER NOT NULL,"
-        " tty TEXT NOT NULL, ssh_peer TEXT NOT NULL, command TEXT NOT NULL) STRICT",
-        "CREATE TABLE blocks (entry_id INTEGER PRIMARY KEY AUTOINCREMENT, prefix TEXT NOT NULL UNIQUE,"
-        " ttl_s REAL NOT NULL, expires_at REAL NOT NULL, boot_id TEXT NOT NULL, deadline_ns INTEGER NOT NULL,"
-        " proposal_id TEXT NOT NULL, incident_id TEXT NOT NULL, reason TEXT NOT NULL, approver TEXT NOT NULL,"
-        " added_at REAL NOT NULL) STRICT",
-        "CREATE TABLE allowed (prefix TEXT PRIMARY KEY, reason TEXT NOT NULL, expires_at REAL NOT NULL) STRICT",
-        "CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,"
-        " mac TEXT NOT NULL) STRICT",
-    ):
-        db.execute(statement)
-
-
-def m002_bind_blocks_to_interfaces(db: sqlite3.Connection) -> None:
-    """A block carries what its approval named; a proposal says who asked."""
-    for statement in (
-        "ALTER TABLE proposals ADD COLUMN asker TEXT NOT NULL DEFAULT 'engine'",
-        "ALTER TABLE blocks ADD COLUMN ifaces TEXT NOT NULL DEFAULT '[]'",
-        f"ALTER TABLE blocks ADD COLUMN network TEXT NOT NULL DEFAULT '{HOST_NETWORK}'",
-        "ALTER TABLE blocks ADD COLUMN remaining_s REAL NOT NULL DEFAULT 0",
-        "UPDATE blocks SET remaining_s = ttl_s, ifaces = COALESCE((SELECT json_extract(terms, '$.ifaces')"
-        " FROM proposals WHERE 'P-' || proposals.id = blocks.proposal_id), '[]')",
-    ):
-        db.execute(statement)
-
-
-MIGRATIONS = (m001_first_tables, m002_bind_blocks_to_interfaces)
-
 INSERT_PROPOSAL = (
     "INSERT INTO proposals (terms, mac, reason, handshake, reported_only, created_at, expires_at, boot_id, deadline_ns,"
-    " state, warnings, typed, asker) VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)"
+    " state, warnings, typed, asker, asked, prior, listed)"
+    " VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)"
 )
 SIGN_PROPOSAL = "UPDATE proposals SET mac = ? WHERE id = ?"
 SELECT_PROPOSAL = (
-    "SELECT id, terms, mac, reason, handshake, reported_only, created_at, expires_at, state, warnings, typed"
-    " FROM proposals"
+    "SELECT id, terms, mac, reason, handshake, reported_only, created_at, expires_at, state, warnings, typed, prior,"
+    " listed FROM proposals"
 )
 ONE_PROPOSAL = SELECT_PROPOSAL + " WHERE id = ?"
 SOME_PROPOSALS = SELECT_PROPOSAL + " ORDER BY id DESC LIMIT ? OFFSET ?"
-SAME_PROPOSAL = SELECT_PROPOSAL + " WHERE state = 'pending' AND terms = ? AND handshake = ? AND reported_only = ?"
+SAME_PROPOSAL = SELECT_PROPOSAL + " WHERE state = 'pending' AND asked = ? AND handshake = ? AND reported_only = ?"
 COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending' AND asker = ?"
 OLDEST_SPOOFABLE = (
     "SELECT id FROM proposals WHERE state = 'pending' AND asker = ? AND handshake = 0 ORDER BY id LIMIT 1"
@@ -128,117 +90,53 @@ OVERDUE = "SELECT id FROM proposals WHERE state = 'pending' AND (expires_at <= ?
 CLOSE_PROPOSAL = "UPDATE proposals SET state = ? WHERE id = ? AND state = 'pending'"
 FORGET = "DELETE FROM proposals WHERE state != 'pending' AND id <= (SELECT MAX(id) FROM proposals) - ?"
 INSERT_DECISION = "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-DROP_BLOCK = "DELETE FROM blocks WHERE prefix = ?"
-INSERT_BLOCK = (
-    "INSERT INTO blocks (prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver,"
-    " added_at, ifaces, network, remaining_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-SELECT_BLOCKS = (
-    "SELECT entry_id, prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver,"
-    " added_at, ifaces, network, remaining_s FROM blocks ORDER BY entry_id DESC"
-)
-REBASE_BLOCK = "UPDATE blocks SET expires_at = ?, boot_id = ?, deadline_ns = ? WHERE entry_id = ?"
-NOTE_REMAINING = (
-    "UPDATE blocks SET remaining_s = MIN(remaining_s, MAX(deadline_ns - ?, 0) / 1e9) WHERE boot_id = ? AND deadline_ns"
-)
-PUT_ALLOWED = "INSERT INTO allowed VALUES (?, ?, ?) ON CONFLICT (prefix) DO UPDATE SET reason = ?2, expires_at = ?3"
-DROP_ALLOWED = "DELETE FROM allowed WHERE prefix = ?"
-SELECT_ALLOWED = "SELECT prefix, reason FROM allowed WHERE expires_at = 0 OR expires_at > ? ORDER BY prefix"
+INSERT_TARGET = "INSERT INTO targets VALUES (?, ?)"
+SELECT_TARGETS = "SELECT prefix FROM targets WHERE proposal_id = ? ORDER BY prefix"
+DROP_TARGETS = "DELETE FROM targets WHERE proposal_id = ?"
 
-ProposalRow = tuple[int, str, str, str, int, int, float, float, str, str, int]
-BlockRow = tuple[int, str, float, float, str, int, str, str, str, str, float, str, str, float]
+ProposalRow = tuple[int, str, str, str, int, int, float, float, str, str, int, int, str]
 
 
 class Ledger:
-    """Every change is one transaction together with its audit entry."""
+    """The proposals and decisions, with the orders and grants that came of them, in one file."""
 
     def __init__(self, folder: Path, network: str = HOST_NETWORK) -> None:
         self.network = network
         """The network namespace this guard runs in; orders of another one are not its own."""
-        path = folder / "guard.db"
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        path.chmod(0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._migrate()
-        self._key = Key(folder / "audit.key")
-        self._chain = Chain(self._db, self._key, folder / "audit.head")
-
-    def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise PermissionError(f"guard.db is of version {version}, newer than this program")
-        for number, migration in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.execute("BEGIN IMMEDIATE")
-            migration(self._db)
-            self._db.execute(f"PRAGMA user_version = {number}")
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _step(self, at: float, kind: str) -> Iterator[dict[str, object]]:
-        """One transaction; the body puts what happened into the dictionary."""
-        told: dict[str, object] = {}
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield told
-            self._chain.append(at, kind, json.dumps(told, sort_keys=True))
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            self._chain.discard()
-            raise
-        self._chain.seal()
-
-    def note(self, at: float, kind: str, **told: object) -> None:
-        """Put something that happened into the audit chain."""
-        with self._step(at, kind) as step:
-            step.update(told)
-
-    def verify(self) -> tuple[int, list[str]]:
-        """Return the number of audit entries and what is wrong with the chain."""
-        return self._chain.verify()
+        self.book = Book(folder)
+        self._db = self.book.db
+        self.orders = Orders(self.book)
+        self.grants = Grants(self.book, network)
 
     def close(self) -> None:
         """Close the database."""
-        self._db.close()
+        self.book.close()
 
-    # --- proposals
+    def waiting(self, asked: Asked) -> Proposal | None:
+        """Return the proposal that waits already and asks the same; a person's interest is noted."""
+        row = self._db.execute(SAME_PROPOSAL, (asked.same(), asked.handshake, asked.reported_only)).fetchone()
+        if row is None:
+            return None
+        if asked.asker is not Asker.ENGINE:
+            self._db.execute(SET_ASKER, (asked.asker, row[0]))
+        return self._question(row).proposal
 
-    def propose(
-        self,
-        terms: Terms,
-        reason: str,
-        judgement: Judgement,
-        handshake: bool,
-        reported_only: bool,
-        at: float,
-        boot: tuple[str, int],
-        asker: Asker = Asker.ENGINE,
-    ) -> Proposal:
-        """Store a question, or return the one with the same terms that waits already."""
-        text = json.dumps(asdict(terms), sort_keys=True)
-        waiting = self._db.execute(SAME_PROPOSAL, (text, handshake, reported_only)).fetchone()
-        if waiting:
-            if asker is not Asker.ENGINE:
-                self._db.execute(SET_ASKER, (asker, waiting[0]))
-            return self._question(waiting).proposal
-        self._make_room(asker, at)
-        warnings = json.dumps(judgement.warnings)
-        deadline_ns = boot[1] + int(PROPOSAL_S * 1e9)
-        values = (text, reason, handshake, reported_only, at, at + PROPOSAL_S, boot[0], deadline_ns)
-        with self._step(at, "propose") as told:
-            number = self._db.execute(
-                INSERT_PROPOSAL, (*values, warnings, judgement.typed_confirmation, asker)
-            ).lastrowid
-            self._db.execute(SIGN_PROPOSAL, (self._sign(number, text, handshake, reported_only), number))
+    def propose(self, asked: Asked, at: float, boot: tuple[str, int]) -> Proposal:
+        """Store a question; raises ``PermissionError`` when too many wait."""
+        self._make_room(asked.asker, at)
+        text = _dumped(asked.terms)
+        flags = (asked.handshake, asked.reported_only)
+        times = (at, at + PROPOSAL_S, boot[0], boot[1] + int(PROPOSAL_S * 1e9))
+        listed = _dumped(asked.listed) if asked.listed is not None else ""
+        about = (json.dumps(asked.warnings), asked.typed_confirmation, asked.asker, asked.same(), asked.prior_blocks)
+        with self.book.step(at, "propose") as told:
+            number = self._db.execute(INSERT_PROPOSAL, (text, asked.reason, *flags, *times, *about, listed)).lastrowid
+            self._db.execute(SIGN_PROPOSAL, (self._sign(number, text, *flags), number))
+            self._db.executemany(INSERT_TARGET, [(number, prefix) for prefix in asked.targets])
             self._db.execute(FORGET, (KEPT_PROPOSALS,))
-            told |= {"proposal": f"P-{number}", "terms": asdict(terms), "reason": reason, "handshake": handshake}
-        question = self.question(f"P-{number}")
-        if question is None:
-            raise sqlite3.DatabaseError("the proposal that was just stored is gone")
-        return question.proposal
+            story = {"reason": asked.reason, "handshake": asked.handshake, "asker": asked.asker}
+            told |= {"proposal": f"P-{number}", "terms": asdict(asked.terms), "targets": len(asked.targets), **story}
+        return self._question(self._db.execute(ONE_PROPOSAL, (number,)).fetchone()).proposal
 
     def _make_room(self, asker: Asker, at: float) -> None:
         """Full of the engine's questions, the oldest that anybody could have forged gives way."""
@@ -255,11 +153,20 @@ class Ledger:
         if not number.isascii() or not number.isdecimal() or len(number) > 18:
             return None
         row = self._db.execute(ONE_PROPOSAL, (int(number),)).fetchone()
-        return self._question(row) if row else None
+        if row is None:
+            return None
+        question = self._question(row)
+        return question if self._whole(question.proposal) else replace(question, genuine=False)
 
     def proposals(self, limit: int, offset: int) -> list[Proposal]:
         """Return proposals, newest first."""
         return [self._question(row).proposal for row in self._db.execute(SOME_PROPOSALS, (limit, max(offset, 0)))]
+
+    def targets(self, proposal: Proposal) -> list[str]:
+        """Return what a proposal is about: its prefix, or each one of its list, sorted."""
+        if not proposal.listed:
+            return [proposal.terms.prefix]
+        return [prefix for (prefix,) in self._db.execute(SELECT_TARGETS, (_number(proposal),))]
 
     def expire(self, at: float, boot: tuple[str, int]) -> None:
         """Close the proposals nobody decided on in time."""
@@ -267,43 +174,55 @@ class Ledger:
             self._expire(number, at)
 
     def _expire(self, number: int, at: float) -> None:
-        with self._step(at, "expire") as told:
-            self._db.execute(CLOSE_PROPOSAL, (ProposalState.EXPIRED, number))
+        with self.book.step(at, "expire") as told:
+            self._close(number, ProposalState.EXPIRED)
             told["proposal"] = f"P-{number}"
 
     def refuse(self, proposal: Proposal, approver: Approver, at: float) -> None:
         """Record a person's no; raises ``PermissionError`` when the proposal does not wait."""
-        with self._step(at, "refuse") as told:
+        with self.book.step(at, "refuse") as told:
             self._decide(proposal, ProposalState.REFUSED, approver, at)
             told |= {"proposal": proposal.id, "approver": asdict(approver)}
 
-    def approve(self, proposal: Proposal, approver: Approver, at: float, boot: tuple[str, int]) -> Order:
-        """Record a person's yes and the order that follows from it, in one transaction."""
-        terms = proposal.terms
-        expires_at = at + terms.ttl_s if terms.ttl_s else 0.0
-        deadline_ns = boot[1] + int(terms.ttl_s * 1e9) if terms.ttl_s else 0
-        who = approver_text(approver)
-        order = Order(
-            0, terms.prefix, terms.ttl_s, expires_at, boot[0], deadline_ns, proposal.id, terms.incident_id,
-            proposal.reason, who, at, terms.ifaces, self.network, terms.ttl_s,
-        )  # fmt: skip
-        with self._step(at, "approve") as told:
+    def approve(
+        self,
+        proposal: Proposal,
+        orders: Sequence[Order],
+        approver: Approver,
+        at: float,
+        boot_ns: int,
+        entries: Mapping[str, Entry],
+    ) -> list[Order]:
+        """Record a person's yes and the orders that follow from it, in one transaction.
+
+        ``entries`` is the kernel's map as last seen: the counters of what is replaced are taken from it.
+        """
+        numbered = self.orders.number(orders)
+        with self.book.step(at, "approve") as told:
             self._decide(proposal, ProposalState.APPROVED, approver, at)
-            self._db.execute(DROP_BLOCK, (terms.prefix,))
-            values = {**asdict(order), "ifaces": json.dumps(order.ifaces)}
-            row = tuple(values.values())[1:]
-            order = replace(order, entry_id=self._db.execute(INSERT_BLOCK, row).lastrowid or 0)
-            told |= {"proposal": proposal.id, "order": asdict(order), "approver": asdict(approver)}
-        return order
+            self.orders.write(numbered, entries, at, boot_ns)
+            told.update({"proposal": proposal.id, "terms": asdict(proposal.terms), "approver": asdict(approver)})
+            told.update(summed(order.prefix for order in numbered))
+            told["on_trial"] = sum([order.trial_ns > 0 for order in numbered])
+        self.orders.written(numbered)
+        return numbered
 
     def _decide(self, proposal: Proposal, state: ProposalState, approver: Approver, at: float) -> None:
-        number = int(proposal.id.removeprefix("P-"))
-        if self._db.execute(CLOSE_PROPOSAL, (state, number)).rowcount != 1:
+        number = _number(proposal)
+        if not self._close(number, state):
             raise PermissionError(f"{proposal.id} was decided already")
         self._db.execute(INSERT_DECISION, (number, state, at, *asdict(approver).values()))
 
+    def _close(self, number: int, state: ProposalState) -> bool:
+        """Let a proposal wait no more; of a decided list only its number and digest stay."""
+        closed = self._db.execute(CLOSE_PROPOSAL, (state, number)).rowcount == 1
+        if closed:
+            self._db.execute(DROP_TARGETS, (number,))
+        return closed
+
     def _question(self, row: ProposalRow) -> Question:
-        number, text, mac, reason, handshake, reported, created_at, expires_at, state, warnings, typed = row
+        number, text, mac, reason, handshake, reported = row[:6]
+        created_at, expires_at, state, warnings, typed, prior, listed = row[6:]
         terms = json.loads(text)
         terms["ifaces"] = tuple(terms["ifaces"])
         proposal = Proposal(
@@ -315,56 +234,22 @@ class Ledger:
             state=ProposalState(state),
             warnings=tuple(json.loads(warnings)),
             typed_confirmation=bool(typed),
+            prior_blocks=prior,
+            listed=_listed(listed),
         )
         genuine = mac == self._sign(number, text, bool(handshake), bool(reported))
         return Question(proposal, bool(handshake), bool(reported), genuine)
 
+    def _whole(self, proposal: Proposal) -> bool:
+        """Whether a waiting list still holds the targets that its terms are bound to."""
+        if proposal.terms.action == "block":
+            return proposal.listed is None
+        if proposal.state is not ProposalState.PENDING:
+            return True
+        return fields.list_digest(self.targets(proposal)) == proposal.terms.evidence_digest
+
     def _sign(self, number: int | None, terms: str, handshake: bool, reported_only: bool) -> str:
-        return self._key.mac("proposal", number, terms, handshake, reported_only)
-
-    # --- blocks
-
-    def orders(self) -> list[Order]:
-        """Return what should be in the kernel, newest first."""
-        return [_order(row) for row in self._db.execute(SELECT_BLOCKS)]
-
-    def note_remaining(self, boot: tuple[str, int]) -> None:
-        """Note what is left of each block of this boot, for a boot whose wall clock is behind."""
-        self._db.execute(NOTE_REMAINING, (boot[1], boot[0]))
-
-    def rebase(self, order: Order, expires_at: float, boot_id: str, deadline_ns: int) -> Order:
-        """Carry an order's remaining time over to another boot, or to a wall clock that was set."""
-        self._db.execute(REBASE_BLOCK, (expires_at, boot_id, deadline_ns, order.entry_id))
-        return replace(order, expires_at=expires_at, boot_id=boot_id, deadline_ns=deadline_ns)
-
-    def end(self, prefix: str, at: float, kind: str, **told: object) -> None:
-        """Take an order back: its time is over, or a person removed it."""
-        with self._step(at, kind) as step:
-            self._db.execute(DROP_BLOCK, (prefix,))
-            step |= {"prefix": prefix, **told}
-
-    # --- allow-list
-
-    def allow(self, prefix: str, reason: str, ttl_s: float, at: float, approver: Approver) -> None:
-        """Put a prefix on the allow-list."""
-        with self._step(at, "allow") as told:
-            self._db.execute(PUT_ALLOWED, (prefix, reason, at + ttl_s if ttl_s else 0.0))
-            told |= {"prefix": prefix, "reason": reason, "ttl_s": ttl_s, "approver": asdict(approver)}
-
-    def disallow(self, prefix: str, at: float, approver: Approver) -> bool:
-        """Take a prefix off the allow-list; False when it was not on it."""
-        with self._step(at, "disallow") as told:
-            found = self._db.execute(DROP_ALLOWED, (prefix,)).rowcount == 1
-            told |= {"prefix": prefix, "found": found, "approver": asdict(approver)}
-        return found
-
-    def allowed(self, at: float) -> tuple[tuple[str, str], ...]:
-        """Return the allow-list, prefix and reason."""
-        return tuple(self._db.execute(SELECT_ALLOWED, (at,)))
-
-
-def _order(row: BlockRow) -> Order:
-    return Order(*row[:11], tuple(json.loads(row[11])), *row[12:])
+        return self.book.key.mac("proposal", number, terms, handshake, reported_only)
 
 
 def approver_text(approver: Approver) -> str:
@@ -376,3 +261,19 @@ def approver_text(approver: Approver) -> str:
         "from": approver.ssh_peer,
     }
     return " ".join(f"{word} {value}" for word, value in told.items() if value != "")
+
+
+def _number(proposal: Proposal) -> int:
+    return int(proposal.id.removeprefix("P-"))
+
+
+def _dumped(record: Terms | Listed) -> str:
+    return json.dumps(asdict(record), sort_keys=True)
+
+
+def _listed(text: str) -> Listed | None:
+    if not text:
+        return None
+    told = json.loads(text)
+    samples = {name: tuple(told[name]) for name in ("sample", "left_out_sample")}
+    return Listed(**told | samples)

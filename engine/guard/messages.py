@@ -41,6 +41,58 @@ class Propose:
     """Whether the target was only named by another system's report."""
     by_person: bool = False
     """Whether a person at this channel asks; it only chooses the quota, and approves nothing."""
+    by_ladder: bool = False
+    """Whether the guard puts a longer term in the place of the asked one for an address that comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Hands over a part of a long list of targets, to be proposed by ``ProposeList``."""
+
+    batch: str
+    """A name the asker made up; parts of one name are one list."""
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeList:
+    """Asks for one proposal over a staged list."""
+
+    batch: str
+    count: int
+    digest: str
+    """``fields.list_digest`` of what was staged: nothing was lost on the way."""
+    ttl_s: float
+    ifaces: tuple[str, ...]
+    reason: str
+    by_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Asks for a proposal that gives a block in force another term, counted from the approval."""
+
+    prefix: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Counts for a while what a waiting proposal would drop; nothing is dropped."""
+
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """A person keeps what would revert by itself.
+
+    The target is the prefix of a block on trial or the name of an interface; empty means every
+    interface attached for the first time, which any key of the person proves to be alive.
+    """
+
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +135,10 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Asks for the blocks as the kernel has them."""
+    """Asks for the blocks as the kernel has them, or for those that ended, newest first."""
 
     offset: int = 0
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +186,20 @@ class Disallow:
     prefix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Asks for the allow-list."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportAudit:
+    """Asks for the audit chain, oldest first."""
+
+    offset: int = 0
+
+
 # --- replies --------------------------------------------------------------------------------
 
 
@@ -142,7 +209,11 @@ class Attachment:
 
     iface: str
     mode: str
-    """``native`` or ``generic``."""
+    """``native``, ``generic`` or ``nftables``."""
+    egress: str = ""
+    """``tcx``, ``clsact`` or ``nftables``: what drops outbound packets; empty when they still leave."""
+    keep_within_s: float = 0.0
+    """Seconds left to keep a first attachment, which else is taken off; 0 when it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +234,10 @@ class Welcome:
     """The person at the other end of this channel."""
     drifted: tuple[str, ...]
     """Prefixes in the kernel that nobody approved here."""
+    held_off: str = ""
+    """Why the engine's proposals are refused for now: it made too many at once. Empty when they are not."""
+    degraded: tuple[str, ...] = ()
+    """What fell back a step and why, such as ``eth0: tcx is refused (…), clsact drops outbound packets``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,22 +279,46 @@ class Review:
     """Why an approval would be refused now, the halt left out."""
     halted: bool = False
     """Whether panic-unblock stopped all blocking: the token is empty until a person resumes it."""
+    entry: str = ""
+    """The entry as the kernel would get it: where, what, until when."""
+    outbound: bool = False
+    """Whether packets to the target would be dropped as well, on every interface of the terms."""
+    trial_s: float = 0.0
+    """Seconds after which the block reverts unless a person keeps it; 0 when it stays by itself."""
+    trial_why: str = ""
+    prior: tuple[str, ...] = ()
+    """Earlier blocks of this target, a line each, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """The block as read back from the kernel."""
+    """The block as read back from the kernel; of a list, its first with ``count`` told."""
+
+    block: Block
+    count: int = 1
+    """Blocks that the approval made."""
+    failed: int = 0
+    """Those of them that the kernel did not take; they are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The entry that counts, as read back from the kernel."""
 
     block: Block
 
 
 @dataclass(frozen=True, slots=True)
 class BlockList:
-    """One page of blocks."""
+    """One page of blocks, newest first; the pages of one listing come from one look at the kernel."""
 
     blocks: tuple[Block, ...]
     more: bool
     halted: bool
+    total: int = 0
+    """How many there are on all pages."""
+    packets: int = 0
+    """Packets that all of them dropped, both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +345,44 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowedPrefix:
+    """One row of the allow-list."""
+
+    prefix: str
+    reason: str
+    expires_at: float
+    """Wall clock; 0 means until it is taken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """One page of the allow-list."""
+
+    items: tuple[AllowedPrefix, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry of the audit chain, as stored."""
+
+    seq: int
+    at: float
+    kind: str
+    body: str
+    """JSON."""
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """One page of the audit chain."""
+
+    entries: tuple[AuditEntry, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What was done, in words."""
 
@@ -264,6 +401,11 @@ Request = (
     | Attach
     | Addresses
     | Propose
+    | Stage
+    | ProposeList
+    | Extend
+    | Watch
+    | Keep
     | Proposals
     | Show
     | Approve
@@ -276,6 +418,8 @@ Request = (
     | VerifyAudit
     | Allow
     | Disallow
+    | Allowed
+    | ExportAudit
 )
 Reply = (
     Welcome
@@ -284,10 +428,13 @@ Reply = (
     | ProposalList
     | Review
     | Approved
+    | Watched
     | BlockList
     | Owner
     | Process
     | Audit
+    | AllowList
+    | AuditPage
     | Done
     | Refused
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import selectors
 import signal
@@ -13,7 +14,14 @@ from time import monotonic
 from engine.guard import codec, messages
 from engine.guard.guard import TICK_S, Channel, Guard
 from engine.host import people
+from engine.host.netlink import Watch
 
+LOOK_S = 0.2
+"""Least seconds between two looks at a host whose links, addresses or routes change."""
+AGAIN_S = 0.2
+"""Least seconds between two ticks that the guard asked for."""
+LOOK_SHARE = 10
+"""A look that takes long is followed by a pause so many times as long: a host with many routes has much to tell."""
 PEERS = 16
 """Most connections at once; a further one is hung up on."""
 NO_TTY = "only a person at a terminal may approve, and this process has none"
@@ -59,11 +67,16 @@ class Server:
         self._channels: dict[socket.socket, Channel] = {}
         self._console = console[0] if console else None
         self._stopped = ""
+        self._tick_due, self._may_tick, self._may_look = monotonic() + TICK_S, 0.0, 0.0
+        self._look_due = math.inf
+        self._watch = _watch()
         self._wake, self._woken = socket.socketpair()
         if console:
             self._open(*console)
         self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
+        if self._watch is not None:
+            self._selector.register(self._watch, selectors.EVENT_READ)
 
     def stop_on(self, number: signal.Signals) -> None:
         """End the loop cleanly on a signal."""
@@ -73,13 +86,10 @@ class Server:
 
     def serve(self) -> str:
         """Answer until the end and return why it came."""
-        due = monotonic() + TICK_S
         while not self._stopped:
-            for key, _ in self._selector.select(max(due - monotonic(), 0)):
+            for key, _ in self._selector.select(self._wait_s()):
                 self._ready(key.fileobj)
-            if monotonic() >= due:
-                self._guard.tick()
-                due = monotonic() + TICK_S
+            self._do_what_is_due()
         self._guard.stop(self._stopped)
         return self._stopped
 
@@ -88,16 +98,39 @@ class Server:
         for peer in self._channels:
             peer.close()
         self._selector.close()
+        if self._watch is not None:
+            self._watch.close()
         self._wake.close()
         self._woken.close()
+
+    def _wait_s(self) -> float:
+        due = min(self._tick_due, self._look_due, max(monotonic() + self._guard.due_in(), self._may_tick))
+        return max(due - monotonic(), 0)
+
+    def _do_what_is_due(self) -> None:
+        """Tick and look; what stays due after a tick, as when the ledger cannot be written, waits a little."""
+        now = monotonic()
+        if now >= self._tick_due or (self._guard.due_in() <= 0 and now >= self._may_tick):
+            self._guard.tick()
+            self._tick_due, self._may_tick = monotonic() + TICK_S, monotonic() + AGAIN_S
+        if now >= self._look_due:
+            self._guard.look_again()
+            self._look_due = math.inf
+            self._may_look = monotonic() + max(LOOK_S, LOOK_SHARE * (monotonic() - now))
 
     def _ready(self, source: object) -> None:
         if source is self._wake:
             self._stopped = "told to stop"
         elif source is self._listener:
             self._accept()
+        elif source is self._watch:
+            self._hear()
         elif isinstance(source, socket.socket):
             self._read(source)
+
+    def _hear(self) -> None:
+        if self._watch is not None and self._watch.changed():
+            self._look_due = min(self._look_due, max(self._may_look, monotonic()))
 
     def _accept(self) -> None:
         try:
@@ -156,6 +189,14 @@ def peer_channel(peer: socket.socket) -> Channel | None:
         return None
     approver = people.approver(pid)
     return Channel(approver, "" if approver.tty else NO_TTY, roots_terminal=bool(approver.tty))
+
+
+def _watch() -> Watch | None:
+    """Without notices from the kernel, changes are seen at the next tick."""
+    try:
+        return Watch()
+    except OSError:
+        return None
 
 
 def _hung_up(peer: socket.socket) -> bool:

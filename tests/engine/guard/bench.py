@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.guard import messages, policy
+from engine.guard.attachments import Attachments
+from engine.guard.blocker import Blocker
+from engine.guard.clock import Clock
 from engine.guard.codec import encode
 from engine.guard.enforce import Enforcer
-from engine.guard.guard import Channel, Guard, Surroundings
-from engine.guard.ledger import HOST_NETWORK, Ledger
-from engine.types import Approver, HostAddresses, Proposal, Terms
+from engine.guard.guard import Channel, Guard
+from engine.guard.ledger import Ledger
+from engine.guard.schema import HOST_NETWORK
+from engine.guard.surroundings import Surroundings
+from engine.types import Approver, Block, HostAddresses, Proposal, Terms
 from tests.fakes import DryRunBlocker, FakeClock
 
 HOST = HostAddresses(
@@ -33,21 +38,28 @@ def terms(prefix: str = "203.0.113.9/32", ttl_s: float = 3600.0, ifaces: tuple[s
 class Bench:
     """One guard and everything around it, which outlives the guard."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, blocker: Blocker | None = None, clock: Clock | None = None) -> None:
         self.folder = folder
         self.clock = FakeClock()
-        self.blocker = DryRunBlocker()
+        self.blocker = blocker if isinstance(blocker, DryRunBlocker) else DryRunBlocker()
+        self._blocker: Blocker = blocker or self.blocker
+        self._clock: Clock = clock or self.clock
         self.protected = PROTECTED
         self.blind = ""
         """Why this host cannot be looked at, or empty."""
+        self.managed: list[tuple[str, str]] = []
+        """Connections over which people manage this host: far end, and what it is."""
+        self.ssh_ports: tuple[int, ...] = (22,)
         self.start()
+        self.ask(messages.Keep())
 
     def start(self, ifaces: tuple[str, ...] = ("eth0",), network: str = HOST_NETWORK) -> None:
         """Start the guard, or another one after it was killed."""
         self.ledger = Ledger(self.folder, network)
-        enforcer = Enforcer(self.ledger, self.clock, lambda: self.blocker, ifaces)
-        around = Surroundings(self._look, self.ledger)
-        self.guard = Guard(self.ledger, self.clock, enforcer, around, pid=1)
+        plane = Attachments(self.ledger.book, self.ledger.grants, self._clock, lambda: self._blocker, ifaces)
+        enforcer = Enforcer(self.ledger, self._clock, plane)
+        around = Surroundings(self._look, self.ledger.grants, lambda: self.managed, lambda: self.ssh_ports)
+        self.guard = Guard(self.ledger, self._clock, plane, enforcer, around, pid=1)
         self.guard.start()
 
     def _look(self) -> tuple[policy.Protected, tuple[str, ...]]:
@@ -58,6 +70,7 @@ class Bench:
     def restart(self, network: str = HOST_NETWORK) -> None:
         """Kill the guard and start another one on the same state."""
         self.ledger.close()
+        self.blocker.end_of_process()
         self.start(network=network)
 
     def ask(self, request: messages.Request, channel: Channel = AT_TERMINAL) -> messages.Reply:
@@ -72,9 +85,19 @@ class Bench:
         assert isinstance(reply, messages.Refused), reply
         return reply.reason
 
-    def propose(self, wanted: Terms | None = None, handshake: bool = True, reported_only: bool = False) -> Proposal:
+    def propose(
+        self,
+        wanted: Terms | None = None,
+        handshake: bool = True,
+        reported_only: bool = False,
+        *,
+        by_person: bool = False,
+        by_ladder: bool = False,
+    ) -> Proposal:
         """Return the proposal the guard made."""
-        reply = self.ask(messages.Propose(wanted or terms(), "seen attacking", handshake, reported_only))
+        asked = wanted or terms()
+        request = messages.Propose(asked, "seen attacking", handshake, reported_only, by_person, by_ladder)
+        reply = self.ask(request)
         assert isinstance(reply, messages.Proposed), reply
         return reply.proposal
 
@@ -90,5 +113,34 @@ class Bench:
 
     def block(self, prefix: str = "203.0.113.9/32", ttl_s: float = 3600.0) -> None:
         """Take a prefix all the way into the map."""
-        reply = self.approve(self.propose(terms(prefix, ttl_s)), typed=prefix)
+        reply = self.approve(self.propose(terms(prefix, ttl_s), by_person=not ttl_s), typed=prefix)
         assert isinstance(reply, messages.Approved), reply
+
+    def blocks(self) -> list[Block]:
+        """Return every block as told on the pages of one listing."""
+        found: list[Block] = []
+        more = True
+        while more:
+            reply = self.ask(messages.Blocks(len(found)))
+            assert isinstance(reply, messages.BlockList), reply
+            found += reply.blocks
+            more = reply.more
+        return found
+
+    def ended(self) -> list[Block]:
+        """Return the newest of the blocks that ended."""
+        reply = self.ask(messages.Blocks(0, ended=True))
+        assert isinstance(reply, messages.BlockList), reply
+        return list(reply.blocks)
+
+    def welcome(self) -> messages.Welcome:
+        """Return what the guard says of itself."""
+        reply = self.ask(messages.Hello())
+        assert isinstance(reply, messages.Welcome), reply
+        return reply
+
+    def audited(self) -> list[messages.AuditEntry]:
+        """Return the first page of the audit chain."""
+        reply = self.ask(messages.ExportAudit())
+        assert isinstance(reply, messages.AuditPage), reply
+        return list(reply.entries)

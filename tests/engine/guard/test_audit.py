@@ -12,7 +12,7 @@ from engine.guard.ledger import Ledger
 def ledger_of_five(folder: Path) -> Ledger:
     ledger = Ledger(folder)
     for number in range(5):
-        ledger.note(float(number), "test", number=number)
+        ledger.book.note(float(number), "test", number=number)
     return ledger
 
 
@@ -25,7 +25,7 @@ def tamper(folder: Path, *statements: str) -> None:
 
 def problems(folder: Path) -> list[str]:
     ledger = Ledger(folder)
-    _, found = ledger.verify()
+    _, found = ledger.book.chain.verify()
     ledger.close()
     return found
 
@@ -33,8 +33,8 @@ def problems(folder: Path) -> list[str]:
 def test_an_untouched_chain_is_whole_across_restarts(tmp_path: Path) -> None:
     ledger_of_five(tmp_path).close()
     again = Ledger(tmp_path)
-    again.note(6.0, "more")
-    assert again.verify() == (6, [])
+    again.book.note(6.0, "more")
+    assert again.book.chain.verify() == (6, [])
     again.close()
 
 
@@ -102,7 +102,7 @@ def test_a_cut_tail_still_shows_after_the_guard_went_on_writing(tmp_path: Path) 
 def test_a_crash_between_commit_and_head_is_no_tampering(tmp_path: Path) -> None:
     ledger = ledger_of_five(tmp_path)
     before = (tmp_path / "audit.head").read_bytes()
-    ledger.note(6.0, "last")
+    ledger.book.note(6.0, "last")
     ledger.close()
     (tmp_path / "audit.head").write_bytes(before)
     assert problems(tmp_path) == []
@@ -118,3 +118,14 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
     ledger_of_five(tmp_path).close()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_entries_are_read_in_parts_as_they_are_stored(tmp_path: Path) -> None:
+    ledger = ledger_of_five(tmp_path)
+    first = ledger.book.chain.entries(2, 0, 0)
+    assert [(seq, kind, body) for seq, _, kind, body, _ in first] == [
+        (1, "test", '{"number": 0}'),
+        (2, "test", '{"number": 1}'),
+    ]
+    assert ledger.book.chain.entries(9, 0, 2) == ledger.book.chain.entries(9, 2, 0)
+    ledger.close()

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.guard import ledger as ledgers
-from engine.guard.ledger import Ledger
-from engine.guard.policy import Judgement
-from engine.types import Proposal, ProposalState
+from engine.guard import orders, schema
+from engine.guard.ledger import Asked, Ledger
+from engine.guard.orders import Order
+from engine.types import Proposal, ProposalState, Terms
 from tests.engine.guard.bench import PERSON, terms
 
-FINE = Judgement((), ("mind the gap",), False)
 BOOT = ("boot-one", 0)
 
 
@@ -26,7 +26,20 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def propose(ledger: Ledger, prefix: str = "203.0.113.9/32", at: float = 0.0) -> Proposal:
-    return ledger.propose(terms(prefix), "why", FINE, True, False, at, BOOT)
+    return ask(ledger, Asked(terms(prefix), "why", True, False, warnings=("mind the gap",)), at)
+
+
+def ask(ledger: Ledger, asked: Asked, at: float = 0.0) -> Proposal:
+    return ledger.waiting(asked) or ledger.propose(asked, at, BOOT)
+
+
+def approve(ledger: Ledger, proposal: Proposal, at: float = 0.0) -> Order:
+    said: Terms = proposal.terms
+    made = Order(
+        0, said.prefix, said.ttl_s, at + said.ttl_s, BOOT[0], int(said.ttl_s * 1e9), proposal.id, said.incident_id,
+        "why", "uid 0", at, said.ifaces, "host", said.ttl_s,
+    )  # fmt: skip
+    return ledger.approve(proposal, [made], PERSON, at, BOOT[1], {})[0]
 
 
 def test_a_proposal_is_read_back_as_it_was_made(ledger: Ledger) -> None:
@@ -77,33 +90,40 @@ def test_a_proposal_expires_by_either_clock(
 
 def test_a_proposal_is_decided_once(ledger: Ledger) -> None:
     made = propose(ledger)
-    ledger.approve(made, PERSON, 1.0, BOOT)
+    approve(ledger, made, 1.0)
     with pytest.raises(PermissionError, match="decided already"):
-        ledger.approve(made, PERSON, 2.0, BOOT)
+        approve(ledger, made, 2.0)
     with pytest.raises(PermissionError, match="decided already"):
         ledger.refuse(made, PERSON, 2.0)
-    assert len(ledger.orders()) == 1
+    assert len(ledger.orders.newest()) == 1
 
 
 def test_a_decision_that_failed_leaves_no_trace_in_the_chain(ledger: Ledger) -> None:
     made = propose(ledger)
     ledger.refuse(made, PERSON, 1.0)
-    before = ledger.verify()
+    before = ledger.book.chain.verify()
     with pytest.raises(PermissionError):
-        ledger.approve(made, PERSON, 2.0, BOOT)
-    assert ledger.verify() == before == (2, [])
+        approve(ledger, made, 2.0)
+    assert ledger.book.chain.verify() == before == (2, [])
 
 
 def test_a_second_order_for_a_prefix_replaces_the_first(ledger: Ledger) -> None:
-    first = ledger.approve(propose(ledger), PERSON, 0.0, BOOT)
-    longer = ledger.propose(replace(terms(), ttl_s=7200.0), "why", FINE, True, False, 0.0, BOOT)
-    second = ledger.approve(longer, PERSON, 0.0, BOOT)
-    assert ledger.orders() == [second]
+    first = approve(ledger, propose(ledger))
+    wider = ask(ledger, Asked(replace(terms(), ifaces=("eth0", "eth1")), "why", True, False))
+    second = approve(ledger, wider)
+    assert ledger.orders.newest() == [second]
     assert second.entry_id > first.entry_id
 
 
+def test_another_term_for_the_same_block_keeps_its_entry(ledger: Ledger) -> None:
+    first = approve(ledger, propose(ledger))
+    longer = ask(ledger, Asked(replace(terms(), ttl_s=7200.0), "why", True, False))
+    second = approve(ledger, longer)
+    assert (ledger.orders.newest(), second.entry_id, ledger.orders.ended(9, 0)) == ([second], first.entry_id, [])
+
+
 def test_the_approver_is_recorded(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.approve(propose(ledger), PERSON, 5.0, BOOT)
+    approve(ledger, propose(ledger), 5.0)
     with sqlite3.connect(tmp_path / "guard.db") as db:
         row = db.execute("SELECT decision, at, uid, login_uid, tty, ssh_peer, command FROM decisions").fetchone()
     db.close()
@@ -119,10 +139,14 @@ def test_too_many_questions_are_refused(ledger: Ledger, monkeypatch: pytest.Monk
 
 
 def test_the_allow_list_forgets_what_has_expired(ledger: Ledger) -> None:
-    ledger.allow("203.0.113.0/24", "office", 60.0, 0.0, PERSON)
-    ledger.allow("198.51.100.0/24", "partner", 0.0, 0.0, PERSON)
-    assert ledger.allowed(59.0) == (("198.51.100.0/24", "partner"), ("203.0.113.0/24", "office"))
-    assert ledger.allowed(61.0) == (("198.51.100.0/24", "partner"),)
+    ledger.grants.allow("203.0.113.0/24", "office", 60.0, 0.0, PERSON)
+    ledger.grants.allow("198.51.100.0/24", "partner", 0.0, 0.0, PERSON)
+    partner = ("198.51.100.0/24", "partner", 0.0)
+    assert ledger.grants.allowed(59.0) == [partner, ("203.0.113.0/24", "office", 60.0)]
+    assert ledger.grants.allowed(61.0) == [partner]
+    entries = ledger.book.chain.verify()[0]
+    ledger.grants.lapse(61.0)
+    assert (ledger.book.chain.verify()[0], ledger.grants.allowed(59.0)) == (entries + 1, [partner])
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
@@ -141,7 +165,7 @@ def test_an_unknown_id_finds_nothing(ledger: Ledger, proposal_id: str) -> None:
 
 def test_the_same_terms_under_more_doubt_are_another_question(ledger: Ledger) -> None:
     first = propose(ledger)
-    doubtful = ledger.propose(terms(), "why", Judgement((), (), True), False, False, 0.0, BOOT)
+    doubtful = ask(ledger, Asked(terms(), "why", False, False, typed_confirmation=True))
     assert (doubtful.id != first.id, doubtful.typed_confirmation) == (True, True)
 
 
@@ -149,8 +173,10 @@ def test_blocks_of_an_earlier_release_keep_the_interfaces_they_were_approved_for
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(ledgers, "MIGRATIONS", ledgers.MIGRATIONS[:1])
-        Ledger(tmp_path).close()
+        earlier.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        first = sqlite3.connect(tmp_path / "guard.db", isolation_level=None)
+        schema.migrate(first)
+        first.close()
     asked = json.dumps(asdict(replace(terms(), ifaces=("eth0", "eth1"))))
     with sqlite3.connect(tmp_path / "guard.db") as db:
         db.execute(
@@ -161,13 +187,42 @@ def test_blocks_of_an_earlier_release_keep_the_interfaces_they_were_approved_for
         db.execute(block, (2, "203.0.113.10/32", "P-1"))
     db.close()
     ledger = Ledger(tmp_path)
-    found = {order.prefix: (order.ifaces, order.network, order.remaining_s) for order in ledger.orders()}
+    found = {order.prefix: (order.ifaces, order.network, order.remaining_s) for order in ledger.orders.newest()}
+    kept, prior = ledger.grants.kept, ledger.orders.prior("203.0.113.0/24", 0.0)
     ledger.close()
     assert found == {"203.0.113.9/32": (("eth0", "eth1"), "host", 600.0), "203.0.113.10/32": ((), "host", 600.0)}
+    assert (kept, len(prior)) == ({"eth0", "eth1"}, 2)
 
 
-def test_the_noted_remaining_time_never_grows(ledger: Ledger) -> None:
-    ledger.approve(propose(ledger), PERSON, 0.0, BOOT)
-    for boot, left in ((("boot-one", 10**9), 3599.0), (BOOT, 3599.0), (("boot-two", 2 * 10**12), 3599.0)):
-        ledger.note_remaining(boot)
-        assert ledger.orders()[0].remaining_s == left
+@pytest.mark.parametrize("seen_s", [1000, 500], ids=["forward", "a clock that went back"])
+def test_the_noted_remaining_time_never_grows(tmp_path: Path, seen_s: int) -> None:
+    ledger = Ledger(tmp_path)
+    approve(ledger, propose(ledger))
+    ledger.orders.note_seen("boot-one", 1000 * 10**9)
+    ledger.orders.note_seen("boot-one", seen_s * 10**9)
+    ledger.orders.carry_over("boot-two", 0, -86400.0)
+    assert ledger.orders.newest()[0].remaining_s == 2600.0
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("203.0.113.9/32", "203.0.113.0/24", True),
+        ("203.0.113.0/24", "203.0.113.9/32", True),
+        ("203.0.113.9/32", "203.0.113.10/32", False),
+        ("2001:db8::/64", "2001:db8::5/128", True),
+        ("0.0.0.5/32", "::5/128", False),
+    ],
+)
+def test_earlier_blocks_of_the_same_addresses_are_found(ledger: Ledger, one: str, other: str, overlap: bool) -> None:
+    approve(ledger, propose(ledger, one))
+    assert bool(ledger.orders.prior(other, 0.0)) == overlap
+
+
+def test_ended_blocks_are_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "ENDED_KEPT", 3)
+    for number in range(5):
+        order = approve(ledger, propose(ledger, f"203.0.113.{number}/32"))
+        ledger.orders.end([orders.ended(order, "removed", 1.0, None, 0)], "removed")
+    assert [gone.prefix for gone in ledger.orders.ended(9, 0)] == [f"203.0.113.{number}/32" for number in (4, 3, 2)]

@@ -185,6 +185,51 @@ def test_a_killed_guard_leaves_the_block_and_the_next_one_knows_it(world: World)
     assert after.remaining_s <= before.remaining_s
 
 
+def attached(iface: str = "eth0") -> bool:
+    done = subprocess.run(
+        ["ip", "-n", SERVER, "-d", "link", "show", iface], capture_output=True, text=True, check=True, timeout=30
+    )
+    return "xdp" in done.stdout
+
+
+def test_a_first_attachment_goes_with_a_guard_that_is_killed_unless_it_was_kept(world: World) -> None:
+    guard = world.start()
+    [found] = guard.hello().attached
+    assert (attached(), 50 < found.keep_within_s <= 60) == (True, True)
+    kill(guard)
+    assert until(lambda: not attached())
+    again = world.start()
+    assert again.hello().attached[0].keep_within_s > 50
+    world.block(again)
+    assert again.hello().attached[0].keep_within_s == 0
+    kill(again)
+    assert attached()
+    assert world.start().hello().attached[0].keep_within_s == 0
+
+
+def test_a_list_that_a_person_approves_is_in_the_kernel(world: World) -> None:
+    guard = world.start()
+    many = [f"198.18.0.{number}/32" for number in range(200)]
+    proposal = guard.propose_list(many, 600.0, "feed", by_person=False)
+    assert world.person("approve", proposal.id, "200") == "live"
+    assert world.kernel() == sorted(many)
+    blocks, page = guard.block_list(limit=10)
+    assert (len(blocks), page.total, page.packets) == (10, 200, 0)
+    kinds = [entry.kind for entry in guard.audit()]
+    assert (kinds.count("approve"), kinds.count("write"), kinds[-1]) == (1, 1, "export")
+
+
+def test_a_watch_counts_packets_in_the_kernel_and_drops_none(world: World) -> None:
+    guard = world.start()
+    proposal = guard.propose(TERMS, "seen attacking", handshake=True)
+    assert guard.watch(proposal.id, 60.0).watch
+    run_inside(CLIENT, SEND)
+    assert until(lambda: only(guard.blocks()).packets >= 5)
+    assert only(guard.blocks()).watch
+    kill(guard)
+    assert world.start().blocks() == []
+
+
 def test_a_block_flushed_while_no_guard_ran_is_restored(world: World) -> None:
     guard = world.start()
     world.block(guard)
@@ -345,7 +390,7 @@ def test_a_hostile_interface_name_does_not_end_the_guard(world: World) -> None:
 
 def test_a_person_at_a_terminal_may_ask_while_the_engine_floods(world: World) -> None:
     guard = world.start()
-    with pytest.raises(client.GuardError, match="proposals a minute"):
+    with pytest.raises(client.GuardError, match="held off"):
         for number in range(200):
             guard.propose(replace(TERMS, prefix=f"198.18.{number}.1/32"), "spoofed", handshake=False)
     assert world.person("propose", f"{BAD}/32") == f"{BAD}/32"

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from engine.guard import codec, messages
-from engine.types import Block, BlockState, Finding, FiveTuple, ProcessFacts, Proposal, ProposalState, SocketOwner
+from engine.types import (
+    Block,
+    BlockState,
+    Finding,
+    FiveTuple,
+    Listed,
+    ProcessFacts,
+    Proposal,
+    ProposalState,
+    SocketOwner,
+)
 from tests.engine.guard.bench import HOST, PERSON, terms
 
 REQUESTS: list[messages.Request] = [
@@ -13,6 +24,13 @@ REQUESTS: list[messages.Request] = [
     messages.Attach(("eth0",)),
     messages.Addresses(),
     messages.Propose(terms(), "why", True, False, by_person=True),
+    messages.Stage("b", ("203.0.113.9/32",)),
+    messages.ProposeList("b", 1, "ab" * 32, 600.0, ("eth0",), "feed", by_person=True),
+    messages.Extend("203.0.113.9/32", 7200.0),
+    messages.Watch("P-1", 60.0),
+    messages.Keep("eth0"),
+    messages.Allowed(0),
+    messages.ExportAudit(64),
     messages.Proposals(0),
     messages.Show("P-1"),
     messages.Approve("P-1", "token", "203.0.113.9"),
@@ -34,6 +52,11 @@ REPLIES: list[messages.Reply] = [
     messages.Review(PROPOSAL, "", (), halted=True),
     messages.Approved(BLOCK),
     messages.BlockList((BLOCK,), False, False),
+    messages.Proposed(replace(PROPOSAL, listed=Listed(2, 1 << 62, ("203.0.113.9/32",), 1, ("::1/128: loopback",)))),
+    messages.ProposalList((PROPOSAL,), True),
+    messages.Watched(BLOCK),
+    messages.AllowList((messages.AllowedPrefix("203.0.113.0/24", "office", 0.0),), False),
+    messages.AuditPage((messages.AuditEntry(1, 5.0, "start", "{}", "ab"),), True),
     messages.Owner(SocketOwner(Finding.GONE, detail="gone")),
     messages.Process(ProcessFacts(Finding.FOUND, 1, cmdline=("sh", "-c", "\x1b]0;x\x07"))),
     messages.Audit(3, ("entry 2 was edited, moved or forged",)),
@@ -54,6 +77,10 @@ def test_every_request_is_in_the_list_above() -> None:
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda value: type(value).__name__)
 def test_replies_survive_the_wire(reply: messages.Reply) -> None:
     assert messages.decode_reply(codec.encode(reply, 1)) == (reply, 1)
+
+
+def test_every_reply_is_in_the_list_above() -> None:
+    assert {type(reply).__name__ for reply in REPLIES} == set(messages.REPLIES)
 
 
 def test_a_reply_is_no_request() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import queue
 import signal
@@ -7,14 +9,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine import paths
 from engine.guard import client, codec, messages, server
+from engine.guard.guard import Guard
 from tests.engine.guard.bench import AT_TERMINAL, Bench
 
 Served = tuple[client.GuardClient, socket.socket, Bench, Path]
@@ -133,3 +139,104 @@ def test_a_guard_that_does_not_start_says_why() -> None:
         server.decline(theirs, "this host is held by guard with PID 7")
         answer = messages.decode_reply(ours.recv(codec.PACKET_BYTES))
     assert answer == (messages.Refused("this host is held by guard with PID 7"), 4)
+
+
+class Watched:
+    """In a guard's place: notes when the loop ticks and looks again, and says when it wants to be woken."""
+
+    def __init__(self, due_s: tuple[float, ...], most: int = 3) -> None:
+        self.began, self._due_s, self._most = monotonic(), due_s, most
+        self.ticks: list[float] = []
+        self.looks: list[float] = []
+        self.end: Callable[[], None] = lambda: None
+
+    def due_in(self) -> float:
+        due = self._due_s[len(self.ticks)] if len(self.ticks) < len(self._due_s) else math.inf
+        return self.began + due - monotonic()
+
+    def tick(self) -> None:
+        self.ticks.append(monotonic() - self.began)
+        if len(self.ticks) == self._most:
+            self.end()
+
+    def look_again(self) -> None:
+        self.looks.append(monotonic() - self.began)
+
+    def stop(self, why: str) -> None:
+        assert why
+
+
+def serve(guard: Watched, path: Path, command: str = "", seconds: float = 0.0) -> None:
+    """Run the loop until the guard or the time ends it, and a command beside it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    guard.end = ours.close
+    with server.listen(path) as listener:
+        loop = server.Server(cast(Guard, guard), listener, (theirs, AT_TERMINAL), stay=False)
+        timers = [threading.Timer(seconds, guard.end)] if seconds else []
+        if command:
+            timers.append(threading.Timer(0.1, lambda: subprocess.run(["sh", "-c", command], check=True, timeout=30)))
+        for timer in timers:
+            timer.start()
+        loop.serve()
+        for timer in timers:
+            timer.join()
+        loop.close()
+
+
+def test_the_loop_wakes_when_the_guard_has_something_due(tmp_path: Path) -> None:
+    guard = Watched(due_s=(0.05, 0.5, 0.9))
+    serve(guard, tmp_path / "guard.sock")
+    late = [at - due for at, due in zip(guard.ticks, (0.05, 0.5, 0.9), strict=True)]
+    assert 0 <= min(late) <= max(late) < 0.4
+
+
+def test_what_stays_due_does_not_make_the_loop_busy(tmp_path: Path) -> None:
+    guard = Watched(due_s=(-1.0,) * 4, most=4)
+    serve(guard, tmp_path / "guard.sock")
+    assert min(later - sooner for sooner, later in itertools.pairwise(guard.ticks)) >= server.AGAIN_S - 0.01
+
+
+CHANGING = """
+import sys
+from pathlib import Path
+from tests.engine.guard.test_server import Watched, serve
+
+guard = Watched(due_s=())
+serve(guard, Path(sys.argv[1]), sys.argv[2], seconds=1.3)
+print(*(round(at, 3) for at in guard.looks))
+"""
+
+
+def looks(path: Path, command: str) -> list[float]:
+    """Seconds at which a loop in a network of its own looked again; the command starts after 0.1 s."""
+    told = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", CHANGING, str(path), command],
+        capture_output=True, text=True, check=True, timeout=30, cwd=paths.ROOT,
+    )  # fmt: skip
+    return [float(at) for at in told.stdout.split()]
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+
+
+@pytest.mark.root
+@needs_root
+def test_an_address_that_changes_is_looked_at_within_a_second(tmp_path: Path) -> None:
+    seen = looks(tmp_path / "guard.sock", "ip addr add 192.0.2.9/32 dev lo")
+    assert len(seen) == 1
+    assert seen[0] < 1.0
+
+
+@pytest.mark.root
+@needs_root
+def test_a_flapping_interface_is_looked_at_now_and_then_and_after_its_last_change(tmp_path: Path) -> None:
+    flap = "for n in $(seq 60); do ip addr add 192.0.2.$n/32 dev lo; done"
+    seen = looks(tmp_path / "guard.sock", flap)
+    assert 2 <= len(seen) <= 8
+    assert min(later - sooner for sooner, later in itertools.pairwise(seen)) >= server.LOOK_S - 0.01
+
+
+@pytest.mark.root
+@needs_root
+def test_a_quiet_network_is_not_looked_at(tmp_path: Path) -> None:
+    assert looks(tmp_path / "guard.sock", "true") == []

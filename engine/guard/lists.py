@@ -1,0 +1,85 @@
+"""Long lists of targets: handed over in parts, and each target judged by the same rules as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from engine.guard import fields
+from engine.guard.policy import Judgement, canonical_prefix
+from engine.types import Listed
+
+TARGETS = 100_000
+"""Most prefixes of one list."""
+BATCHES = 2
+"""Lists that are handed over at once; the oldest gives way."""
+PREFIX_TEXT = 64
+SAMPLE = 16
+MOST_ADDRESSES = 1 << 62
+WARNINGS = 12
+
+
+class Sifted(NamedTuple):
+    """A list after the rules saw it."""
+
+    targets: tuple[str, ...]
+    """Canonical, sorted, each once."""
+    refused: tuple[str, ...]
+    """What is left out, each with its reason."""
+    warnings: tuple[str, ...]
+
+    def listed(self) -> Listed:
+        """Return what a proposal tells of the list."""
+        addresses = sum([ip_network(target).num_addresses for target in self.targets])
+        left_out = tuple(text[:256] for text in self.refused[:SAMPLE])
+        most = min(addresses, MOST_ADDRESSES)
+        return Listed(len(self.targets), most, self.targets[:SAMPLE], len(self.refused), left_out)
+
+
+class Stage:
+    """Lists on their way in, in memory only: nothing is asked for until the whole list is there."""
+
+    def __init__(self) -> None:
+        self._batches: dict[Hashable, list[str]] = {}
+
+    def put(self, batch: Hashable, prefixes: Iterable[str]) -> int:
+        """Add a part and return how many prefixes the list has; raises ``PermissionError``."""
+        added = list(prefixes)
+        if any(len(prefix) > PREFIX_TEXT for prefix in added):
+            raise PermissionError(f"a prefix of the list is longer than {PREFIX_TEXT} characters")
+        staged = self._batches.pop(batch, [])
+        if len(staged) + len(added) > TARGETS:
+            raise PermissionError(f"a list has more than {TARGETS} prefixes")
+        while len(self._batches) >= BATCHES:
+            del self._batches[next(iter(self._batches))]
+        self._batches[batch] = [*staged, *added]
+        return len(self._batches[batch])
+
+    def take(self, batch: Hashable, count: int, digest: str) -> list[str]:
+        """Return a whole list and forget it; raises ``PermissionError`` when a part of it is missing."""
+        staged = self._batches.pop(batch, [])
+        if not staged or len(staged) != count or fields.list_digest(staged) != digest:
+            raise PermissionError(f"the list has {len(staged)} prefixes here, not the {count} that were handed over")
+        return staged
+
+
+def sift(prefixes: Iterable[str], judge: Callable[[str], Judgement]) -> Sifted:
+    """Return which prefixes may be blocked; ``judge`` gets them in canonical form."""
+    targets: dict[str, None] = {}
+    refused: list[str] = []
+    warnings: dict[str, None] = {}
+    for text in prefixes:
+        try:
+            prefix = canonical_prefix(text)
+        except ValueError as error:
+            refused.append(fields.plain(str(error)))
+            continue
+        judgement = judge(prefix)
+        if judgement.refusals:
+            refused.append(f"{prefix}: {judgement.refusals[0]}")
+            continue
+        targets[prefix] = None
+        if len(warnings) < WARNINGS:
+            warnings.update(dict.fromkeys(judgement.warnings))
+    return Sifted(tuple(sorted(targets)), tuple(refused), tuple(warnings)[:WARNINGS])

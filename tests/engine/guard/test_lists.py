@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from engine.guard import lists, messages
+from engine.guard.fields import list_digest
+from engine.types import Proposal, ProposalState
+from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench
+
+GOOD = ("198.18.0.1/32", "198.18.1.0/24", "2001:db8:9::/64")
+
+
+def stage(bench: Bench, prefixes: tuple[str, ...], batch: str = "b") -> messages.ProposeList:
+    for start in range(0, len(prefixes), 1000):
+        reply = bench.ask(messages.Stage(batch, prefixes[start : start + 1000]))
+        assert isinstance(reply, messages.Done), reply
+    return messages.ProposeList(batch, len(prefixes), list_digest(prefixes), 600.0, ("eth0",), "feed", True)
+
+
+def propose(bench: Bench, prefixes: tuple[str, ...] = GOOD) -> Proposal:
+    reply = bench.ask(stage(bench, prefixes))
+    assert isinstance(reply, messages.Proposed), reply
+    return reply.proposal
+
+
+def test_a_list_is_one_proposal_with_its_sum(bench: Bench) -> None:
+    proposal = propose(bench)
+    assert (proposal.terms.action, proposal.terms.prefix) == ("block list", "")
+    assert proposal.terms.evidence_digest == list_digest(GOOD)
+    assert proposal.listed is not None
+    assert (proposal.listed.prefixes, proposal.listed.addresses) == (3, 1 + 256 + (1 << 62) - 257)
+    assert (proposal.listed.sample, proposal.typed_confirmation) == (GOOD, True)
+
+
+def test_an_approved_list_is_one_block_a_target_and_one_decision(bench: Bench) -> None:
+    reply = bench.approve(propose(bench), typed="3")
+    assert isinstance(reply, messages.Approved)
+    assert (reply.count, reply.failed, reply.block.prefix) == (3, 0, "198.18.0.1/32")
+    assert set(bench.blocker.map) == set(GOOD)
+    assert {block.proposal_id for block in bench.blocks()} == {reply.block.proposal_id}
+    kinds = [entry.kind for entry in bench.audited()]
+    assert (kinds.count("approve"), kinds.count("write")) == (1, 1)
+
+
+def test_targets_that_the_rules_refuse_are_left_out_and_named(bench: Bench) -> None:
+    proposal = propose(bench, (*GOOD, "192.0.2.1/32", "10.0.0.0/8", "nonsense"))
+    assert proposal.listed is not None
+    assert (proposal.listed.prefixes, proposal.listed.left_out) == (3, 3)
+    assert proposal.listed.left_out_sample[0] == "192.0.2.1/32: 192.0.2.1 is a gateway of this host"
+    bench.approve(proposal, typed="3")
+    assert set(bench.blocker.map) == set(GOOD)
+
+
+def test_a_list_of_which_nothing_is_left_is_refused(bench: Bench) -> None:
+    assert "refuse all of the list" in bench.refused(stage(bench, ("192.0.2.1/32",)))
+
+
+@pytest.mark.parametrize("typed", ["", "4", "198.18.0.1", "three"])
+def test_the_number_of_prefixes_is_typed(bench: Bench, typed: str) -> None:
+    reply = bench.approve(propose(bench), typed=typed)
+    assert isinstance(reply, messages.Refused)
+    assert (reply.reason, bench.blocker.writes) == ("the number of prefixes, 3, was not typed", [])
+
+
+def test_a_part_that_was_lost_or_changed_on_the_way_is_noticed(bench: Bench) -> None:
+    asked = stage(bench, GOOD)
+    bench.ask(messages.Stage("b", ("198.18.9.9/32",)))
+    assert "not the 3 that were handed over" in bench.refused(asked)
+    swapped = replace(stage(bench, GOOD), digest=list_digest(GOOD[:2]))
+    assert "handed over" in bench.refused(swapped)
+
+
+def test_a_list_belongs_to_the_channel_that_handed_it_over(bench: Bench) -> None:
+    asked = stage(bench, GOOD)
+    other = replace(AT_TERMINAL, approver=replace(PERSON, tty="pts/9"))
+    assert "0 prefixes" in bench.refused(asked, other)
+    assert isinstance(bench.ask(asked), messages.Proposed)
+
+
+def test_a_target_added_to_the_table_after_the_proposal_is_refused(bench: Bench) -> None:
+    proposal = propose(bench)
+    token = bench.review(proposal.id).token
+    with sqlite3.connect(bench.folder / "guard.db") as db:
+        db.execute("INSERT INTO targets VALUES (1, '198.18.77.7/32')")
+    db.close()
+    assert "not those that were proposed" in bench.refused(messages.Approve(proposal.id, token, "3"))
+    assert (bench.review(proposal.id).token, bench.blocker.writes) == ("", [])
+
+
+def test_a_target_that_became_vital_since_is_left_out_of_the_approval(bench: Bench) -> None:
+    proposal = propose(bench)
+    bench.protected = replace(bench.protected, addresses=replace(HOST, gateways=("198.18.0.1",)))
+    assert "1 of the list are refused by now" in bench.review(proposal.id).proposal.warnings[0]
+    reply = bench.approve(proposal, typed="3")
+    assert isinstance(reply, messages.Approved)
+    assert (reply.count, set(bench.blocker.map)) == (2, set(GOOD[1:]))
+
+
+def test_a_target_that_cuts_a_connection_of_management_is_on_trial_and_the_others_are_not(bench: Bench) -> None:
+    bench.managed = [("198.18.1.7", "SSH session")]
+    proposal = propose(bench)
+    assert bench.review(proposal.id).trial_s == 60.0
+    bench.approve(proposal, typed="3")
+    assert {block.prefix: block.keep_within_s for block in bench.blocks() if block.keep_within_s} == {GOOD[1]: 60.0}
+
+
+def test_a_list_says_how_many_of_its_targets_are_blocked_already(bench: Bench) -> None:
+    bench.block(GOOD[0])
+    warning = "1 of the list are blocked already: this term takes the place of theirs"
+    assert bench.review(propose(bench).id).proposal.warnings[0] == warning
+
+
+def test_a_channel_without_a_person_proposes_a_list_as_the_engine_and_approves_none(bench: Bench) -> None:
+    reply = bench.ask(stage(bench, GOOD))
+    assert isinstance(reply, messages.Proposed)
+    token = bench.review(reply.proposal.id).token
+    assert "without the right" in bench.refused(messages.Approve(reply.proposal.id, token, "3"), HEADLESS)
+
+
+def test_the_same_list_asked_twice_is_one_proposal(bench: Bench) -> None:
+    assert propose(bench).id == propose(bench).id
+
+
+def test_a_decided_list_keeps_its_sum_and_not_its_targets(bench: Bench) -> None:
+    proposal = propose(bench)
+    bench.ask(messages.Refuse(proposal.id))
+    shown = bench.review(proposal.id)
+    assert (shown.proposal.state, shown.proposal.listed, shown.token) == (ProposalState.REFUSED, proposal.listed, "")
+    assert bench.ledger.targets(shown.proposal) == []
+
+
+def test_lists_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "TARGETS", 3)
+    assert "more than 3 prefixes" in bench.refused(messages.Stage("b", (*GOOD, "198.18.7.7/32")))
+    assert "longer than 64" in bench.refused(messages.Stage("b", ("1" * 65,)))
+    assert "a list's name" in bench.refused(messages.Stage("b\x1b", GOOD))
+    for batch in ("b", "c", "d"):
+        stage(bench, GOOD, batch)
+    asked = messages.ProposeList("b", 3, list_digest(GOOD), 600.0, ("eth0",), "feed", True)
+    assert "0 prefixes" in bench.refused(asked)
+
+
+def test_a_list_counts_once_for_the_limit_of_approvals(bench: Bench) -> None:
+    many = tuple(f"198.18.0.{number}/32" for number in range(200))
+    assert isinstance(bench.approve(propose(bench, many), typed="200"), messages.Approved)
+    assert isinstance(bench.approve(bench.propose()), messages.Approved)
+
+
+def test_a_list_that_the_kernel_takes_in_part_says_how_many_failed(bench: Bench) -> None:
+    proposal = propose(bench)
+    token = bench.review(proposal.id).token
+    bench.blocker.failure = OSError(28, "the map is full")
+    reply = bench.ask(messages.Approve(proposal.id, token, "3"))
+    assert isinstance(reply, messages.Approved)
+    assert (reply.count, reply.failed) == (3, 3)
+    bench.blocker.failure = None
+    bench.guard.tick()
+    assert set(bench.blocker.map) == set(GOOD)
+    assert [entry.kind for entry in bench.audited()][-3:-1] == ["write_failed", "restore"]
+
+
+def test_a_flushed_list_comes_back_with_one_audit_entry(bench: Bench) -> None:
+    bench.approve(propose(bench), typed="3")
+    bench.blocker.map.clear()
+    bench.guard.tick()
+    assert set(bench.blocker.map) == set(GOOD)
+    [restored] = [entry for entry in bench.audited() if entry.kind == "restore"]
+    assert list_digest(GOOD) in restored.body
