@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
+from engine.caseload import Caseload
 from engine.decisions import Decisions
 from engine.desk import Desk, Work
+from engine.impact import Traffic
 from engine.intake import Batch, Reader
 from engine.parts import NO_MODEL, Detectors, load_detectors
 from engine.plan import Plan
 from engine.sources.pcapfile import CaptureError
 from engine.state import State
 from engine.store import database as db
+from engine.store.opening import open_or_begin_anew
 from engine.store.writer import Writer
 from engine.transport import Transport
 from engine.types import (
     Alert,
-    Block,
     Counters,
     Detection,
     Disposition,
     Event,
+    FiveTuple,
+    Impact,
     Incident,
     IncidentView,
-    Proposal,
     Snapshot,
     Status,
 )
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
-    from engine.guard.messages import Review
     from engine.hostdoor import HostDoor
-    from engine.investigation import Investigator
-
-log = logging.getLogger(__name__)
 
 _SUMMED = (
     "kernel_seen", "kernel_dropped", "delivered", "parsed", "filtered", "malformed", "bytes",
@@ -54,13 +52,6 @@ _SUMMED = (
 
 BATCHES = 64
 """Batches between capture and judge; when full the capture waits and the kernel ring fills, which is counted."""
-
-WAITING_CASES = 256
-"""Cases that may wait for the analyst; when full a newcomer waits in the database until these are done."""
-
-GUARD_POLL_S = 1.0
-RESTORE_S = 1800.0
-"""Incidents this recent may still take alerts after a restart."""
 
 
 class Engine:
@@ -81,11 +72,6 @@ class Engine:
         self._books = Books(plan, self._state, self._writer, self._announcer, self._clock)
         self._store: db.Store | None = None
         self._detectors: Detectors | None = None
-        self._investigator: Investigator | None = None
-        self._investigator_ready = asyncio.Event()
-        self._cases: asyncio.PriorityQueue[tuple[int, int, Due]] = asyncio.PriorityQueue(WAITING_CASES)
-        self._case_number = 0
-        self._postponed = False
         self._readers: list[Reader] = []
         self._closed: list[Counters] = []
         self._desks: list[Desk] = []
@@ -94,9 +80,17 @@ class Engine:
         self._counts = dict.fromkeys(("judged", "detections", "folded"), 0)
         self._stopped = asyncio.Event()
         self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
-        self._stack = AsyncExitStack()
-        self.decisions = Decisions(plan, door, self._state, self._writer, self._announcer.publish)
+        self._traffic = Traffic()
+        """Written and read in the judge's thread only."""
+        self.decisions = decisions = Decisions(
+            plan, door, self._state, self._writer, self._announcer.publish, self.impact
+        )
         """Proposals and what people decide on them."""
+        self.review, self.revise, self.decide = decisions.review, decisions.revise, decisions.decide
+        self.propose, self.propose_list, self.extend = decisions.propose, decisions.propose_list, decisions.extend
+        self.watch, self.keep, self.unblock = decisions.watch, decisions.keep, decisions.unblock
+        self.allow, self.ended_blocks = decisions.allow, decisions.ended_blocks
+        self._caseload = Caseload(plan, self._state, self._books, self._announcer, self._clock, self._propose)
 
     # --- what the console sees ----------------------------------------------------------------
 
@@ -127,7 +121,7 @@ class Engine:
             quarantined=self._books.quarantined,
             queues={
                 "batches": (self._batches.qsize(), BATCHES),
-                "cases": (self._cases.qsize(), WAITING_CASES),
+                "cases": self._caseload.fill(),
                 "rows": self._writer.fill(),
             },
         )
@@ -145,25 +139,21 @@ class Engine:
             raise LookupError(msg)
         return view
 
-    async def review(self, proposal_id: str) -> Review:
-        """Return the guard's record of a proposal: what the dialog is drawn from."""
-        return await self.decisions.review(proposal_id)
+    async def impact(self, prefixes: Sequence[str]) -> Impact:
+        """Return what a block of these addresses and prefixes would have dropped lately.
 
-    async def revise(self, proposal_id: str, prefix: str, ttl_s: float) -> Proposal:
-        """Put other terms in the place of a proposal's."""
-        return await self.decisions.revise(proposal_id, prefix, ttl_s)
-
-    async def propose(self, target_ip: str, incident_id: str) -> Proposal:
-        """Make a proposal because a person asks for it."""
-        return await self.decisions.propose(target_ip, incident_id)
-
-    async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Block | None:
-        """Carry a person's decision to the guard; PermissionError holds its refusal."""
-        return await self.decisions.decide(proposal_id, token, approve, typed)
-
-    async def unblock(self, prefix: str) -> None:
-        """Take a block out of the kernel."""
-        await self.decisions.unblock(prefix)
+        Raises:
+            ValueError: one of them is neither an address nor a prefix.
+            LookupError: the engine has ended.
+        """
+        known = self._door.known_process if self._door is not None else _unknown
+        ask = partial(self._traffic.impact, tuple(prefixes), known)
+        try:
+            asked = asyncio.get_running_loop().run_in_executor(self._judge_thread, ask)
+        except RuntimeError:
+            msg = "the engine has ended: what passed is no longer on record"
+            raise LookupError(msg) from None
+        return await asked
 
     async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
         """Store what a person makes of an incident."""
@@ -198,7 +188,7 @@ class Engine:
 
     async def run(self, *, stay: bool = False) -> None:
         """Work until the sources end; with ``stay``, remain to answer questions until cancelled."""
-        async with self._open_database() as store:
+        async with open_or_begin_anew(self.plan.database, self._announcer.fault) as store:
             self._store = store
             try:
                 await self._run_tasks(store, stay)
@@ -215,15 +205,15 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             lasting = [
                 tasks.create_task(self._writer.run(store), name="write"),
-                tasks.create_task(self._load_investigator(), name="load analyst"),
-                tasks.create_task(self._investigate(), name="investigate"),
+                tasks.create_task(self._caseload.load(self._door), name="load analyst"),
+                tasks.create_task(self._caseload.work(store, self._writer.settled), name="investigate"),
             ]
             if self._door is not None:
-                lasting.append(tasks.create_task(self.decisions.watch(), name="guard"))
+                lasting.append(tasks.create_task(self.decisions.follow(), name="guard"))
             await self._work()
             if self.plan.live:
                 await self._stopped.wait()
-            await self._unless_stopped(self._cases.join())
+            await self._unless_stopped(self._caseload.done())
             await self._unless_stopped(self._writer.drained())
             self.finished.set()
             if stay:
@@ -240,35 +230,16 @@ class Engine:
             working.cancel()
             stopping.cancel()
 
-    @asynccontextmanager
-    async def _open_database(self) -> AsyncIterator[db.Store]:
-        path = self.plan.database
-        try:
-            store = await self._stack.enter_async_context(db.open_store(path))
-        except (sqlite3.OperationalError, OSError) as error:
-            if path is None:
-                raise
-            remedy = "nothing of this run will be kept: free disk space, or give the folder to the engine's user"
-            self._announcer.fault("store", f"cannot open {path}: {error}", remedy)
-            store = await self._stack.enter_async_context(db.open_store(None))
-        except sqlite3.DatabaseError as error:
-            if path is None:
-                raise
-            aside = db.set_aside(path)
-            self._announcer.fault(
-                "store", f"{path} was damaged ({error}) and is now {aside.name}", "a new database was begun"
-            )
-            store = await self._stack.enter_async_context(db.open_store(path))
-        async with self._stack:
-            yield store
-
     async def _work(self) -> None:
         self._detectors = await asyncio.to_thread(load_detectors, self.plan.settings, self._clock())
         for fault in (*self.plan.faults, *self._detectors.faults):
             self._announcer.publish(fault)
         if self.plan.live:
             desk = self._desk()
-            await self._take_up(desk)
+            try:
+                await self._caseload.take_up(self._open_store(), desk)
+            except sqlite3.Error as error:
+                self._store_trouble(f"cannot read the incidents of the last run: {error}")
             await self._serve([open_reader() for open_reader in self.plan.open_readers], desk)
             return
         for open_reader in self.plan.open_readers:
@@ -295,41 +266,6 @@ class Engine:
         desk = Desk(detectors, settings.dedup_window, self.plan.local_addresses)
         self._desks.append(desk)
         return desk
-
-    async def _take_up(self, desk: Desk) -> None:
-        """Continue the incidents of an earlier run; those never judged are investigated now."""
-        store, source = self._open_store(), self.plan.source
-        try:
-            recent = await store.recent_incidents(source, self._clock() - RESTORE_S)
-            undone = await store.uninvestigated(source, WAITING_CASES)
-            incidents = {incident.id: incident for incident in (*undone, *recent)}
-            alerts = {incident_id: await store.alerts(incident_id) for incident_id in incidents}
-            held = {incident_id: await store.held(incident_id) for incident_id in incidents}
-        except sqlite3.Error as error:
-            self._store_trouble(f"cannot read the incidents of the last run: {error}")
-            return
-        open_alerts = [alert for incident in recent for alert in alerts[incident.id]]
-        desk.casebook.restore(recent, sorted(open_alerts, key=lambda alert: alert.last_at))
-        for incident_id, incident in incidents.items():
-            self._books.take_up(incident_id, *held[incident_id])
-            self._state.apply(incident)
-            for alert in alerts[incident_id]:
-                self._state.apply(alert)
-        for incident in undone:
-            self._wait_for_analyst(_stored_case(incident, alerts[incident.id]))
-
-    async def _take_up_postponed(self) -> None:
-        """Turn to the incidents that came while too many waited."""
-        self._postponed = False
-        await self._writer.settled()
-        store = self._open_store()
-        try:
-            for incident in await store.uninvestigated(self.plan.source, WAITING_CASES):
-                self._wait_for_analyst(_stored_case(incident, await store.alerts(incident.id)))
-        except sqlite3.Error as error:
-            self._announcer.fault(
-                "agent", f"cannot read the incidents that wait: {error}", "they come at the next start"
-            )
 
     async def _serve(self, readers: list[Reader], desk: Desk) -> None:
         self._closed += [reader.counters() for reader in self._readers]
@@ -366,29 +302,12 @@ class Engine:
         while open_sources:
             reader, batch = await self._batches.get()
             loop = asyncio.get_running_loop()
-            work, rows = await loop.run_in_executor(self._judge_thread, _work, desk, batch, self.plan.source)
+            work, rows = await loop.run_in_executor(self._judge_thread, self._work_through, desk, batch)
             self._now = batch.now
             await self._book(reader, work, rows)
             if self._writer.is_full():
                 await self._unless_stopped(self._writer.room())
             open_sources -= batch.last
-
-    async def _investigate(self) -> None:
-        while True:
-            _, _, due = await self._cases.get()
-            await self._investigate_one(due)
-            if self._postponed and self._cases.empty():
-                await self._take_up_postponed()
-            self._cases.task_done()
-
-    async def _load_investigator(self) -> None:
-        from engine.investigation import load_investigator  # noqa: PLC0415 - heavy, after the first paint
-
-        investigator = await asyncio.to_thread(load_investigator, self.plan, self._door, self._clock())
-        self._investigator = investigator
-        for fault in investigator.faults:
-            self._announcer.publish(fault)
-        self._investigator_ready.set()
 
     # --- booking --------------------------------------------------------------------------------
 
@@ -416,43 +335,28 @@ class Engine:
         if is_new and self._door is not None and alert.flow.five_tuple.proto in ("tcp", "udp"):
             self._door.witness(alert.flow.five_tuple)
 
+    def _work_through(self, desk: Desk, batch: Batch) -> tuple[Work, list[db.Row]]:
+        """Judge a batch, and put its ended flows in writing here, in the judge's thread, rather than on the loop.
+
+        A flow without payload or handshake is counted only: whoever can spoof an address could fill the disk with them.
+        """
+        self._traffic.add(batch)
+        work = desk.work(batch)
+        kept = [flow for flow in work.ended if flow.handshake or any(flow.payload_bytes)]
+        return work, [db.put_flow(flow, self.plan.source) for flow in kept]
+
     async def _hand_over(self, reader: Reader, due: Due) -> None:
         flows = list({alert.flow.five_tuple for alert in due.alerts})
         packets = await asyncio.to_thread(reader.packets, flows)
         if packets:
             self._writer.add([db.put_packets(due.incident.id, packets)])
         if self.plan.lockstep:
-            await self._unless_stopped(self._investigate_one(due))
+            await self._unless_stopped(self._caseload.investigate(due))
         else:
-            self._wait_for_analyst(due)
+            self._caseload.add(due)
 
-    def _wait_for_analyst(self, due: Due) -> None:
-        self._case_number += 1
-        try:
-            self._cases.put_nowait((-due.incident.severity.rank, self._case_number, due))
-        except asyncio.QueueFull:
-            self._postponed = True
-            self._announcer.fault(
-                "agent", f"over {WAITING_CASES} incidents wait for the analyst", "later ones come after them"
-            )
-
-    async def _investigate_one(self, due: Due) -> None:
-        await self._investigator_ready.wait()
-        assert self._investigator is not None  # noqa: S101 - set before the event
-        try:
-            outcome = await self._investigator.investigate(due, self._books.step)
-        except Exception as error:
-            log.exception("investigating %s", due.incident.id)
-            self._announcer.fault(
-                "agent", f"cannot investigate {due.incident.id}: {error}", "it is tried again at the next start"
-            )
-            return
-        await self._conclude(due.incident, outcome)
-
-    async def _conclude(self, incident: Incident, outcome: Outcome) -> None:
-        self._books.conclude(incident, outcome)
-        if outcome.propose_block:
-            await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
+    async def _propose(self, incident: Incident, outcome: Outcome) -> None:
+        await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
 
     # --- small things -----------------------------------------------------------------------------
 
@@ -470,11 +374,13 @@ class Engine:
         self._announcer.fault("capture", str(error), "what was read so far is kept; check the file or the interface")
 
     def _status(self) -> Status:
-        blocking, dataplane = self.decisions.blocking, self.decisions.dataplane
-        mode = "replay" if not self.plan.live else "live" if blocking else "monitor only"
-        analyst = self._investigator.name if self._investigator else "loading"
+        decisions = self.decisions
+        mode = "replay" if not self.plan.live else "live" if decisions.blocking else "monitor only"
         model = self._detectors.model_name if self._detectors else NO_MODEL
-        return Status(mode, self.plan.title, dataplane, analyst, model, blocking)
+        return Status(
+            mode, self.plan.title, decisions.dataplane, self._caseload.analyst, model, decisions.blocking,
+            decisions.keep_within_s,
+        )  # fmt: skip
 
     def _clock(self) -> float:
         return time.time() if self.plan.live else self._now
@@ -486,16 +392,5 @@ class Engine:
         return self._store
 
 
-def _work(desk: Desk, batch: Batch, source: str) -> tuple[Work, list[db.Row]]:
-    """Judge a batch, and put its ended flows in writing here rather than on the loop.
-
-    A flow without payload or handshake is counted only: whoever can spoof an address could fill the disk with them.
-    """
-    work = desk.work(batch)
-    kept = [flow for flow in work.ended if flow.handshake or any(flow.payload_bytes)]
-    return work, [db.put_flow(flow, source) for flow in kept]
-
-
-def _stored_case(incident: Incident, alerts: Sequence[Alert]) -> Due:
-    flows = {alert.flow.id: alert.flow for alert in alerts}
-    return Due(incident, tuple(alerts), tuple(flows.values()), incident.updated_at)
+def _unknown(_: FiveTuple) -> str:
+    return ""

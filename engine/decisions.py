@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.alerts import content_id
-from engine.guard.messages import Review
-from engine.guard.policy import default_prefix
+from engine.guard.messages import Attachment, Review, Welcome
+from engine.guard.policy import canonical_prefix, default_prefix
 from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
 from engine.store.writer import Writer
-from engine.types import Block, BlockState, Event, Fault, Incident, Proposal, ProposalState, Terms
+from engine.types import Block, BlockState, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
     from engine.hostdoor import HostDoor
 
 GUARD_POLL_S = 1.0
+POLLED_BLOCKS = 500
+"""Blocks read at each poll; of the others only the totals are asked for."""
+ENDED_BLOCKS = 300
 HALTED = "halted by panic-unblock: every packet passes"
 SPOOFABLE = "the source never completed a handshake here: it may be spoofed"
 
@@ -37,14 +40,19 @@ class Decisions:
         state: State,
         writer: Writer,
         publish: Callable[[Event], None],
+        impact: Callable[[Sequence[str]], Awaitable[Impact]],
     ) -> None:
+        """Take ``impact``, which tells from the record of flows whether an address completed a handshake here."""
         self.dataplane = "no guard" if plan.live else "off"
         self.blocking = False
+        self.keep_within_s = 0.0
+        """Seconds left to keep a first attachment; 0 when none is on trial."""
         self._plan = plan
         self._door = door
         self._state = state
         self._writer = writer
         self._publish = publish
+        self._impact = impact
         self._ifaces: tuple[str, ...] = ()
 
     async def review(self, proposal_id: str) -> Review:
@@ -55,22 +63,77 @@ class Decisions:
         return await self._guard().ask(lambda guard: guard.review(proposal_id))
 
     async def revise(self, proposal_id: str, prefix: str, ttl_s: float) -> Proposal:
-        """Put other terms in the place of a proposal's."""
+        """Put other terms in the place of a proposal's.
+
+        Raises:
+            ValueError: the proposal is a list, whose targets only its asker has.
+        """
         proposal = (await self.review(proposal_id)).proposal
+        if proposal.listed is not None:
+            msg = "the terms of a list cannot be edited: import it again with others"
+            raise ValueError(msg)
         incident = self._state.incidents.get(proposal.terms.incident_id)
         terms = replace(proposal.terms, prefix=prefix, ttl_s=ttl_s)
         handshake = incident is not None and incident.handshake and _holds(prefix, incident.target_ip)
+        handshake = handshake or await self._completed_handshake(prefix)
         revised = await self._propose(terms, proposal.reason, handshake, by_person=True)
         if revised.id != proposal_id:
             await self.decide(proposal_id, "", approve=False)
         return revised
 
-    async def propose(self, target_ip: str, incident_id: str) -> Proposal:
-        """Make a proposal because a person asks for it."""
+    async def propose(self, target: str, incident_id: str) -> Proposal:
+        """Ask for a block of an address or a prefix on behalf of a person; the incident may be empty.
+
+        Raises:
+            ValueError: the target is neither.
+        """
         incident = self._state.incidents.get(incident_id)
-        handshake = incident is not None and incident.target_ip == target_ip and incident.handshake
-        terms = self._terms(target_ip, incident_id, evidence_ids=())
+        prefix = canonical_prefix(target) if "/" in target else default_prefix(target, self._plan.connected)
+        handshake = incident is not None and incident.handshake and _holds(target, incident.target_ip)
+        handshake = handshake or await self._completed_handshake(target)
+        terms = self._terms(prefix, incident_id, evidence_ids=())
         return await self._propose(terms, "asked for by a person at the console", handshake, by_person=True)
+
+    async def propose_list(self, prefixes: Sequence[str], reason: str) -> Proposal:
+        """Ask for one block of many addresses and prefixes on behalf of a person.
+
+        Raises:
+            ValueError: one of them is neither; the text names it.
+        """
+        connected, ttl_s = self._plan.connected, self._plan.settings.block_ttl
+        targets = [canonical_prefix(one) if "/" in one else default_prefix(one, connected) for one in prefixes]
+        once = tuple(dict.fromkeys(targets))
+        proposal = await self._guard().ask(
+            lambda guard: guard.propose_list(once, ttl_s, reason, ifaces=self._ifaces, by_person=True)
+        )
+        return self._told(proposal)
+
+    async def extend(self, prefix: str, ttl_s: float) -> Proposal:
+        """Ask for another term of a block in force, counted from the approval."""
+        return self._told(await self._guard().ask(lambda guard: guard.extend(prefix, ttl_s)))
+
+    async def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Count for a while what a waiting proposal would drop; its counters come with the blocks."""
+        block = await self._guard().ask(lambda guard: guard.watch(proposal_id, seconds))
+        await self._read_blocks()
+        return block
+
+    async def keep(self, target: str = "") -> str:
+        """Keep a block on trial, or with no target every interface attached for the first time."""
+        detail = await self._guard().ask(lambda guard: guard.keep(target))
+        block = next((block for block in self._state.blocks if block.prefix == target), None)
+        if block is not None:
+            self._note(block.incident_id, f"kept the block of {target}")
+        await self._read_blocks()
+        return detail
+
+    async def allow(self, prefix: str, reason: str) -> str:
+        """Put a prefix on the allow-list, on behalf of a person."""
+        return await self._guard().ask(lambda guard: guard.allow(prefix, reason))
+
+    async def ended_blocks(self) -> tuple[Block, ...]:
+        """Return the blocks that ended, newest first, at most ``ENDED_BLOCKS``."""
+        return tuple(await self._guard().ask(lambda guard: guard.blocks(ended=True, limit=ENDED_BLOCKS)))
 
     def may_ask(self, incident: Incident) -> bool:
         """Whether no proposal of an incident waits for a person, and no block of its target is in force."""
@@ -78,7 +141,7 @@ class Decisions:
         asked = [one for one in self._state.proposals.newest() if one.terms.incident_id == incident.id]
         if any(one.state is ProposalState.REPLAY or _waits(one, now) for one in asked):
             return False
-        live = [block for block in self._state.blocks if block.state is BlockState.LIVE]
+        live = [block for block in self._state.blocks if block.state is BlockState.LIVE and not block.watch]
         return not any(_holds(block.prefix, incident.target_ip) for block in live)
 
     async def propose_for(self, incident: Incident, outcome: Outcome, ifaces: Sequence[str]) -> None:
@@ -86,12 +149,13 @@ class Decisions:
         if not self.may_ask(incident):
             return
         self._ifaces = tuple(ifaces) if self._plan.live else ()
-        terms = self._terms(incident.target_ip, incident.id, [evidence.id for evidence in outcome.evidence])
+        prefix = default_prefix(incident.target_ip, self._plan.connected)
+        terms = self._terms(prefix, incident.id, [evidence.id for evidence in outcome.evidence])
         if not self._plan.live:
             self._propose_in_replay(terms, incident, outcome.block_reason)
             return
         try:
-            await self._propose(terms, outcome.block_reason, incident.handshake)
+            await self._propose(terms, outcome.block_reason, incident.handshake, by_person=False)
         except OSError as error:
             self._note(incident.id, f"no proposal for {terms.prefix}: {error}")
 
@@ -121,11 +185,11 @@ class Decisions:
         """Take a block out of the kernel."""
         block = next((block for block in self._state.blocks if block.prefix == prefix), None)
         await self._guard().ask(lambda guard: guard.remove(prefix))
-        if block is not None and block.incident_id:
+        if block is not None:
             self._note(block.incident_id, f"removed the block of {prefix}")
         await self._read_blocks()
 
-    async def watch(self) -> NoReturn:
+    async def follow(self) -> NoReturn:
         """Keep the state of blocks as the kernel has it, and that of proposals as the guard has it."""
         while True:
             await self._read_blocks()
@@ -151,23 +215,29 @@ class Decisions:
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
 
-    async def _propose(self, terms: Terms, reason: str, handshake: bool, *, by_person: bool = False) -> Proposal:
+    async def _propose(self, terms: Terms, reason: str, handshake: bool, *, by_person: bool) -> Proposal:
+        """Ask the guard; the term of an analyst's proposal grows with each return of the address."""
         proposal = await self._guard().ask(
-            lambda guard: guard.propose(terms, reason, handshake=handshake, by_person=by_person)
+            lambda guard: guard.propose(
+                terms, reason, handshake=handshake, by_person=by_person, by_ladder=not by_person
+            )
         )
+        return self._told(proposal)
+
+    def _told(self, proposal: Proposal) -> Proposal:
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
         return proposal
 
-    def _terms(self, target_ip: str, incident_id: str, evidence_ids: Iterable[str]) -> Terms:
+    async def _completed_handshake(self, target: str) -> bool:
+        """Whether the record of flows holds a handshake of exactly this address; a wider prefix proves nothing."""
+        if self._door is None or not _is_one_address(target):
+            return False
+        return (await self._impact((target,))).handshake_at > 0
+
+    def _terms(self, prefix: str, incident_id: str, evidence_ids: Iterable[str]) -> Terms:
         digest = content_id("", 64, *sorted(evidence_ids))
-        return Terms(
-            incident_id,
-            default_prefix(target_ip, self._plan.connected),
-            self._plan.settings.block_ttl,
-            self._ifaces,
-            digest,
-        )
+        return Terms(incident_id, prefix, self._plan.settings.block_ttl, self._ifaces, digest)
 
     def _settle(self, proposal_id: str, approve: bool, line: str) -> None:
         proposal = self._state.proposals.get(proposal_id)
@@ -181,6 +251,9 @@ class Decisions:
         self._publish(changed)
 
     def _note(self, incident_id: str, text: str) -> None:
+        """Write a decision down with its incident; one without an incident is in the guard's audit chain only."""
+        if not incident_id:
+            return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
         self._writer.add([db.put_decision(incident_id, time.time(), f"{stamp} {text}")])
 
@@ -188,20 +261,36 @@ class Decisions:
         guard = self._guard()
         try:
             welcome = await guard.ask(lambda client: client.hello())
-            blocks = tuple(await guard.ask(lambda client: client.blocks()))
+            blocks, page = await guard.ask(lambda client: client.block_list(limit=POLLED_BLOCKS))
             told = await guard.ask(lambda client: client.proposals())
         except OSError as error:
-            self.blocking, self.dataplane = False, "no guard"
+            self.blocking, self.dataplane, self.keep_within_s = False, "no guard", 0.0
             remedy = "start aegis-tui again; blocks stay in force"
             if not any(fault.ability == "guard" for fault in self._state.faults()):
                 self._publish(Fault("guard", f"the guard does not answer: {error}", remedy, time.time()))
             return
         self.catch_up(told, time.time())
         self.adopt(told)
+        self.take_in(welcome)
+        self._state.blocks = tuple(blocks)
+        self._state.blocks_total, self._state.dropped_packets = page.total, page.packets
+
+    def take_in(self, welcome: Welcome) -> None:
+        """Take over what the guard can do, and say once what it cannot, and once that it can again."""
         self.blocking = welcome.blocking
-        self.dataplane = HALTED if welcome.halted else welcome.dataplane
-        self._tell_of_blocking()
-        self._state.blocks = blocks
+        self.dataplane = HALTED if welcome.halted else _in_words(welcome)
+        self.keep_within_s = max((one.keep_within_s for one in welcome.attached), default=0.0)
+        missing, remedy = "", ""
+        if not (self.blocking or self._plan.settings.no_dataplane):
+            halted = self.dataplane == HALTED
+            remedy = "aegis-tui blocks resume" if halted else "aegis-tui doctor says what is missing"
+            missing = self.dataplane
+        elif welcome.degraded:
+            missing, remedy = "; ".join(welcome.degraded), "aegis-tui doctor says what is missing"
+        self._tell("blocking", missing, remedy)
+        standing = next((fault.message for fault in self._state.faults() if fault.ability == "proposals"), "")
+        held_off = welcome.held_off and (standing or welcome.held_off)
+        self._tell("proposals", held_off, "it ends by itself; what a person asks for is taken all the same")
 
     def adopt(self, told: Iterable[Proposal]) -> None:
         """Take over the proposals of incidents known here that were made or decided while no console ran."""
@@ -211,15 +300,11 @@ class Decisions:
                 self._state.apply(proposal)
                 self._writer.add([db.put_proposal(proposal)])
 
-    def _tell_of_blocking(self) -> None:
-        """Say once that nothing can be blocked, and once that it can again."""
+    def _tell(self, ability: str, missing: str, remedy: str) -> None:
+        """Tell what is missing once as long as it stands unchanged, and once that nothing is any more."""
         standing = {fault.ability: fault.message for fault in self._state.faults()}
-        if self.blocking or self._plan.settings.no_dataplane:
-            if "blocking" in standing:
-                self._publish(Fault("blocking", "", "", time.time(), cleared=True))
-        elif standing.get("blocking") != self.dataplane:
-            remedy = "aegis-tui blocks resume" if self.dataplane == HALTED else "aegis-tui doctor says what is missing"
-            self._publish(Fault("blocking", self.dataplane, remedy, time.time()))
+        if standing.get(ability, "") != missing:
+            self._publish(Fault(ability, missing, remedy if missing else "", time.time(), cleared=not missing))
 
     def _guard(self) -> HostDoor:
         if self._door is None:
@@ -237,3 +322,25 @@ def _holds(prefix: str, address: str) -> bool:
         return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)
     except ValueError:
         return False
+
+
+def _is_one_address(target: str) -> bool:
+    try:
+        return ipaddress.ip_network(target, strict=False).num_addresses == 1
+    except ValueError:
+        return False
+
+
+def _in_words(welcome: Welcome) -> str:
+    """Return what drops, inbound and outbound, or why nothing does."""
+    if not (welcome.blocking and welcome.attached):
+        return welcome.dataplane
+    planes, semicolon, troubles = welcome.dataplane.partition(";")
+    return f"{planes}, {_egress(welcome.attached)}{semicolon}{troubles}"
+
+
+def _egress(attached: Sequence[Attachment]) -> str:
+    hooks = sorted({one.egress for one in attached})
+    if not any(hooks):
+        return "no egress"
+    return " + ".join(hook or "none" for hook in hooks) + " egress"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import merge
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from engine.conversation import Conversation, Key, Side
@@ -72,7 +72,7 @@ class FlowTable:
         self._closed: OrderedDict[Key, Conversation] = OrderedDict()
         self._paused: OrderedDict[Key, _Paused] = OrderedDict()
         self._fragments = Fragments()
-        self._clock = float("-inf")
+        self._clock = self._told_at = float("-inf")
         self._skew = 0.0
         self._due = float("inf")
         self._held_bytes = 0
@@ -126,6 +126,12 @@ class FlowTable:
             reversed(self._active.values()), reversed(self._singles.values()), key=lambda entry: -entry.active_at
         )
         return [entry.snapshot(self._iface) for entry in islice(newest, limit)]
+
+    def went_on(self) -> list[Flow]:
+        """Return the flows of several packets that were active since this was last asked, newest first."""
+        since, self._told_at = self._told_at, self._clock
+        active = takewhile(lambda entry: entry.active_at >= since, reversed(self._active.values()))
+        return [entry.snapshot(self._iface) for entry in active]
 
     def _emitted(self) -> list[FlowUpdate]:
         updates, self._updates = self._updates, []

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from typing import TypeVar
 
 from engine.guard.client import GuardClient
+from engine.text import escape
 from engine.types import Finding, FiveTuple, ProcessFacts, SocketOwner
 
 _T = TypeVar("_T")
@@ -42,6 +43,12 @@ class HostDoor:
     def socket_owner(self, five_tuple: FiveTuple) -> SocketOwner:
         """Return the process behind a five-tuple, as seen at the alert or else now."""
         return self._thread.submit(self._look, five_tuple).result()
+
+    def known_process(self, five_tuple: FiveTuple) -> str:
+        """Return the process seen behind a five-tuple, such as ``java[812]``; empty when nobody looked yet."""
+        # One look into a dictionary, which another thread may be writing to.
+        owner = self._witnessed.get(five_tuple)
+        return f"{escape(owner.comm)}[{owner.pid}]" if owner is not None and owner.finding is Finding.FOUND else ""
 
     def process(self, pid: int, start_time: float) -> ProcessFacts:
         """Return what is known of a process now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,9 @@ PACED_FRAMES = 8
 VIEW_S = 0.2
 """How often the list of recent flows is made anew, on the packet clock."""
 
+INTERIM_S = 10.0
+"""How often flows in the table are told as they stand, on the packet clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -30,6 +33,8 @@ class Batch:
     """The source has ended."""
     broken: tuple[Broken, ...] = ()
     """Frames that the flow table broke on."""
+    active: Sequence[Flow] = ()
+    """Every ``INTERIM_S``, the flows of several packets that went on since the last time, as they stand."""
 
 
 class Source(Protocol):
@@ -82,6 +87,7 @@ class Intake:
         self._now = 0.0
         self._view_flows = view_flows
         self._viewed_at = 0.0
+        self._told_at = 0.0
         self._ended: deque[Flow] = deque(maxlen=view_flows)
         self.view: tuple[Flow, ...] = ()
 
@@ -110,7 +116,7 @@ class Intake:
         elif frames:
             self._now = max(self._now, frames[-1].ts)
         self._refresh_view(updates)
-        return Batch(updates, self._now, broken=tuple(broken))
+        return Batch(updates, self._now, broken=tuple(broken), active=self._interim())
 
     def stop(self) -> None:
         """Make a read in another thread return soon, and the source end."""
@@ -145,6 +151,12 @@ class Intake:
         """Return the remembered packets of some flows as a capture file, empty when there are none."""
         frames = self._ring.cut(flows)
         return pcap(frames, self._ring.linktype) if frames else b""
+
+    def _interim(self) -> Sequence[Flow]:
+        if 0 <= self._now - self._told_at < INTERIM_S:
+            return ()
+        self._told_at = self._now
+        return self._table.went_on()
 
     def _refresh_view(self, updates: list[FlowUpdate]) -> None:
         if not self._view_flows:

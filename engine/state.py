@@ -41,6 +41,9 @@ class State:
         self.incidents: _Latest[Incident] = _Latest()
         self.proposals: _Latest[Proposal] = _Latest()
         self.blocks: tuple[Block, ...] = ()
+        """The first of the blocks, as last read from the kernel."""
+        self.blocks_total = self.dropped_packets = 0
+        """Of all blocks."""
         self._faults: dict[str, Fault] = {}
 
     def apply(self, event: Event) -> None:
@@ -77,6 +80,7 @@ class State:
         return Snapshot(
             status, counters, now, shown, known, incidents,
             self.alerts.newest(), self.proposals.newest(), self.blocks, self.faults(), finished,
+            self.blocks_total, self.dropped_packets,
         )  # fmt: skip
 
     def _note_fault(self, fault: Fault) -> None:

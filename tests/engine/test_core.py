@@ -197,3 +197,18 @@ async def test_blocking_is_refused_in_a_replay(tmp_path: Path) -> None:
     assert review.refusals == ("this is a replay: blocking is off",)
     with pytest.raises(PermissionError, match="replay"):
         await engine.decide(proposal.id, review.token, approve=True)
+
+
+async def test_a_replay_tells_what_a_block_would_have_dropped_of_the_capture(tmp_path: Path) -> None:
+    frames = conversation(JNDI)
+    engine = Engine(_plan(tmp_path, [_attack(tmp_path, frames)]))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(engine.run(stay=True))
+        await engine.finished.wait()
+        impact = await engine.impact(["203.0.113.0/24"])
+        running.cancel()
+    assert (impact.flows, impact.packets + impact.out_packets) == (1, len(frames))
+    assert (impact.sources, impact.services) == (("203.0.113.9",), ("tcp/8080",))
+    assert impact.handshake_at == frames[0].ts
+    with pytest.raises(LookupError, match="has ended"):
+        await engine.impact(["203.0.113.9"])

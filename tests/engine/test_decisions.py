@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine import wire as codec
 from engine.decisions import Decisions
+from engine.guard.messages import Attachment, Welcome
 from engine.state import State
 from engine.store.writer import Writer
-from engine.types import Block, BlockState, Proposal, ProposalState, Terms, Verdict
-from tests.engine.bench import Running, Wire, attack, guarding, live_plan, replay_plan, run, running, stored
+from engine.types import (
+    Approver,
+    Block,
+    BlockState,
+    Event,
+    Fault,
+    Impact,
+    Listed,
+    Proposal,
+    ProposalState,
+    Terms,
+    Verdict,
+)
+from tests.engine.bench import Running, Wire, attack, guarding, live_plan, replay_plan, run, running, settings, stored
 from tests.engine.guard.bench import HOST
-from tests.factories import incident, pcap_file
+from tests.factories import ATTACKER, incident, pcap_file
 
 
 async def _approved(at_work: Running, proposal: Proposal) -> Block:
@@ -127,7 +144,11 @@ async def test_what_another_terminal_decides_is_learnt(tmp_path: Path, approve: 
 def _decisions(folder: Path) -> tuple[Decisions, State]:
     state = State()
     writer = Writer(lambda _: None, lambda _: None)
-    return Decisions(live_plan(folder), None, state, writer, state.apply), state
+    return Decisions(live_plan(folder), None, state, writer, state.apply, _no_traffic), state
+
+
+async def _no_traffic(_: Sequence[str]) -> Impact:
+    return Impact(600.0, 0, 0, 0, 0, 0, (), 0, (), 0.0)
 
 
 def test_a_proposal_that_nobody_decided_on_expires_and_waits_no_longer(tmp_path: Path) -> None:
@@ -165,7 +186,7 @@ def test_what_was_decided_while_no_engine_ran_is_taken_over_for_the_incidents_kn
     state = State()
     state.apply(incident())
     writer = Writer(lambda reason: None, lambda reason: None)
-    decisions = Decisions(live_plan(Path("nowhere"), Wire()), None, state, writer, lambda event: None)
+    decisions = Decisions(live_plan(Path("nowhere"), Wire()), None, state, writer, lambda event: None, _no_traffic)
     known = Proposal("P-1", Terms(incident().id, "203.0.113.9/32", 60.0, (), ""), "", 1.0, 2.0, ProposalState.APPROVED)
     foreign = Proposal(
         "P-2", Terms("INC-ffffffff", "203.0.113.8/32", 60.0, (), ""), "", 1.0, 2.0, ProposalState.PENDING
@@ -174,3 +195,204 @@ def test_what_was_decided_while_no_engine_ran_is_taken_over_for_the_incidents_kn
     decisions.adopt([foreign, known])
     assert state.proposals.newest() == (known,)
     assert writer.fill()[0] == 1
+
+
+# --- what a person asks for ---------------------------------------------------------------------
+
+
+async def test_a_proposal_is_watched_approved_extended_and_kept_through_the_guard(tmp_path: Path) -> None:
+    wire = Wire()
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            engine = at_work.engine
+            asked = await engine.propose("198.51.100.77", "")
+            watched = await engine.watch(asked.id, 60.0)
+            assert (watched.prefix, watched.watch) == ("198.51.100.77/32", True)
+            assert [block.watch for block in engine.snapshot().blocks] == [True]
+            assert [entry.count_only for entry in guard.bench.blocker.entries()] == [True]
+            block = await _approved(at_work, asked)
+            assert (block.state, block.watch) == (BlockState.LIVE, False)
+            assert [entry.count_only for entry in guard.bench.blocker.entries()] == [False]
+            longer = await engine.extend(block.prefix, 7200.0)
+            assert (longer.terms.prefix, longer.terms.ttl_s) == (block.prefix, 7200.0)
+            assert 7100 < (await _approved(at_work, longer)).remaining_s <= 7200
+            with pytest.raises(PermissionError):
+                await engine.keep("203.0.113.1/32")
+            await engine.unblock(block.prefix)
+            ended = await engine.ended_blocks()
+            assert (ended[0].prefix, ended[0].ended_why) == (block.prefix, "removed")
+            assert engine.snapshot().blocks_total == 0
+
+
+async def test_a_block_that_touches_a_live_management_flow_is_on_trial_until_the_person_keeps_it(
+    tmp_path: Path,
+) -> None:
+    with guarding(tmp_path) as guard:
+        guard.bench.managed.append(("198.51.100.77", "an SSH session of uid 1000"))
+        async with running(live_plan(tmp_path, Wire()), guard.door) as at_work:
+            asked = await at_work.engine.propose("198.51.100.77", "")
+            assert (await at_work.engine.review(asked.id)).trial_s == 60.0
+            block = await _approved(at_work, asked)
+            on_trial = [shown.keep_within_s for shown in at_work.engine.snapshot().blocks]
+            await at_work.engine.keep(block.prefix)
+            kept = [shown.keep_within_s for shown in at_work.engine.snapshot().blocks]
+    assert 0 < block.keep_within_s <= 60 and on_trial == [block.keep_within_s]
+    assert kept == [0.0]
+
+
+async def test_many_targets_are_one_proposal_and_one_approval(tmp_path: Path) -> None:
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, Wire()), guard.door) as at_work:
+            targets = [f"198.51.100.{last}" for last in range(101, 151)]
+            others = (targets[0], "203.0.113.64/26", HOST.operators[0])
+            listed = await at_work.engine.propose_list([*targets, *others], "a feed")
+            assert listed.listed is not None
+            assert (listed.terms.prefix, listed.listed.prefixes, listed.listed.left_out) == ("", 51, 1)
+            with pytest.raises(ValueError, match="cannot be edited"):
+                await at_work.engine.revise(listed.id, "203.0.113.0/24", 600.0)
+            review = await at_work.engine.review(listed.id)
+            await at_work.engine.decide(listed.id, review.token, approve=True, typed="51")
+            snapshot = at_work.engine.snapshot()
+            assert len(snapshot.blocks) == snapshot.blocks_total == len(guard.bench.blocker.map) == 51
+            (told,) = snapshot.proposals
+            assert (told.id, told.state) == (listed.id, ProposalState.APPROVED)
+
+
+async def test_a_person_s_target_needs_no_typing_once_the_record_of_flows_holds_its_handshake(tmp_path: Path) -> None:
+    wire = Wire()
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            wire.send(attack("203.0.113.40", request=b"GET / HTTP/1.1\r\n\r\n"))
+            async with asyncio.timeout(10):
+                while not (await at_work.engine.impact(["203.0.113.40"])).handshake_at:  # noqa: ASYNC110 - polled
+                    await asyncio.sleep(0.02)
+            real = await at_work.engine.propose("203.0.113.40", "")
+            unseen = await at_work.engine.propose("203.0.113.41", "")
+            wider = await at_work.engine.propose("203.0.113.0/26", "")
+            impact = await at_work.engine.impact(["203.0.113.0/24"])
+    assert [one.typed_confirmation for one in (real, unseen, wider)] == [False, True, True]
+    assert (impact.sources, impact.services) == (("203.0.113.40",), ("tcp/8080",))
+    assert impact.packets + impact.out_packets == len(attack())
+
+
+async def test_an_address_that_comes_back_is_proposed_for_longer_by_the_analyst_and_as_asked_by_a_person(
+    tmp_path: Path,
+) -> None:
+    wire = Wire()
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            first = await at_work.engine.propose(ATTACKER, "")
+            await at_work.engine.unblock((await _approved(at_work, first)).prefix)
+            again = await at_work.engine.propose(ATTACKER, "")
+            await at_work.engine.decide(again.id, "", approve=False)
+            wire.send(attack())
+            proposal = await at_work.hears(Proposal, lambda one: bool(one.terms.incident_id))
+    assert again.terms.ttl_s == first.terms.ttl_s == settings().block_ttl
+    assert (proposal.prior_blocks, proposal.terms.ttl_s >= 86_400) == (1, True)
+
+
+async def test_a_person_s_allow_list_grows_from_the_console(tmp_path: Path) -> None:
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, Wire()), guard.door) as at_work:
+            await at_work.engine.allow("198.51.100.0/24", "our office")
+            allowed = await guard.door.ask(lambda client: client.allowed())
+            with pytest.raises(PermissionError):
+                await at_work.engine.propose("198.51.100.7", "")
+    assert [(one.prefix, one.reason) for one in allowed] == [("198.51.100.0/24", "our office")]
+
+
+@pytest.mark.parametrize("target", ["x", "203.0.113.9/33", "203.0.113.9/24", ""])
+async def test_what_is_no_target_is_not_asked_for(tmp_path: Path, target: str) -> None:
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, Wire()), guard.door) as at_work:
+            with pytest.raises(ValueError, match="is not"):
+                await at_work.engine.propose(target, "")
+            with pytest.raises(ValueError, match="is not"):
+                await at_work.engine.propose_list(["203.0.113.9", target], "a feed")
+
+
+def test_an_entry_that_only_counts_keeps_no_analyst_from_asking(tmp_path: Path) -> None:
+    decisions, state = _decisions(tmp_path)
+    state.blocks = (Block("203.0.113.9/32", BlockState.LIVE, (), 60.0, 0, 0, 0.0, watch=True),)
+    assert decisions.may_ask(incident(id="INC-1", target_ip="203.0.113.9"))
+
+
+def test_a_list_waits_and_expires_as_any_proposal_and_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    decisions, state = _decisions(tmp_path)
+    listed = Listed(3, 258, ("203.0.113.0/24",), 1, ("192.0.2.1/32: this host",))
+    terms = Terms("", "", 60.0, ("eth0",), "00" * 32, "block list")
+    waiting = Proposal("P-1", terms, "", 0.0, time.time() + 900, ProposalState.PENDING, listed=listed)
+    state.apply(waiting)
+    assert decisions.may_ask(incident(target_ip="203.0.113.9"))
+    decisions.adopt([waiting])
+    decisions.catch_up([replace(waiting, state=ProposalState.REFUSED)], time.time())
+    assert [one.state for one in state.proposals.newest()] == [ProposalState.REFUSED]
+    assert codec.loads(Proposal, codec.dumps(waiting)) == waiting
+
+
+# --- what the guard can do ----------------------------------------------------------------------
+
+WELCOME = Welcome(
+    1, (Attachment("eth0", "native", "tcx"),), "XDP native", True, False, True, "",
+    Approver(0, 1000, "pts/0", "", "aegis-tui"), (),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attached", "words"),
+    [
+        ((Attachment("eth0", "native", "tcx"),), "XDP native, tcx egress"),
+        ((Attachment("eth0", "native", ""),), "XDP native, no egress"),
+        ((Attachment("eth0", "native", "tcx"), Attachment("eth1", "native", "")), "XDP native, none + tcx egress"),
+        ((), "XDP native"),
+    ],
+)
+def test_the_header_tells_what_drops_inbound_and_outbound(
+    tmp_path: Path, attached: tuple[Attachment, ...], words: str
+) -> None:
+    decisions, _ = _decisions(tmp_path)
+    decisions.take_in(replace(WELCOME, attached=attached))
+    assert decisions.dataplane == words
+
+
+def test_the_longest_of_the_first_attachments_is_waited_for(tmp_path: Path) -> None:
+    decisions, _ = _decisions(tmp_path)
+    trials = (Attachment("eth0", "native", "tcx", 12.0), Attachment("eth1", "native", "tcx", 40.0))
+    decisions.take_in(replace(WELCOME, attached=trials))
+    assert decisions.keep_within_s == 40.0
+    decisions.take_in(WELCOME)
+    assert decisions.keep_within_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("ability", "trouble"),
+    [
+        ("blocking", {"degraded": ("eth0: tcx is refused, clsact drops outbound packets",)}),
+        ("proposals", {"held_off": "31 proposals in 60 s: more in 300 s"}),
+        ("blocking", {"blocking": False, "dataplane": "no BPF"}),
+    ],
+    ids=["degraded", "held off", "not blocking"],
+)
+def test_what_the_guard_lacks_is_told_once_and_once_when_it_is_back(
+    tmp_path: Path, ability: str, trouble: dict[str, Any]
+) -> None:
+    told: list[Event] = []
+    state = State()
+    writer = Writer(lambda _: None, lambda _: None)
+
+    def publish(event: Event) -> None:
+        told.append(event)
+        state.apply(event)
+
+    decisions = Decisions(live_plan(tmp_path), None, state, writer, publish, _no_traffic)
+    for welcome in (WELCOME, replace(WELCOME, **trouble), replace(WELCOME, **trouble), WELCOME, WELCOME):
+        decisions.take_in(welcome)
+    faults = [event for event in told if isinstance(event, Fault)]
+    assert [(fault.ability, fault.cleared) for fault in faults] == [(ability, False), (ability, True)]
+
+
+def test_a_reason_that_counts_down_is_no_other_fault_each_second(tmp_path: Path) -> None:
+    decisions, state = _decisions(tmp_path)
+    for seconds in (300, 299):
+        decisions.take_in(replace(WELCOME, held_off=f"too many proposals at once: more in {seconds} s"))
+    assert [fault.message for fault in state.faults()] == ["too many proposals at once: more in 300 s"]

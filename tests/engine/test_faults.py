@@ -70,7 +70,7 @@ async def test_a_locked_database_is_said_waited_for_and_given_every_row(tmp_path
 async def test_a_full_database_is_said_and_written_once_there_is_room(tmp_path: Path) -> None:
     wire = Wire()
     async with running(live_plan(tmp_path, wire)) as at_work:
-        await at_work.engine._investigator_ready.wait()
+        await at_work.engine._caseload.ready.wait()
         store = at_work.engine._store
         assert store is not None
         await store._all("PRAGMA max_page_count = 1")
@@ -130,7 +130,7 @@ subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "flt", str(folder)], ch
 async def main():
     wire = Wire()
     async with running(live_plan(folder, wire, knowledge=knowledge)) as at_work:
-        await at_work.engine._investigator_ready.wait()
+        await at_work.engine._caseload.ready.wait()
         ballast = (folder / "ballast").open("wb", buffering=0)
         try:
             while ballast.write(bytes(4096)):
@@ -334,7 +334,7 @@ async def main():
     readers = [partial(Intake, LivePcap(name), max_flows=1000, live=True) for name in ("flt0", "lo")]
     plan = live_plan(Path(sys.argv[1]), knowledge=Path(sys.argv[2]), open_readers=readers)
     async with running(plan) as at_work:
-        await at_work.engine._investigator_ready.wait()
+        await at_work.engine._caseload.ready.wait()
         ip("link", "del", "flt0")
         print((await at_work.fault("capture")).message, at_work.engine.finished.is_set())
     print(at_work.engine.finished.is_set())

@@ -11,7 +11,7 @@ import pytest
 
 from engine.guard.client import GuardClient
 from engine.hostdoor import WAITING_WITNESSES, HostDoor
-from engine.types import Finding
+from engine.types import Finding, SocketOwner
 from tests.engine.bench import guarding
 from tests.factories import five_tuple
 
@@ -49,3 +49,12 @@ async def test_a_guard_that_hangs_is_not_asked_about_more_sockets_than_it_could_
     door.close()
     door._thread.shutdown(wait=True)
     ours.close()
+
+
+def test_a_process_is_named_once_somebody_looked_and_its_name_is_escaped(tmp_path: Path) -> None:
+    with guarding(tmp_path) as guard:
+        assert guard.door.known_process(five_tuple()) == ""
+        guard.door._witnessed[five_tuple()] = SocketOwner(Finding.FOUND, 812, 1.0, "ja\x1bva")
+        guard.door._witnessed[five_tuple(src_port=1)] = SocketOwner(Finding.GONE)
+        assert guard.door.known_process(five_tuple()) == r"ja\x1bva[812]"
+        assert guard.door.known_process(five_tuple(src_port=1)) == ""

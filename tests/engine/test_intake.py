@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.intake import PACED_FRAMES, Intake
+from engine.intake import INTERIM_S, PACED_FRAMES, Intake
 from engine.sources.pcapfile import CaptureError
 from engine.types import FlowUpdate, Frame, UpdateReason
 from tests.engine.bench import Wire
@@ -107,3 +107,15 @@ def test_a_frame_that_the_flow_table_breaks_on_is_set_aside_and_the_next_is_read
     assert [(broken.stage, broken.reason) for broken in batch.broken] == [("flow", "IndexError: hostile")]
     assert len(calls) == len(conversation(REQUEST))
     assert batch.updates
+
+
+def test_a_flow_that_goes_on_is_told_as_it_stands_at_each_interval_and_a_silent_one_is_not() -> None:
+    wire = Wire()
+    intake = Intake(wire, max_flows=10, live=True)
+    step = INTERIM_S / 2
+    told = []
+    for number in range(7):
+        ports = (5001, 5002) if number < 2 else (5001,)
+        wire.send([frame(ipv4(tcp(port, 80)), 1000.0 + number * step) for port in ports])
+        told.append([(one.five_tuple.src_port, one.packets) for one in intake.read(wall=1000.0 + number * step).active])
+    assert told == [[], [], [(5001, (3, 0)), (5002, (2, 0))], [], [(5001, (5, 0))], [], [(5001, (7, 0))]]

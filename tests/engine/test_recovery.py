@@ -313,7 +313,7 @@ async def test_an_engine_stopped_before_it_could_read_ends_at_once(tmp_path: Pat
 async def test_an_engine_stopped_while_its_database_is_locked_ends_and_says_what_is_lost(tmp_path: Path) -> None:
     wire = Wire()
     async with running(live_plan(tmp_path, wire)) as at_work:
-        await at_work.engine._investigator_ready.wait()
+        await at_work.engine._caseload.ready.wait()
         with closing(sqlite3.connect(tmp_path / "aegis.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             wire.send(attack())
