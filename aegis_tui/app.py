@@ -14,17 +14,17 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
-from textual.app import App
+from textual import on
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from aegis_tui.blocking import BlockingApp
 from aegis_tui.bridge import REFUSALS, EngineView, Told, listen
-from aegis_tui.keys import app_bindings
+from aegis_tui.keys import INCIDENT_VIEWS, app_bindings
 from aegis_tui.screens.ask import Ask
-from aegis_tui.screens.block_dialog import BlockDialog
 from aegis_tui.screens.blocks import BlocksScreen
+from aegis_tui.screens.decision import Decision
 from aegis_tui.screens.health import HealthScreen
 from aegis_tui.screens.help import Help
 from aegis_tui.screens.incident import IncidentScreen
@@ -34,17 +34,19 @@ from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import Line, line
 from aegis_tui.widgets.rates import Rates
 from aegis_tui.widgets.safe import foreign, visible
+from aegis_tui.widgets.table import Aim
 from aegis_tui.widgets.transport import Transport
-from aegis_tui.widgets.words import span
+from aegis_tui.widgets.words import asked_for, span
 from engine.types import Block, BlockState, Disposition, Fault, IncidentView, Proposal, ProposalState, Snapshot
 
 POLL_S = 0.25
-NOTICE_S = 8.0
+ENDED_EVERY = 8
+"""Polls between two readings of the blocks that ended, while screen 3 is shown."""
 HANG_UP_EVERY_S = 0.5
 PANIC_HINT = "aegis-tui panic-unblock"
 
 
-class AegisApp(App[None]):
+class AegisApp(BlockingApp):
     """The five views over one engine."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -65,14 +67,12 @@ class AegisApp(App[None]):
         first_view: str = "overview",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(engine, monotonic)
         self.theme = "ansi-dark"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
-        self.engine = engine
         self._start = start
         self._first_view = first_view
-        self._monotonic = monotonic
         self._history: list[str] = []
         self._rates = Rates()
         self._transport = Transport()
@@ -81,7 +81,8 @@ class AegisApp(App[None]):
         self._alert_id = ""
         self._stale = True
         self._frozen: tuple[Snapshot, float] | None = None
-        self._notice: tuple[Line, float] = ((), 0.0)
+        self._ended: tuple[Block, ...] = ()
+        self._polls = 0
         self._started_at = 0.0
         self._plain_bars = os.environ.get("TERM") == "linux"
 
@@ -127,14 +128,6 @@ class AegisApp(App[None]):
         words = f"{_stay(live)} in force. To remove all blocks: {PANIC_HINT}" if live else None
         self.exit(return_code=return_code, message=Text(words) if words else None)
 
-    async def on_event(self, event: events.Event) -> None:
-        """Drop keys, clicks and pastes that come too soon for the dialog on top."""
-        early = isinstance(event, events.InputEvent | events.Paste) and isinstance(self.screen_or_none, BlockDialog)
-        if early and not isinstance(event, events.MouseMove) and self._dialog_is_deaf():
-            event.stop()
-            return
-        await super().on_event(event)
-
     # --- drawing ---
 
     def poll(self) -> None:
@@ -145,15 +138,15 @@ class AegisApp(App[None]):
         if not self._incident_id and snapshot.incidents:
             self._choose(snapshot.incidents[0].id)
         self._load_incident()
+        self._load_ended(snapshot)
         scene = self._scene(snapshot)
         for screen in self.screen_stack:
             if isinstance(screen, View) and screen.is_mounted:
                 screen.draw(scene)
-            elif isinstance(screen, BlockDialog) and screen.is_mounted:
+            elif isinstance(screen, Decision) and screen.is_mounted:
                 screen.draw(snapshot)
 
     def _scene(self, snapshot: Snapshot) -> Scene:
-        notice, until = self._notice
         held = self._frozen
         words = ""
         if held:
@@ -167,16 +160,23 @@ class AegisApp(App[None]):
             incident_id=self._incident_id,
             alert_id=self._alert_id,
             frozen=words,
-            notice=notice if self._monotonic() < until else (),
+            notice=self._last_line(snapshot),
             speed=self._transport.speed,
             paused=self._transport.paused,
             started_at=self._started_at,
             plain_bars=self._plain_bars,
+            ended=self._ended,
         )
 
-    def _say(self, words: str, style: str = "bold") -> None:
-        self._notice = (line((words, style)), self._monotonic() + NOTICE_S)
-        self.poll()
+    def _last_line(self, snapshot: Snapshot) -> Line:
+        """Return what stands in the place of the key hints: what would revert, or what was said lately."""
+        status = snapshot.status
+        if status.keep_within_s > 0:
+            inbound = status.dataplane.partition(",")[0]
+            what = f"any key keeps {inbound} on {status.source}, attached for the first time"
+            return line((f"{int(status.keep_within_s)} s: {what}", "warn"))
+        said, until = self._notice
+        return said if self._monotonic() < until else ()
 
     def _choose(self, incident_id: str, alert_id: str = "") -> None:
         if incident_id != self._incident_id:
@@ -194,7 +194,21 @@ class AegisApp(App[None]):
         except LookupError:
             self._incident = None
         except REFUSALS as refusal:
-            self._say(f"cannot read {incident_id}: {foreign(str(refusal))}", "danger")
+            self.say(f"cannot read {incident_id}: {foreign(str(refusal))}", "danger")
+        self.poll()
+
+    def _load_ended(self, snapshot: Snapshot) -> None:
+        shown = (
+            any(isinstance(screen, BlocksScreen) for screen in self.screen_stack) and snapshot.status.mode != "replay"
+        )
+        if shown and self._polls % ENDED_EVERY == 0:
+            self.run_worker(self._fetch_ended(), group="ended", exclusive=True)
+        self._polls = self._polls + 1 if shown else 0
+
+    async def _fetch_ended(self) -> None:
+        # What the guard cannot be asked is no news on this screen: the header says that it does not answer.
+        with contextlib.suppress(*REFUSALS):
+            self._ended = await self.engine.ended_blocks()
         self.poll()
 
     # --- what the engine tells ---
@@ -204,15 +218,13 @@ class AegisApp(App[None]):
         event = told.event
         self._stale = True
         if isinstance(event, Proposal) and event.state is ProposalState.PENDING:
-            self._say(f"{event.id}: block {event.terms.prefix}? b reviews it", "warn")
+            self.say(f"{event.id}: block {asked_for(event)}? b reviews it", "warn")
         elif isinstance(event, Proposal) and event.state is ProposalState.REPLAY:
-            self._say(
-                f"{event.id}: block {event.terms.prefix} is proposed; b shows it (a replay blocks nothing)", "warn"
-            )
+            self.say(f"{event.id}: block {asked_for(event)} is proposed; b shows it, a replay blocks nothing", "warn")
         elif isinstance(event, Fault) and not event.cleared:
-            self._say(f"{event.ability}: {foreign(event.message)}  5 shows what to do", "warn")
+            self.say(f"{event.ability}: {foreign(event.message)}  5 shows what to do", "warn")
         elif isinstance(event, Block) and event.state in (BlockState.FAILED, BlockState.DRIFTED):
-            self._say(f"block {event.prefix} {event.state.value}", "danger")
+            self.say(f"block {event.prefix} {event.state.value}", "danger")
 
     # --- what the person looks at ---
 
@@ -222,7 +234,7 @@ class AegisApp(App[None]):
         if isinstance(event, FlowOpened):
             found = next((a for a in self.engine.snapshot().alerts if a.detection.flow_id == event.flow_id), None)
             if found is None:
-                self._say("no alert was raised on this flow")
+                self.say("no alert was raised on this flow")
                 return
             incident_id, alert_id = found.incident_id, found.id
         self._choose(incident_id or self._incident_of(alert_id) or self._incident_id, alert_id)
@@ -237,8 +249,11 @@ class AegisApp(App[None]):
             self._switch(name)
 
     async def action_back(self) -> None:
-        """Clear the filter, or go back to the view before."""
-        if isinstance(self.screen, View) and not self.screen.close_filter() and self._history:
+        """Clear the filter, then the marks, or go back to the view before."""
+        if not isinstance(self.screen, View) or self.screen.close_filter():
+            return
+        table = self.screen.table()
+        if not (table is not None and table.unmark()) and self._history:
             self._switch(self._history.pop())
 
     def _switch(self, name: str) -> None:
@@ -262,77 +277,35 @@ class AegisApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.push_screen(Help())
+        self.push_screen(Help(self.screen.view if isinstance(self.screen, View) else ""))
 
     def action_alert(self, step: int) -> None:
         """Go to the next or the previous alert of all incidents, in the order of time."""
         alerts = sorted(self.engine.snapshot().alerts, key=lambda alert: alert.first_at)
         if not alerts:
-            self._say("no alerts")
+            self.say("no alerts")
             return
         at = next((n for n, alert in enumerate(alerts) if alert.id == self._alert_id), -1 if step > 0 else 0)
         alert = alerts[(at + step) % len(alerts)]
         self._choose(alert.incident_id, alert.id)
-        self._say(f"alert {(at + step) % len(alerts) + 1}/{len(alerts)}: {alert.detection.label} {alert.target_ip}")
+        self.say(f"alert {(at + step) % len(alerts) + 1}/{len(alerts)}: {alert.detection.label} {alert.target_ip}")
 
     def _incident_of(self, alert_id: str) -> str:
         return next((a.incident_id for a in self.engine.snapshot().alerts if a.id == alert_id), "")
 
     # --- what the person decides ---
 
-    def action_review(self) -> None:
-        """Open the block dialog for the row."""
-        if isinstance(self.screen, View):
-            address, incident_id = self.screen.target(self._scene(self.engine.snapshot()))
-            if incident_id:
-                self.run_worker(self._review(address, incident_id), group="review", exclusive=True)
-            else:
-                self._say("no incident is selected: a block needs one")
-
-    async def _review(self, address: str, incident_id: str) -> None:
-        try:
-            proposal = self._waiting(incident_id) or await self.engine.propose(address, incident_id)
-            review = await self.engine.review(proposal.id)
-            view = await self.engine.incident(incident_id)
-        except REFUSALS as refusal:
-            self._say(f"cannot propose a block of {address}: {foreign(str(refusal))}", "danger")
-            return
-        if isinstance(self.screen, View):
-            self.push_screen(BlockDialog(self.engine, review, view, self._monotonic), lambda _: self.poll())
-
-    def _waiting(self, incident_id: str) -> Proposal | None:
-        """Return the proposal of an incident that can still be decided on, or that a replay made."""
-        now = self.engine.snapshot()
-        asked = [p for p in now.proposals if p.terms.incident_id == incident_id]
-        pending = (p for p in asked if p.state is ProposalState.PENDING and now.now < p.expires_at)
-        return next(pending, None) or next((p for p in asked if p.state is ProposalState.REPLAY), None)
-
-    def action_undo(self) -> None:
-        """Ask whether to undo the block of the row, or the last one."""
-        blocks = sorted(self.engine.snapshot().blocks, key=lambda block: block.added_at)
-        if not blocks:
-            self._say("nothing is blocked")
-            return
-        row = self.screen.block_prefix() if isinstance(self.screen, BlocksScreen) else ""
-        prefix = row or blocks[-1].prefix
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                self.run_worker(self._undo(prefix), group="undo")
-
-        self.push_screen(Ask(f"Let {prefix} pass again?  y yes, any other key no", {"y": "yes"}), answered)
-
-    async def _undo(self, prefix: str) -> None:
-        try:
-            await self.engine.unblock(prefix)
-        except REFUSALS as refusal:
-            self._say(f"cannot undo the block of {prefix}: {foreign(str(refusal))}", "danger")
-        else:
-            self._say(f"{prefix} passes again")
+    def looked_at(self) -> Aim | None:
+        """Return the selected incident, where the view shows it."""
+        if not isinstance(self.screen, View) or self.screen.view not in INCIDENT_VIEWS:
+            return None
+        snapshot = self.engine.snapshot()
+        incident = next((i for i in snapshot.incidents if i.id == self._incident_id), None)
+        return Aim(incident.target_ip, incident.id) if incident else None
 
     def action_disposition(self) -> None:
-        """Ask what the selected incident was."""
-        incident_id = self._incident_id
+        """Ask what the selected incident was; only where the person sees which one that is."""
+        aim, incident_id = self.looked_at(), self._incident_id
         keys = {
             "t": Disposition.TRUE_POSITIVE,
             "b": Disposition.BENIGN_POSITIVE,
@@ -344,28 +317,30 @@ class AegisApp(App[None]):
             if answer:
                 self.run_worker(self._dispose(incident_id, Disposition(answer)), group="disposition")
 
-        if incident_id:
-            words = f"{incident_id} was:  t true positive  b benign positive  f false positive  u undetermined  esc"
+        if aim is None:
+            self.say("d is about an incident: choose one on screen 1 or 2")
+        else:
+            words = f"{incident_id} {aim.address}:  t true positive  b benign  f false  u unclear  esc"
             self.push_screen(Ask(words, keys), answered)
 
     async def _dispose(self, incident_id: str, disposition: Disposition) -> None:
         try:
             await self.engine.set_disposition(incident_id, disposition)
         except REFUSALS as refusal:
-            self._say(f"cannot store the disposition: {foreign(str(refusal))}", "danger")
+            self.say(f"cannot store the disposition: {foreign(str(refusal))}", "danger")
         else:
             self._stale = True
-            self._say(f"{incident_id}: {disposition.value.replace('_', ' ')}")
+            self.say(f"{incident_id}: {disposition.value.replace('_', ' ')}")
 
     def action_transport(self, key: str) -> None:
         """Steer the replay."""
         if self.engine.snapshot().status.mode != "replay":
-            self._say("nothing is replayed: this console watches live traffic")
+            self.say("nothing is replayed: this console watches live traffic")
             return
         try:
             self.engine.transport(*self._transport.press(key))
         except REFUSALS as refusal:
-            self._say(f"cannot: {foreign(str(refusal))}")
+            self.say(f"cannot: {foreign(str(refusal))}")
         self.poll()
 
     async def action_quit(self) -> None:
@@ -383,16 +358,7 @@ class AegisApp(App[None]):
         self.push_screen(Ask(words, {"y": "yes", "enter": "yes"}), answered)
 
     def _live_blocks(self) -> int:
-        return sum(block.state is BlockState.LIVE for block in self.engine.snapshot().blocks)
-
-    @property
-    def screen_or_none(self) -> Screen[object] | None:
-        """The screen on top, or None while there is none yet."""
-        return self.screen_stack[-1] if self.screen_stack else None
-
-    def _dialog_is_deaf(self) -> bool:
-        top = self.screen_or_none
-        return isinstance(top, BlockDialog) and top.deaf
+        return sum(b.state is BlockState.LIVE and not b.watch for b in self.engine.snapshot().blocks)
 
 
 def _stay(live: int) -> str:

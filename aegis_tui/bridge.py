@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from textual.message import Message
@@ -14,6 +14,7 @@ from engine.types import (
     Disposition,
     Event,
     Fault,
+    Impact,
     Incident,
     IncidentView,
     Proposal,
@@ -46,6 +47,31 @@ class ReviewView(Protocol):
         """Whether panic-unblock holds every block back."""
         ...
 
+    @property
+    def entry(self) -> str:
+        """The entry as the kernel would get it, in words."""
+        ...
+
+    @property
+    def outbound(self) -> bool:
+        """Whether packets to the target would be dropped as well."""
+        ...
+
+    @property
+    def trial_s(self) -> float:
+        """Seconds after which the block reverts unless it is kept; 0 when it stays by itself."""
+        ...
+
+    @property
+    def trial_why(self) -> str:
+        """Why it would be on trial."""
+        ...
+
+    @property
+    def prior(self) -> tuple[str, ...]:
+        """Earlier blocks of this target, newest first."""
+        ...
+
 
 class EngineView(Protocol):
     """The engine as the console sees it."""
@@ -70,12 +96,40 @@ class EngineView(Protocol):
         """Replace a proposal by one with other terms."""
         ...
 
-    async def propose(self, target_ip: str, incident_id: str) -> Proposal:
-        """Ask for a block on behalf of a person."""
+    async def propose(self, target: str, incident_id: str) -> Proposal:
+        """Ask for a block of an address or a prefix on behalf of a person; the incident may be empty."""
         ...
 
     async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Block | None:
         """Answer a proposal, or raise PermissionError with the guard's reason."""
+        ...
+
+    async def propose_list(self, prefixes: Sequence[str], reason: str) -> Proposal:
+        """Ask for one block of many targets on behalf of a person."""
+        ...
+
+    async def extend(self, prefix: str, ttl_s: float) -> Proposal:
+        """Ask for another term of a block in force."""
+        ...
+
+    async def impact(self, prefixes: Sequence[str]) -> Impact:
+        """Return what a block of these would have dropped lately."""
+        ...
+
+    async def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Count what a proposal would drop, for a while."""
+        ...
+
+    async def keep(self, target: str = "") -> str:
+        """Keep a block on trial, or with no target every interface attached for the first time."""
+        ...
+
+    async def allow(self, prefix: str, reason: str) -> str:
+        """Put a prefix on the allow-list, on behalf of a person."""
+        ...
+
+    async def ended_blocks(self) -> tuple[Block, ...]:
+        """Return the blocks that ended, newest first, at most a few hundred."""
         ...
 
     async def unblock(self, prefix: str) -> None:

@@ -1,15 +1,19 @@
-"""A question on the last line: one key answers, every other key means no."""
+"""Questions on the last lines: one key answers and every other key means no, or a few words do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from aegis_tui.widgets.bars import Bar
-from aegis_tui.widgets.line import line
+from aegis_tui.widgets.line import line, paragraph, wrap
 
 
 class Ask(ModalScreen[str]):
@@ -28,14 +32,50 @@ class Ask(ModalScreen[str]):
         """Key name to answer."""
 
     def compose(self) -> ComposeResult:
-        """Lay out the one row."""
-        yield Bar()
-
-    def on_mount(self) -> None:
-        """Show the question."""
-        self.query_one(Bar).put(line((f" {self.question}", "hit")))
+        """Lay out as many rows as the question needs."""
+        for row in wrap(paragraph((f" {self.question}", "hit"), indent=1), self.app.size.width):
+            bar = Bar()
+            bar.put(row)
+            yield bar
 
     def on_key(self, event: events.Key) -> None:
         """Take the answer."""
         event.stop()
         self.dismiss(self.answers.get(event.key, ""))
+
+
+class AskWords(ModalScreen[str]):
+    """Asks for a few words; dismisses with them, or with an empty string when the person changed their mind."""
+
+    DEFAULT_CSS = """
+    AskWords { align: left bottom; background: transparent; }
+    AskWords:ansi { background: transparent; }
+    AskWords Vertical { height: 2; background: ansi_default; }
+    AskWords Input { height: 1; border: none; padding: 0 1; background: ansi_default; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+
+    def __init__(self, question: str, placeholder: str) -> None:
+        super().__init__()
+        self.question = question
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        """Lay out the question and the field."""
+        with Vertical():
+            yield Bar()
+            yield Input(placeholder=self._placeholder, compact=True)
+
+    def on_mount(self) -> None:
+        """Show the question."""
+        self.query_one(Bar).put(line((f" {self.question}", "hit")))
+        self.query_one(Input).focus()
+
+    def action_cancel(self) -> None:
+        """Answer nothing."""
+        self.dismiss("")
+
+    @on(Input.Submitted)
+    def _given(self, event: Input.Submitted) -> None:
+        if event.value.strip():
+            self.dismiss(event.value.strip())

@@ -1,4 +1,4 @@
-"""Screen 3: what the kernel drops now, and what waits for an answer."""
+"""Screen 3: what the kernel drops now, what waits for an answer, and what ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from textual.containers import Horizontal, Vertical
 
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import paragraph
-from aegis_tui.widgets.pane import TextPane
-from aegis_tui.widgets.rows import BLOCK_COLUMNS, PROPOSAL_COLUMNS, block_rows, proposal_rows
+from aegis_tui.widgets.pane import Pane, TextPane
+from aegis_tui.widgets.rows import (
+    BLOCK_COLUMNS,
+    ENDED_COLUMNS,
+    PROPOSAL_COLUMNS,
+    block_rows,
+    ended_rows,
+    proposal_rows,
+)
 from aegis_tui.widgets.story import block_facts
 from aegis_tui.widgets.table import Table
-from engine.types import Snapshot
+from aegis_tui.widgets.words import dropped_packets
+from engine.types import Block, Snapshot
 
 NO_BLOCKS = (
     "Nothing is blocked: the kernel lets every packet pass.",
@@ -22,6 +30,10 @@ NO_PROPOSALS = (
     "Nothing waits for your answer.",
     "The analyst's proposals appear here; so do those you ask for with b.",
 )
+NO_ENDED = (
+    "No block has ended yet.",
+    "What expired, reverted or was removed appears here; b asks to block it again.",
+)
 
 
 class BlocksScreen(View):
@@ -29,48 +41,71 @@ class BlocksScreen(View):
 
     view = "blocks"
     DEFAULT_CSS = """
-    BlocksScreen #blocks { height: 3fr; }
-    BlocksScreen #proposals { height: 2fr; }
-    BlocksScreen #bottom { height: 10; }
+    BlocksScreen #blocks { height: 1fr; }
+    BlocksScreen #middle { height: 9; }
+    BlocksScreen #block { height: 10; }
+    BlocksScreen.-wide.-tall #middle { height: 20; }
+    BlocksScreen.-narrow #middle, BlocksScreen.-low #middle { height: 1fr; }
+    BlocksScreen.-narrow #block, BlocksScreen.-low #block { height: 1fr; }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._about = "#blocks"
+        """The table whose row the facts are about."""
 
     def body(self) -> ComposeResult:
         """Yield the panes."""
         with Vertical(id="body", classes="column"):
             yield Table("Blocks", BLOCK_COLUMNS, id="blocks")
-            with Horizontal(id="bottom", classes="column"):
+            with Horizontal(id="middle", classes="column"):
                 yield Table("Proposals", PROPOSAL_COLUMNS, id="proposals")
-                yield TextPane("Block", id="block", classes="right")
+                ended = Table("Ended", ENDED_COLUMNS, id="ended")
+                yield ended.add_class("right")
+            yield TextPane("Block", id="block")
 
     def draw_panes(self, scene: Scene) -> None:
-        """Draw blocks, proposals and the block under the cursor."""
+        """Draw blocks, proposals, what ended, and the block under the cursor."""
         snapshot = scene.shown
-        table = self.query_one("#blocks", Table)
-        packets = sum(block.packets for block in snapshot.blocks)
-        table.fill(
-            block_rows(snapshot.blocks), f"Blocks {len(snapshot.blocks)}, {packets} packets dropped", _empty(snapshot)
-        )
+        blocks, ended = self.query_one("#blocks", Table), self.query_one("#ended", Table)
+        blocks.fill(block_rows(snapshot.blocks), _heading(snapshot), _empty(snapshot))
         waiting = proposal_rows(snapshot.proposals, scene.now.now)
         self.query_one("#proposals", Table).fill(waiting, f"Proposals {len(waiting)}", NO_PROPOSALS)
-        block = next((b for b in snapshot.blocks if b.prefix == table.key), None)
-        text = block_facts(block) if block else [paragraph("The block under the cursor appears here in full.")]
-        self.query_one("#block", TextPane).write(text)
+        ended.fill(ended_rows(scene.ended), f"Ended {len(scene.ended)}", NO_ENDED)
+        block = self._block(snapshot, scene)
+        text = [paragraph("The block under the cursor appears here in full.")]
+        self.query_one("#block", TextPane).write(block_facts(block, snapshot.now) if block else text)
 
-    def target(self, scene: Scene) -> tuple[str, str]:
-        """Return the target of the proposal under the cursor."""
-        key = self.query_one("#proposals", Table).key
-        proposal = next((p for p in scene.shown.proposals if p.id == key), None)
-        if proposal is None:
-            return super().target(scene)
-        return proposal.terms.prefix.partition("/")[0], proposal.terms.incident_id
+    def table(self) -> Table | None:
+        """Return the table the person looks at; the facts belong to the table they tell about."""
+        return super().table() or self.query_one(self._about, Table)
 
-    def block_prefix(self) -> str:
-        """Return the prefix of the block under the cursor, or empty."""
-        return self.query_one("#blocks", Table).key
+    def look_at(self, pane: Pane) -> None:
+        """Focus a pane; the facts follow the table that was looked at last."""
+        if pane.id in ("blocks", "ended"):
+            self._about = f"#{pane.id}"
+        super().look_at(pane)
+
+    def _block(self, snapshot: Snapshot, scene: Scene) -> Block | None:
+        table = self.query_one(self._about, Table)
+        blocks = snapshot.blocks if self._about == "#blocks" else scene.ended
+        rows = block_rows(blocks) if self._about == "#blocks" else ended_rows(blocks)
+        return next((block for block, row in zip(blocks, rows, strict=True) if row.key == table.key), None)
 
     @on(Table.Opened, "#proposals")
     async def _proposal_opened(self) -> None:
         await self.run_action("app.review")
+
+    @on(Table.Opened, "#blocks")
+    @on(Table.Opened, "#ended")
+    def _block_opened(self) -> None:
+        self.look_at(self.query_one("#block", Pane))
+
+
+def _heading(snapshot: Snapshot) -> str:
+    shown, total = len(snapshot.blocks), max(len(snapshot.blocks), snapshot.blocks_total)
+    some = f", {shown} shown" if shown < total else ""
+    return f"Blocks {total:,}{some}, {dropped_packets(snapshot):,} packets dropped"
 
 
 def _empty(snapshot: Snapshot) -> tuple[str, ...]:

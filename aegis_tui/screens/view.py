@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
@@ -18,9 +19,9 @@ from aegis_tui.widgets.bars import Footer, Header
 from aegis_tui.widgets.line import Line
 from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.rates import Rates
-from aegis_tui.widgets.table import Table
+from aegis_tui.widgets.table import Aim, Table
 from aegis_tui.widgets.words import clock, span
-from engine.types import Alert, Incident, IncidentView, Snapshot
+from engine.types import Alert, Block, Incident, IncidentView, Snapshot
 
 
 class Scene(NamedTuple):
@@ -41,6 +42,8 @@ class Scene(NamedTuple):
     paused: bool
     started_at: float
     plain_bars: bool
+    ended: tuple[Block, ...] = ()
+    """Blocks that ended, newest first, as last read."""
 
     def selected(self) -> Incident | None:
         """Return the selected incident as the snapshot has it."""
@@ -93,9 +96,9 @@ class View(Screen[None]):
             self.go = go
             """Whether to open the incident view."""
 
+    @abstractmethod
     def body(self) -> ComposeResult:
         """Yield the panes, inside their columns."""
-        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
@@ -121,14 +124,19 @@ class View(Screen[None]):
         self._number_panes()
         self.draw_panes(scene)
 
+    @abstractmethod
     def draw_panes(self, scene: Scene) -> None:
         """Draw the panes."""
-        raise NotImplementedError
 
-    def target(self, scene: Scene) -> tuple[str, str]:
-        """Return address and incident of the row a block would be about, or empty strings."""
-        incident = scene.selected()
-        return (incident.target_ip, incident.id) if incident else ("", "")
+    def aim(self) -> Aim | None:
+        """Return what the row under the cursor is about; None where the pane has no rows of that kind."""
+        table = self.table()
+        return table.aim if table else None
+
+    def table(self) -> Table | None:
+        """Return the table the person looks at: keys act on its row and its marks, never on what is out of sight."""
+        pane = self._current()
+        return pane if isinstance(pane, Table) else None
 
     def look_at(self, pane: Pane) -> None:
         """Focus a pane and, where one fits, show it."""

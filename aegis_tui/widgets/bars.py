@@ -11,7 +11,7 @@ from textual.widget import Widget
 from aegis_tui.keys import footer_hints
 from aegis_tui.widgets.line import Line, Span, line, plain, strip
 from aegis_tui.widgets.rates import Rates
-from aegis_tui.widgets.words import clock, count
+from aegis_tui.widgets.words import clock, count, dropped_packets
 from engine.types import BlockState, Disposition, Incident, Snapshot
 
 
@@ -54,12 +54,13 @@ class Header(Bar):
 
 
 class Footer(Bar):
-    """Key hints of the view; the quit hint is always there. A notice takes the hints' place for a while."""
+    """Key hints of the view, help and quit; while there is a notice, the notice and quit."""
 
     def draw(self, view: str, notice: Line) -> None:
         """Show the hints of a view, or the notice."""
-        quit_hint = line(("q", "bold"), " quit")
-        width = self.size.width - len(plain(quit_hint)) - 1
+        help_hint = line() if notice else line(("?", "bold"), " help  ")
+        always = (*help_hint, *line(("q", "bold"), " quit"))
+        width = self.size.width - len(plain(always)) - 1
         spans: list[Span] = [Span(" ")]
         for key, label in footer_hints(view) if not notice else ():
             if len(plain(spans)) + len(key) + len(label) + 3 > width:
@@ -67,7 +68,7 @@ class Footer(Bar):
             spans += [Span(key, "bold"), Span(f" {label}  ")]
         spans = [*_cut(spans if not notice else [Span(" "), *notice], width - 1)]
         gap = width - cell_len(plain(spans))
-        self.put((*spans, Span(" " * max(1, gap)), *quit_hint))
+        self.put((*spans, Span(" " * max(1, gap)), *always))
 
 
 def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
@@ -75,8 +76,10 @@ def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
     status, counters = snapshot.status, snapshot.counters
     lost = counters.kernel_dropped + counters.shed
     backlog = max((filled / size for filled, size in counters.queues.values() if size), default=0.0)
-    live = sum(block.state is BlockState.LIVE for block in snapshot.blocks)
-    dropped = sum(block.packets for block in snapshot.blocks)
+    blocks = [block for block in snapshot.blocks if not block.watch]
+    live = sum(block.state is BlockState.LIVE for block in blocks)
+    live = max(live, live + snapshot.blocks_total - len(snapshot.blocks))
+    trial = min((block.keep_within_s for block in blocks if block.keep_within_s > 0), default=0.0)
     opened = [i for i in snapshot.incidents if i.disposition is Disposition.UNDETERMINED]
     lost_style = "danger" if lost else ""
     plane = f" · {status.dataplane}" if status.blocking else ""
@@ -92,8 +95,15 @@ def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
         Item(1, line((f"lost {count(lost)}", lost_style)), line((f"lost {count(lost)}", lost_style))),
         Item(2, line(_opened(opened)), line(_opened(opened))),
         Item(6, line(f"analyst {status.analyst}"), line()),
-        Item(2, line(f"{live} {'block' if live == 1 else 'blocks'} ↓{count(dropped)} pkt"), line(f"{live} blk")),
+        Item(
+            2,
+            line(f"{count(live)} {'block' if live == 1 else 'blocks'} ↓{count(dropped_packets(snapshot))} pkt"),
+            line(f"{count(live)} blk"),
+        ),
     ]
+    if trial:
+        words = f"on trial {int(trial)} s, K keeps"
+        items.insert(0, Item(0, line((words, "warn")), line((words, "warn"))))
     return [Item(0, line((frozen, "hit")), line((frozen, "hit"))), *items] if frozen else items
 
 

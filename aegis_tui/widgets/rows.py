@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from aegis_tui.widgets.line import Span
 from aegis_tui.widgets.safe import foreign
-from aegis_tui.widgets.table import Column, Row
+from aegis_tui.widgets.table import Aim, Column, Row
 from aegis_tui.widgets.words import (
-    BLOCK_STYLES,
     DISPOSITION_WORDS,
     SEVERITY_STYLES,
     SEVERITY_WORDS,
+    asked_for,
+    block_state,
     clock,
     count,
     ends,
@@ -48,14 +49,22 @@ ALERT_COLUMNS = (
     Column("detector", 10, 5),
 )
 BLOCK_COLUMNS = (
-    Column("state", 7, 1),
+    Column("state", 9, 1),
     Column("prefix", 14, 0, cap=43),
     Column("remaining", 9, 2),
-    Column("packets", 7, 3, right=True),
-    Column("bytes", 6, 5, right=True),
+    Column("in", 5, 3, right=True),
+    Column("out", 5, 5, right=True),
+    Column("bytes", 6, 6, right=True),
     Column("last hit", 8, 4),
-    Column("who", 8, 7, cap=20),
-    Column("why", 12, 6, flex=True),
+    Column("who", 8, 8, cap=34),
+    Column("why", 12, 7, flex=True),
+)
+ENDED_COLUMNS = (
+    Column("ended", 8, 2),
+    Column("prefix", 14, 0, cap=43),
+    Column("by", 8, 1),
+    Column("in", 5, 3, right=True),
+    Column("why", 12, 4, flex=True),
 )
 PROPOSAL_COLUMNS = (
     Column("id", 6, 2, cap=10),
@@ -68,8 +77,9 @@ PROPOSAL_COLUMNS = (
 
 def flow_rows(snapshot: Snapshot) -> list[Row]:
     """Return the flows, newest first."""
-    alerted = {alert.detection.flow_id for alert in snapshot.alerts}
-    return [_flow(flow, snapshot.scores.get(flow.id), flow.id in alerted) for flow in snapshot.flows]
+    aims = {alert.detection.flow_id: Aim(alert.target_ip, alert.incident_id) for alert in snapshot.alerts}
+    own = {alert.local_ip for alert in snapshot.alerts}
+    return [_flow(flow, snapshot.scores.get(flow.id), aims.get(flow.id), own) for flow in snapshot.flows]
 
 
 def incident_rows(snapshot: Snapshot) -> list[Row]:
@@ -80,10 +90,11 @@ def incident_rows(snapshot: Snapshot) -> list[Row]:
 def incident_state(incident: Incident, snapshot: Snapshot) -> Span:
     """Return the one thing to know about an incident: asked, blocked, judged or new."""
     pending = ProposalState.PENDING
-    block = next((b for b in snapshot.blocks if b.incident_id == incident.id), None)
+    block = next((b for b in snapshot.blocks if b.incident_id == incident.id and not b.watch), None)
     if block:
-        left = span(block.remaining_s) if block.state is BlockState.LIVE else ""
-        return Span(f"{block.state.value} {left}", BLOCK_STYLES.get(block.state, ""))
+        state = block_state(block)
+        live = block.state is BlockState.LIVE and not block.keep_within_s
+        return Span(f"{state.text} {span(block.remaining_s)}" if live else state.text, state.style)
     asked = {p.state for p in snapshot.proposals if p.terms.incident_id == incident.id}
     if pending in asked:
         return Span("? proposal", "warn")
@@ -104,25 +115,32 @@ def block_rows(blocks: Iterable[Block]) -> list[Row]:
     return [_block(block) for block in blocks]
 
 
+def ended_rows(blocks: Iterable[Block]) -> list[Row]:
+    """Return the blocks that ended."""
+    return [_ended(number, block) for number, block in enumerate(blocks)]
+
+
 def proposal_rows(proposals: Iterable[Proposal], now: float) -> list[Row]:
     """Return the proposals that wait for a person."""
     return [_proposal(p, now) for p in proposals if p.state in (ProposalState.PENDING, ProposalState.REPLAY)]
 
 
-def _flow(flow: Flow, score: float | None, alerted: bool) -> Row:
+def _flow(flow: Flow, score: float | None, alerted: Aim | None, own: Container[str]) -> Row:
     ip = flow.five_tuple
+    # Without an alert nothing names the far end: it is the one that no alert calls local.
+    aim = alerted or Aim(ip.dst_ip if ip.src_ip in own else ip.src_ip)
     cells = (
         Span(clock(flow.last_seen)),
         Span(ip.src_ip),
         Span(ends(ip.dst_ip, ip.dst_port) if ip.dst_port else f"{ip.dst_ip} {ip.proto}"),
-        _score(flow, score, alerted),
+        _score(flow, score, alerted is not None),
         Span(flow.app or ip.proto),
         Span(foreign(flow.name, 120)),
         Span(count(sum(flow.bytes))),
         Span(count(sum(flow.packets))),
         Span(flow.state.value),
     )
-    return Row(flow.id, cells)
+    return Row(flow.id, cells, aim)
 
 
 def _score(flow: Flow, score: float | None, alerted: bool) -> Span:
@@ -142,7 +160,7 @@ def _incident(incident: Incident, state: Span) -> Row:
         Span(str(len(incident.alert_ids))),
         Span(clock(incident.opened_at)),
     )
-    return Row(incident.id, cells)
+    return Row(incident.id, cells, Aim(incident.target_ip, incident.id))
 
 
 def _alert(alert: Alert) -> Row:
@@ -155,21 +173,34 @@ def _alert(alert: Alert) -> Row:
         Span(f"×{alert.count}"),
         Span(found.detector),
     )
-    return Row(alert.id, cells)
+    return Row(alert.id, cells, Aim(alert.target_ip, alert.incident_id))
 
 
 def _block(block: Block) -> Row:
     cells = (
-        Span(block.state.value, BLOCK_STYLES.get(block.state, "")),
+        block_state(block),
         Span(block.prefix),
         Span(span(block.remaining_s)),
         Span(count(block.packets)),
-        Span(count(block.bytes)),
+        Span(count(block.out_packets)),
+        Span(count(block.bytes + block.out_bytes)),
         Span(clock(block.last_hit_at)),
         Span(foreign(block.approver, 60) or "—"),
-        Span(f"{block.incident_id} {foreign(block.reason, 200)}".strip()),
+        Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip()),
     )
-    return Row(block.prefix, cells)
+    aim = Aim(block.prefix, block.incident_id, block.proposal_id, in_force=not block.watch)
+    return Row(f"watch {block.prefix}" if block.watch else block.prefix, cells, aim)
+
+
+def _ended(number: int, block: Block) -> Row:
+    cells = (
+        Span(clock(block.ended_at), "dim"),
+        Span(block.prefix, "dim"),
+        Span(foreign(block.ended_why, 20), "dim"),
+        Span(count(block.packets), "dim"),
+        Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip(), "dim"),
+    )
+    return Row(f"{block.prefix} {block.ended_at} {number}", cells, Aim(block.prefix, block.incident_id))
 
 
 def _proposal(proposal: Proposal, now: float) -> Row:
@@ -177,9 +208,9 @@ def _proposal(proposal: Proposal, now: float) -> Row:
     left = minutes(proposal.expires_at - now) if proposal.state is ProposalState.PENDING else "replay"
     cells = (
         Span(proposal.id),
-        Span(terms.prefix),
+        Span(asked_for(proposal)),
         Span("permanent" if terms.ttl_s == 0 else span(terms.ttl_s)),
         Span(left, "warn"),
-        Span(f"{terms.incident_id} {foreign(proposal.reason, 200)}".strip()),
+        Span(f"{foreign(proposal.reason, 200)} {terms.incident_id}".strip()),
     )
-    return Row(proposal.id, cells)
+    return Row(proposal.id, cells, Aim(terms.prefix, terms.incident_id, proposal.id))

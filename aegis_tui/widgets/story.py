@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.safe import foreign
-from aegis_tui.widgets.words import BLOCK_STYLES, SEVERITY_STYLES, SEVERITY_WORDS, clock, count, span
+from aegis_tui.widgets.words import (
+    SEVERITY_STYLES,
+    SEVERITY_WORDS,
+    STATE_MEANS,
+    asked_for,
+    block_state,
+    clock,
+    count,
+    span,
+)
 from engine.types import (
     Alert,
     Block,
@@ -100,18 +110,56 @@ def alert_facts(alert: Alert) -> list[Paragraph]:
     ]
 
 
-def block_facts(block: Block) -> list[Paragraph]:
-    """Return one block in full."""
-    state = (block.state.upper(), BLOCK_STYLES.get(block.state, ""))
+def block_facts(block: Block, now: float) -> list[Paragraph]:
+    """Return one block in full, in force or ended."""
+    state = block_state(block)
     approver = foreign(block.approver) or "not recorded"
+    term = "permanent" if block.ttl_s == 0 else span(block.ttl_s)
+    ended = block.ended_at > 0
+    means = f"ended {clock(block.ended_at)}: {foreign(block.ended_why, 40)}" if ended else _means(block)
+    inbound = f"{block.packets} packets in, {count(block.bytes)}B"
+    outbound = f"{block.out_packets} out, {count(block.out_bytes)}B"
+    dropped = "counted" if block.watch else "dropped"
     return [
-        paragraph(state, f" {block.prefix} on {', '.join(block.ifaces) or 'no interface'}"),
-        paragraph(f"remaining  {span(block.remaining_s)}, added {clock(block.added_at)}"),
-        paragraph(f"dropped    {block.packets} packets, {count(block.bytes)}B, last {clock(block.last_hit_at)}"),
-        paragraph(f"approved   {approver} ({block.proposal_id or 'no proposal'})", indent=11),
-        paragraph(f"why        {foreign(block.reason)} {block.incident_id}", indent=11),
-        paragraph("undo       u"),
+        paragraph(("ENDED", "dim") if ended else (state.text.upper(), state.style), f" {block.prefix}: {means}"),
+        _fact("entry", _entry(block, now)),
+        _fact("term", f"{term}, approved {clock(block.added_at)}"),
+        _fact(dropped, f"{inbound}; {outbound}; last {clock(block.last_hit_at)}"),
+        _fact("approved", f"{approver} ({block.proposal_id or 'no proposal'})"),
+        _fact("why", f"{foreign(block.reason)} {block.incident_id}".strip() or "not recorded"),
+        _fact("keys", _block_keys(block)),
     ]
+
+
+def _means(block: Block) -> str:
+    if block.watch:
+        return "it only counts, every packet passes"
+    if block.keep_within_s > 0:
+        return f"reverts by itself in {int(block.keep_within_s)} s unless you keep it"
+    return STATE_MEANS[block.state]
+
+
+def _entry(block: Block, now: float) -> str:
+    ifaces = ", ".join(block.ifaces) or "no interface"
+    if block.ended_at > 0:
+        return f"none any more; it was on {ifaces}"
+    until = "for good" if math.isinf(block.remaining_s) else f"until {clock(now + block.remaining_s)}"
+    verb = "counts" if block.watch else "drops"
+    left = "" if math.isinf(block.remaining_s) else f", {span(block.remaining_s)} left"
+    return f"{verb} packets of {block.prefix} on {ifaces} {until}{left}"
+
+
+def _block_keys(block: Block) -> str:
+    if block.ended_at > 0:
+        return "b asks to block it again, a never blocks it"
+    if block.watch:
+        return "b reviews its proposal"
+    keep = "K keeps it, " if block.keep_within_s > 0 else ""
+    return f"{keep}u lets it pass again, e asks for another term, a never blocks it"
+
+
+def _fact(label: str, text: str) -> Paragraph:
+    return paragraph((f"{label:<10} ", "dim"), text, indent=11)
 
 
 def _step(step: TraceStep, rows: int) -> Paragraph:
@@ -139,7 +187,7 @@ def _proposal(proposal: Proposal) -> Paragraph:
     hint = ("  [b] review", "bold") if pending else ("", "")
     state = (proposal.state.value, "warn" if pending else "")
     return paragraph(
-        f"{proposal.id} block {terms.prefix} {term}: ", state, hint, f" {foreign(proposal.reason)}", indent=2
+        f"{proposal.id} block {asked_for(proposal)} {term}: ", state, hint, f" {foreign(proposal.reason)}", indent=2
     )
 
 

@@ -28,11 +28,24 @@ class Column(NamedTuple):
     """Whether cells are set to the right."""
 
 
+class Aim(NamedTuple):
+    """What a key pressed on a row is about."""
+
+    address: str
+    """The address, or the prefix, that the row tells of; empty for a proposal of a whole list."""
+    incident_id: str = ""
+    proposal_id: str = ""
+    """The proposal that the row is."""
+    in_force: bool = False
+    """Whether the row is a block that the guard holds an order for."""
+
+
 class Row(NamedTuple):
-    """One row: its key and its cells."""
+    """One row: its key, its cells, and what keys on it are about."""
 
     key: str
     cells: tuple[Span, ...]
+    aim: Aim | None = None
 
 
 class Table(Pane):
@@ -61,8 +74,11 @@ class Table(Pane):
         self.cursor = 0
         self._rows: tuple[Row, ...] = ()
         self._shown: list[Row] = []
+        self._words = heading
         self._empty: Sequence[str] = ()
         self._head: Line = ()
+        self.marked: dict[str, Aim] = {}
+        """The rows a person marked: key to what each is about. A mark outlives its row."""
 
     @property
     def above(self) -> int:
@@ -79,12 +95,34 @@ class Table(Pane):
         """Key of the row under the cursor, or empty."""
         return self._shown[self.cursor].key if self._shown else ""
 
+    @property
+    def aim(self) -> Aim | None:
+        """What the row under the cursor is about."""
+        return self._shown[self.cursor].aim if self._shown else None
+
+    def mark(self) -> bool:
+        """Mark the row under the cursor, or take its mark away, and go on; returns whether it can be marked."""
+        aim = self.aim
+        if aim is None or not aim.address:
+            return False
+        if self.marked.pop(self.key, None) is None:
+            self.marked[self.key] = aim
+        self.action_move(1)
+        self._arrange()
+        return True
+
+    def unmark(self) -> bool:
+        """Take every mark away; returns whether there were any."""
+        had = bool(self.marked)
+        self.marked.clear()
+        self._arrange()
+        return had
+
     def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
         """Replace the rows; ``empty`` is what to say when there are none."""
-        if (tuple(rows), heading, empty) == (self._rows, self.heading, self._empty):
+        if (tuple(rows), heading, empty) == (self._rows, self._words, self._empty):
             return
-        self._rows, self._empty = tuple(rows), empty
-        self.heading = heading
+        self._rows, self._words, self._empty = tuple(rows), heading, empty
         self._arrange()
 
     def narrow(self, words: str) -> None:
@@ -125,6 +163,7 @@ class Table(Pane):
         self._arrange()
 
     def _arrange(self) -> None:
+        self.heading = self._words + (f" · {len(self.marked)} marked" if self.marked else "")
         key = self.key if self.cursor else ""
         words = self.filter.casefold().split()
         self._shown = [row for row in self._rows if _matches(row, words)]
@@ -148,7 +187,7 @@ class Table(Pane):
 
     def _line(self, number: int, row: Row, widths: list[tuple[Column, int]]) -> Line:
         cells = dict(zip(self.columns, row.cells, strict=True))
-        spans = [Span("> " if number == self.cursor else "  ")]
+        spans = [Span((">" if number == self.cursor else " ") + ("*" if row.key in self.marked else " "))]
         for column, width in widths:
             text, style = cells[column]
             spans += [Span(_cell(text, width, column.right), style), Span(" ")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from engine.types import BlockState, Disposition, Severity
+from aegis_tui.widgets.line import Span
+from engine.types import Block, BlockState, Disposition, Proposal, Severity, Snapshot
 
 SEVERITY_WORDS = {
     Severity.INFO: "INFO",
@@ -22,6 +23,15 @@ BLOCK_STYLES = {
     BlockState.DRIFTED: "danger",
     BlockState.HALTED: "danger",
     BlockState.PENDING: "warn",
+}
+
+STATE_MEANS = {
+    BlockState.LIVE: "the kernel drops its packets",
+    BlockState.PENDING: "ordered, and not read back from the kernel yet",
+    BlockState.FAILED: "the kernel did not take it; it is tried again",
+    BlockState.EXPIRED: "its term is over: packets pass",
+    BlockState.DRIFTED: "in the kernel, but nobody approved it here",
+    BlockState.HALTED: "held back by panic-unblock: packets pass",
 }
 
 DISPOSITION_WORDS = {
@@ -69,6 +79,28 @@ def minutes(seconds: float) -> str:
     """Return a countdown as ``14:31``."""
     whole = max(0, int(seconds))
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def block_state(block: Block) -> Span:
+    """Return the one word on a block: its state, or that it only counts, or how long it can be kept."""
+    if block.watch:
+        return Span("watch")
+    if block.keep_within_s > 0:
+        return Span(f"trial {int(block.keep_within_s)}s", "warn")
+    return Span(block.state.value, BLOCK_STYLES.get(block.state, ""))
+
+
+def dropped_packets(snapshot: Snapshot) -> int:
+    """Return how many packets all blocks dropped, with those that are not among the blocks shown."""
+    shown = sum(block.packets + block.out_packets for block in snapshot.blocks if not block.watch)
+    return max(shown, snapshot.dropped_packets)
+
+
+def asked_for(proposal: Proposal) -> str:
+    """Return what a proposal would block: a prefix, or how many."""
+    if proposal.listed is None:
+        return proposal.terms.prefix
+    return f"{proposal.listed.prefixes:,} prefix{'' if proposal.listed.prefixes == 1 else 'es'}"
 
 
 def ends(address: str, port: int) -> str:

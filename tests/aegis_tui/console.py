@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from textual.pilot import Pilot
 
 from aegis_tui.app import AegisApp
 from engine.types import ProposalState, Snapshot
 from tests.aegis_tui import scenario
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, FakeReview
+
+ENTRY = "drop from and to 203.0.113.9/32 on eth0, until 10:02:11"
+PRIOR = ("2025-10-02 04:11 for 10 m, expired", "2025-09-30 22:40 for 10 m, removed")
+TRIAL = {"trial_s": 60.0, "trial_why": "an ssh session of root comes from 203.0.113.9"}
+
+
+@dataclass
+class Host(FakeEngine):
+    """A fake engine whose guard tells what a test sets about every proposal."""
+
+    told: Mapping[str, object] = field(default_factory=dict)
+
+    async def review(self, proposal_id: str) -> FakeReview:
+        """Return the record of a proposal as a test wants it."""
+        found = await super().review(proposal_id)
+        return replace(found, **self.told)  # type: ignore[arg-type]  # a test names the fields it changes
+
+    def commands(self) -> list[tuple[object, ...]]:
+        """Return what the engine was asked to do: looking at impact changes nothing."""
+        return [call for call in self.asked if call[0] != "impact"]
 
 
 class Clock:
@@ -32,9 +53,9 @@ class LateClock(Clock):
         return self.at
 
 
-def engine(state: Snapshot | None = None, **changes: object) -> FakeEngine:
+def engine(state: Snapshot | None = None, **changes: object) -> Host:
     """Return a fake engine that holds the night of the scenario."""
-    made = FakeEngine(state or scenario.snapshot(), views={"INC-00000042": scenario.incident_view()})
+    made = Host(state or scenario.snapshot(), views={"INC-00000042": scenario.incident_view()})
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
 
 

@@ -145,6 +145,7 @@ def block(**changes: object) -> Block:
         approver="uid 1000 on pts/0 from 192.0.2.77",
         reason="SSH brute force",
         added_at=NOW - 1134,
+        ttl_s=3600.0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
 

@@ -9,9 +9,11 @@ import pytest
 from textual.pilot import Pilot
 
 from aegis_tui.app import AegisApp
-from engine.types import Snapshot
+from engine.types import Block, Listed, Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import console, engine, replay, settle
+from tests.aegis_tui.console import ENTRY, PRIOR, TRIAL, Host, console, engine, replay, settle
+from tests.aegis_tui.screens.test_block_dialog import FULLEST, WARNINGS
+from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
 
 SMALL, DEFAULT, LARGE = (80, 24), (120, 36), (200, 60)
 SIZES = [pytest.param(SMALL, id="80x24"), pytest.param(DEFAULT, id="120x36"), pytest.param(LARGE, id="200x60")]
@@ -41,9 +43,26 @@ def test_incident_is_one_key_away(snap_compare: Compare, size: tuple[int, int]) 
     assert snap_compare(console(), terminal_size=size, run_before=_press("enter"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+@pytest.mark.parametrize("size", SIZES)
 def test_blocks_show_the_kernel_truth(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(console(), terminal_size=size, run_before=_press("3"))
+    fake = engine(scenario.snapshot(blocks=every_state(), blocks_total=100_000), ended=ended())
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3"))
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("tab",), ("tab", "tab")], ids=["facts", "proposals", "ended"])
+def test_every_pane_of_the_blocks_is_one_tab_away(snap_compare: Compare, keys: tuple[str, ...]) -> None:
+    fake = engine(scenario.snapshot(blocks=every_state()), ended=ended())
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("3", *keys))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_marked_rows_have_a_sign_and_are_counted(snap_compare: Compare, size: tuple[int, int]) -> None:
+    fake = engine(scenario.snapshot(blocks=every_state()))
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3", "m", "down", "m"))
+
+
+def test_the_help_is_about_the_screen_beside_it(snap_compare: Compare) -> None:
+    assert snap_compare(console(), terminal_size=SMALL, run_before=_press("3", "question_mark"))
 
 
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
@@ -53,18 +72,57 @@ def test_health_names_every_fault_and_its_remedy(snap_compare: Compare, size: tu
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_dialog_shows_what_a_block_would_do(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(console(), terminal_size=size, run_before=_press("b"))
+    assert snap_compare(console(_known()), terminal_size=size, run_before=_press("b"))
 
 
-def test_the_fullest_dialog_fits_the_smallest_terminal(snap_compare: Compare) -> None:
-    warnings = (
-        "the source never completed a handshake: it may be spoofed",
-        "this address is a shared hop of a content network",
-        "somebody is logged in from this address",
-    )
-    asked = scenario.proposal(warnings=warnings, typed_confirmation=True)
-    night = scenario.snapshot(proposals=(asked,))
-    assert snap_compare(console(engine(night)), terminal_size=SMALL, run_before=_press("b"))
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_the_fullest_dialog_fits_the_smallest_terminal(snap_compare: Compare, size: tuple[int, int]) -> None:
+    terms = replace(scenario.proposal().terms, prefix="2001:db8:1:2::/64", ttl_s=0.0)
+    asked = scenario.proposal(terms=terms, warnings=WARNINGS, typed_confirmation=True, prior_blocks=2)
+    view = scenario.incident_view(incident=scenario.incident(target_ip="2001:db8:1:2::9", handshake=False))
+    fake = engine(scenario.snapshot(proposals=(asked,)), views={"INC-00000042": view}, told=FULLEST)
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_a_spoofable_source_takes_the_typed_address(snap_compare: Compare, size: tuple[int, int]) -> None:
+    asked = scenario.proposal(warnings=WARNINGS[:1], typed_confirmation=True)
+    view = scenario.incident_view(incident=scenario.incident(handshake=False))
+    fake = engine(scenario.snapshot(proposals=(asked,)), views={"INC-00000042": view}, told={"entry": ENTRY})
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_an_ipv6_source_is_blocked_with_its_64(snap_compare: Compare, size: tuple[int, int]) -> None:
+    terms = replace(scenario.proposal().terms, prefix="2001:db8:1:2::/64")
+    view = scenario.incident_view(incident=scenario.incident(target_ip="2001:db8:1:2::9"))
+    fake = engine(scenario.snapshot(proposals=(scenario.proposal(terms=terms),)), views={"INC-00000042": view})
+    fake.impact_is = replace(fake.impact_is, sources=("2001:db8:1:2::9", "2001:db8:1:2::40"), source_count=2)
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_watching_counts_before_anything_is_dropped(snap_compare: Compare, size: tuple[int, int]) -> None:
+    fake = _known()
+    fake.evolve = _changes(lambda block: replace(block, packets=12, remaining_s=24.0) if block.watch else block)
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b", "tab", "enter"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_a_block_on_trial_counts_down(snap_compare: Compare, size: tuple[int, int]) -> None:
+    fake = _known(**TRIAL)
+    fake.evolve = _changes(lambda block: replace(block, keep_within_s=52.0) if block.proposal_id == "P-17" else block)
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b", "tab", "tab", "enter"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_a_list_is_shown_by_its_sum(snap_compare: Compare, size: tuple[int, int]) -> None:
+    left_out = ("192.0.2.1/32: is a gateway", "10.0.0.0/8: wider than /16")
+    listed = Listed(12_000, 70_000, tuple(f"203.0.{n}.0/24" for n in range(16)), 2, left_out)
+    terms = replace(scenario.proposal().terms, prefix="", action="block list")
+    asked = scenario.proposal(terms=terms, listed=listed, reason="import of drop.txt", typed_confirmation=True)
+    fake = engine(scenario.snapshot(proposals=(asked,)), told={"entry": "12000 entries on eth0, until 10:02:11"})
+    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3", "tab", "b"))
 
 
 def test_a_refused_block_says_why(snap_compare: Compare) -> None:
@@ -73,7 +131,7 @@ def test_a_refused_block_says_why(snap_compare: Compare) -> None:
 
 
 def test_a_block_is_shown_as_the_kernel_has_it(snap_compare: Compare) -> None:
-    assert snap_compare(console(), terminal_size=SMALL, run_before=_press("b", "tab", "enter"))
+    assert snap_compare(console(), terminal_size=SMALL, run_before=_press("b", "tab", "tab", "enter"))
 
 
 def test_a_replay_has_no_button_that_blocks(snap_compare: Compare) -> None:
@@ -86,6 +144,17 @@ def test_the_replay_screen_says_that_blocking_is_off(snap_compare: Compare) -> N
 
 def test_an_empty_console_teaches(snap_compare: Compare) -> None:
     assert snap_compare(console(engine(scenario.quiet())), terminal_size=DEFAULT, run_before=_press())
+
+
+def _known(**told: object) -> Host:
+    """Return a host that knows everything about the proposal."""
+    fake = engine(told={"entry": ENTRY, "prior": PRIOR, **told})
+    fake.impact_is = replace(fake.impact_is, services=("tcp/8080 java[812]",), handshake_at=scenario.NOW - 14)
+    return fake
+
+
+def _changes(change: Callable[[Block], Block]) -> Callable[[Snapshot], Snapshot]:
+    return lambda last: replace(last, blocks=tuple(map(change, last.blocks)))
 
 
 def _busy_for(seconds: int) -> Callable[[Snapshot], Snapshot]:

@@ -9,10 +9,11 @@ import pytest
 from rich.cells import get_character_cell_size
 from textual.pilot import Pilot
 
+from aegis_tui.screens.decision import Decision
 from aegis_tui.widgets.safe import foreign, visible
-from engine.types import Claim, Fault, IncidentView, Snapshot
+from engine.types import Block, Claim, Fault, IncidentView, Listed, Proposal, Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import console, engine, settle
+from tests.aegis_tui.console import Clock, Host, console, engine, settle
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 BIDI = list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -40,6 +41,7 @@ SEQUENCES = [
     "\ue000\U0010fffd",
     "┌ Block 192.0.2.1/32 ┐│ [ Block ] │└┘",
 ]
+FRAME = "┌ Block 192.0.2.1/32 ┐│└┘"
 HOSTILE = [*(f"a{char}b" for char in (*CONTROLS, *BIDI, *ZERO_WIDTH, *BLANK)), *SEQUENCES]
 
 
@@ -74,8 +76,7 @@ def harmless(text: str) -> bool:
 
 @pytest.mark.parametrize("view", ["overview", "incident", "blocks", "replay", "health"])
 async def test_no_view_lets_hostile_text_through(view: str) -> None:
-    everything = "".join(HOSTILE)
-    pieces = [everything[at : at + 40] for at in range(0, len(everything), 40)]
+    pieces = _pieces()
     fake = engine(_hostile_snapshot(pieces), views={"INC-00000042": _hostile_view(pieces)})
     async with console(fake, view=view).run_test(size=(200, 60)) as pilot:
         await settle(pilot)
@@ -84,6 +85,66 @@ async def test_no_view_lets_hostile_text_through(view: str) -> None:
         await pilot.press("b")
         await settle(pilot)
         assert all(harmless(row) for row in _rows(pilot))
+
+
+def _pieces() -> list[str]:
+    everything = "".join(HOSTILE)
+    return [everything[at : at + 40] for at in range(0, len(everything), 40)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=str)
+@pytest.mark.parametrize("keys", ["b", "btE", "bttE", "bR", "3tb", "3e1", "3a", "3", "3ttE", "3K"])
+async def test_no_dialog_and_no_question_lets_hostile_text_through(size: tuple[int, int], keys: str) -> None:
+    pieces = _pieces()
+    fake = _hostile_host(pieces, whole_list="3tb" in keys)
+    names = {"t": "tab", "E": "enter", "R": "r"}
+    async with console(fake, Clock()).run_test(size=size) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(names.get(key, key))
+            await settle(pilot)
+            pilot.app._monotonic.at += 1  # type: ignore[attr-defined]  # the clock given above
+        pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
+        await settle(pilot)
+        rows, frames = _rows(pilot), sum(isinstance(screen, Decision) for screen in pilot.app.screen_stack)
+    assert all(harmless(row) for row in rows)
+    if size == (80, 24):  # there the dialog covers what else is on the screen
+        assert "".join(rows).count("┌") == frames
+
+
+class HostileHost(Host):
+    """A host whose guard and engine answer with hostile text, and refuse with it."""
+
+    async def keep(self, target: str = "") -> str:
+        """Answer."""
+        return FRAME + "".join(_pieces())
+
+    async def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Refuse."""
+        raise PermissionError(FRAME + "".join(_pieces()))
+
+    async def extend(self, prefix: str, ttl_s: float) -> Proposal:
+        """Refuse."""
+        raise PermissionError(FRAME + "".join(_pieces()))
+
+
+def _hostile_host(pieces: list[str], whole_list: bool) -> HostileHost:
+    bad = FRAME + "".join(pieces)
+    night = _hostile_snapshot([FRAME, *pieces])
+    if whole_list:
+        terms = replace(scenario.proposal().terms, prefix="", action="block list")
+        listed = Listed(9, 9, (FRAME, *pieces[:8]), 2, (FRAME, *pieces))
+        night = replace(night, proposals=(scenario.proposal(terms=terms, listed=listed, reason=bad, warnings=(bad,)),))
+    trial = replace(night.blocks[0], keep_within_s=40.0)
+    gone = replace(trial, ended_at=scenario.NOW, ended_why=bad)
+    fake = HostileHost(
+        replace(night, blocks=(trial,)),
+        views={"INC-00000042": _hostile_view(pieces)},
+        ended=(gone,),
+        told={"entry": bad, "prior": (FRAME, *pieces), "trial_s": 60.0, "trial_why": bad},
+    )
+    fake.impact_is = replace(fake.impact_is, services=(FRAME, *pieces))
+    return fake
 
 
 def _rows(pilot: Pilot[None]) -> list[str]:

@@ -1,0 +1,343 @@
+"""What every dialog before a block has: a deaf start, Cancel first, one token, and no way to slip through."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
+from aegis_tui.screens.ask import Ask
+from aegis_tui.screens.block_facts import Fact, Preview, fitted, on_trial
+from aegis_tui.widgets.controls import Push
+from aegis_tui.widgets.line import Paragraph, paragraph
+from aegis_tui.widgets.pane import Pane, TextPane
+from aegis_tui.widgets.safe import foreign
+from aegis_tui.widgets.words import minutes
+from engine.types import Block, Proposal, ProposalState, Snapshot
+
+DEAF_S = 0.3
+"""Keys this soon after the dialog appears were meant for the screen below it."""
+
+STATUS_ROWS = 2
+GUARD_S = 15.0
+"""Longest wait for the guard's answer."""
+RESUME = "halted; to end that: sudo aegis-tui blocks resume"
+NO_ANSWER = "no answer from the guard; screen 3 shows what the kernel drops"
+
+
+class Decision(ModalScreen[None]):
+    """Shows the guard's record of a proposal and carries a person's yes or no back to it."""
+
+    DEFAULT_CSS = """
+    Decision { align: center middle; background: transparent; }
+    Decision:ansi { background: transparent; }
+    Decision #frame { width: 80; max-width: 100%; height: auto; max-height: 100%; border: solid ansi_default; }
+    Decision.-normal #frame, Decision.-wide #frame { width: 104; }
+    Decision #frame { background: ansi_default; padding: 0 1; }
+    Decision #facts { height: auto; margin-bottom: 1; }
+    Decision #status { height: 2; margin-top: 1; }
+    Decision .tight #facts { margin-bottom: 0; }
+    Decision .tight #status { margin-top: 0; }
+    Decision Input { height: 1; border: none; padding: 0; background: ansi_default; }
+    Decision #buttons { height: 1; align: center middle; }
+    Decision .off { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", show=False),
+        Binding("tab,down,right", "focus_step(1)", show=False),
+        Binding("shift+tab,up,left", "focus_step(-1)", show=False),
+        Binding("pagedown", "scroll_facts(1)", show=False),
+        Binding("pageup", "scroll_facts(-1)", show=False),
+        Binding("K", "keep", show=False),
+        Binding("r", "refuse", show=False),
+    ]
+    type_here = ""
+    """What the field for the typed confirmation asks for."""
+
+    def __init__(self, engine: EngineView, review: ReviewView, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._engine = engine
+        self._review = review
+        self._monotonic = monotonic
+        self._shown_at: float | None = None
+        self._busy = ""
+        self._done: Block | None = None
+        self._said: Paragraph | None = None
+        self._preview = Preview()
+        self._blocking_off = ""
+        self._now = 0.0
+        self._more_facts = False
+
+    @property
+    def deaf(self) -> bool:
+        """Whether it is too early for a key to be an answer."""
+        return self._shown_at is None or self._monotonic() - self._shown_at < DEAF_S
+
+    @property
+    def proposal(self) -> Proposal:
+        """The terms on the screen."""
+        return self._review.proposal
+
+    @property
+    def done(self) -> bool:
+        """Whether the guard executed it."""
+        return self._done is not None
+
+    # --- what a dialog of its own kind says ---
+
+    def controls(self) -> Iterable[Widget]:
+        """Return the controls between the facts and the buttons."""
+        return ()
+
+    def buttons(self) -> Iterable[Widget]:
+        """Return the buttons between Cancel and Block."""
+        return ()
+
+    @abstractmethod
+    def facts(self, now: float) -> list[Fact]:
+        """Return what to tell."""
+
+    @abstractmethod
+    def preview_of(self) -> Sequence[str]:
+        """Return the prefixes whose impact is shown."""
+
+    @abstractmethod
+    def told(self, snapshot: Snapshot) -> Paragraph:
+        """Return what became of it, after a yes."""
+
+    @abstractmethod
+    def why_unread(self) -> str:
+        """Return why a yes would not be to what the controls show, or empty."""
+
+    @abstractmethod
+    def must_type(self) -> bool:
+        """Whether the person has to type something first."""
+
+    # --- life ---
+
+    def compose(self) -> ComposeResult:
+        """Lay out facts, controls and buttons; Cancel comes first."""
+        with Vertical(id="frame"):
+            yield Pane("", id="facts")
+            yield from self.controls()
+            yield Input(id="typed", compact=True, classes="off", placeholder=self.type_here, select_on_focus=False)
+            with Horizontal(id="buttons"):
+                yield Push("Cancel", id="cancel")
+                yield from self.buttons()
+                yield Push("Block", id="block")
+                yield Push("Keep (K)", id="keep")
+            yield TextPane("", id="status")
+
+    def on_mount(self) -> None:
+        """Put the focus on Cancel, and look at what the block would touch."""
+        for pane in self.query(Pane):
+            pane.can_focus = False
+        self.query_one("#cancel").focus()
+        self.draw(self._engine.snapshot())
+        self.look()
+        self.call_after_refresh(self._appeared)
+
+    def _appeared(self) -> None:
+        self._shown_at = self._monotonic()
+
+    def look(self) -> None:
+        """Ask what the block would have dropped lately."""
+        self._preview = Preview()
+        self.run_worker(self._fetch_impact(self.preview_of()), group="impact", exclusive=True)
+
+    async def _fetch_impact(self, prefixes: Sequence[str]) -> None:
+        try:
+            self._preview = Preview(await self._engine.impact(prefixes))
+        except REFUSALS as refusal:
+            self._preview = Preview(None, f"not known: {refusal}")
+        self.draw(self._engine.snapshot())
+
+    # --- drawing ---
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw the record again: time runs, and after the block its counter."""
+        if not self.query("#status"):  # polled while it opens or closes
+            return
+        self._blocking_off = _blocking_off(snapshot)
+        self._now = snapshot.now
+        self.draw_controls(snapshot)
+        self._draw_facts()
+        status = self.query_one("#status", TextPane)
+        status.write([row._replace(max_rows=STATUS_ROWS) for row in self.status(snapshot)])
+
+    def draw_controls(self, snapshot: Snapshot) -> None:
+        """Show the controls that lead somewhere now."""
+        block, cancel = self.query_one("#block", Push), self.query_one("#cancel", Push)
+        block.put(self.why_off())
+        block.display = not (self._blocking_off or self._done)
+        cancel.label = "Close" if self._done or self._blocking_off else "Cancel"
+        cancel.refresh(layout=True)
+        self.query_one("#keep").display = bool(self.trials(snapshot))
+        self.query_one("#typed").set_class(not self.must_type() or bool(self._blocking_off or self._done), "off")
+
+    def _draw_facts(self) -> None:
+        frame, pane = self.query_one("#frame"), self.query_one("#facts", Pane)
+        width = max(20, frame.size.width or 76)
+        below = sum(1 for child in frame.children if child.id not in ("facts", "status") and child.display)
+        room = max(4, self.app.size.height - 2 - below - STATUS_ROWS)
+        facts = self.facts(self._now)
+        rows = fitted(facts, width, room)
+        frame.set_class(len(rows) > room - 2, "tight")
+        self._more_facts = len(rows) > room
+        pane.styles.height = min(len(rows), room)
+        pane.show(rows)
+
+    def status(self, snapshot: Snapshot) -> list[Paragraph]:
+        """Return the last two rows: what happened, what stands in the way, what a key would do."""
+        if self._done:
+            trials = self.trials(snapshot)
+            said = [self._said] if self._said else []
+            return [self.told(snapshot), *([on_trial(trials)] if trials else said)]
+        more = " pgdn: more" if self._more_facts else ""
+        leaves = [paragraph(self._cancel_leaves(), more)] if self._waits() else []
+        if self._said:
+            return [self._said, *leaves]
+        off = self.why_off()
+        if off:
+            return [paragraph(("Block is off: ", "hit" if self._blocking_off else "warn"), off), *leaves]
+        return [paragraph("Nothing happens until you press Block.  ←→ choose  tab terms"), *leaves]
+
+    def trials(self, snapshot: Snapshot) -> list[Block]:
+        """Return the blocks of this proposal that revert unless they are kept."""
+        blocks = snapshot.blocks if self._done else ()
+        return [block for block in blocks if block.proposal_id == self.proposal.id and block.keep_within_s > 0]
+
+    def _cancel_leaves(self) -> str:
+        return (
+            f"Cancel leaves {self.proposal.id} waiting {minutes(self.proposal.expires_at - self._now)}; r refuses it."
+        )
+
+    def _waits(self) -> bool:
+        pending = self.proposal.state is ProposalState.PENDING
+        return pending and not self._done and self._now < self.proposal.expires_at
+
+    # --- why Block is off ---
+
+    def why_off(self) -> str:
+        """Return why Block does nothing now, or empty."""
+        if self._done or self._blocking_off or self._busy:
+            return self._blocking_off or self._busy or "done"
+        return self.why_refused() or self.why_unread()
+
+    def why_refused(self) -> str:
+        """Return why the guard would not take a yes, or empty."""
+        if self._review.refusals:
+            return "the guard refuses"
+        if self._review.halted:
+            return RESUME
+        if self.proposal.state is not ProposalState.PENDING:
+            return f"the proposal is {self.proposal.state.value}"
+        return "the proposal has expired" if self._now >= self.proposal.expires_at else ""
+
+    # --- keys ---
+
+    def action_cancel(self) -> None:
+        """Close; the proposal stays as it is."""
+        if not self._busy:
+            self.dismiss()
+
+    def action_focus_step(self, step: int) -> None:
+        """Go to the next control that can be seen."""
+        if step > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+    def action_scroll_facts(self, pages: int) -> None:
+        """Show the facts that did not fit."""
+        self.query_one("#facts", Pane).action_page(pages)
+
+    def action_refuse(self) -> None:
+        """Ask once whether to refuse the proposal."""
+        if self._waits() and not self._busy and not self._blocking_off:
+            question = f"Refuse {self.proposal.id}?  y refuses it, any other key leaves it waiting"
+            self.app.push_screen(Ask(question, {"y": "yes"}), self._refuse_answered)
+
+    def _refuse_answered(self, answer: str | None) -> None:
+        if answer and not self._busy:
+            self._busy = "refusing …"
+            self.run_worker(self._refuse(), group="guard")
+
+    async def _refuse(self) -> None:
+        try:
+            async with asyncio.timeout(GUARD_S):
+                await self._engine.decide(self.proposal.id, self._review.token, False)
+        except REFUSALS as refusal:
+            self._busy = ""
+            self._said = paragraph(("not refused: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self.draw(self._engine.snapshot())
+            return
+        self._busy = ""
+        if self.is_current:
+            self.dismiss()
+
+    def action_keep(self) -> None:
+        """Keep what would revert by itself."""
+        trials = self.trials(self._engine.snapshot())
+        if trials:
+            self.run_worker(self._keep([block.prefix for block in trials]), group="keep", exclusive=True)
+
+    async def _keep(self, prefixes: Sequence[str]) -> None:
+        try:
+            for prefix in prefixes:
+                said = await self._engine.keep(prefix)
+            self._said = paragraph(foreign(said))
+        except REFUSALS as refusal:
+            self._said = paragraph(("not kept: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+        self.draw(self._engine.snapshot())
+
+    @on(Push.Pressed, "#cancel")
+    def _cancel_pressed(self) -> None:
+        self.action_cancel()
+
+    @on(Push.Pressed, "#keep")
+    def _keep_pressed(self) -> None:
+        self.action_keep()
+
+    @on(Push.Pressed, "#block")
+    def _block_pressed(self) -> None:
+        if not self.why_off():
+            self._busy = "asking the guard …"
+            self.run_worker(self._approve(), group="guard")
+
+    @on(Input.Submitted, "#typed")
+    def _typed_given(self) -> None:
+        self.query_one("#block").focus()
+
+    async def _approve(self) -> None:
+        typed = self.query_one("#typed", Input).value.strip()
+        self.draw(self._engine.snapshot())
+        try:
+            async with asyncio.timeout(GUARD_S):
+                block = await self._engine.decide(self.proposal.id, self._review.token, True, typed)
+        except REFUSALS as refusal:
+            self._said = paragraph(("not blocked: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+        else:
+            self._done = block
+            self._said = None if block else paragraph(("not blocked: ", "danger"), "the guard executed nothing")
+        self._busy = ""
+        if self._done:
+            self.query_one("#cancel").focus()
+        self.draw(self._engine.snapshot())
+
+
+def _blocking_off(snapshot: Snapshot) -> str:
+    if snapshot.status.mode == "replay":
+        return "this is a replay, blocking is off"
+    return "" if snapshot.status.blocking else f"nothing can be blocked now: {snapshot.status.dataplane}"
