@@ -19,8 +19,12 @@ examples:
   aegis-tui replay capture.pcap           the console on a capture
   aegis-tui replay captures/ --headless --json | jq 'select(.type == "alert")'
   sudo aegis-tui proposals approve P-17   decide on a block from another terminal
+  sudo aegis-tui blocks list              what the kernel drops now
   sudo aegis-tui panic-unblock            let every packet pass, whatever else is broken
 """
+
+_JSON = "one JSON object a line"
+_TIMES = "a time such as 10m, 1h, 24h or 7d, or permanent"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_replay(commands)
     _add_incidents(commands)
-    _add_blocking(commands)
+    _add_proposals(commands)
+    _add_blocks(commands)
+    _add_records(commands)
     _add_checks(commands)
     return parser
 
@@ -46,9 +52,15 @@ if TYPE_CHECKING:
     _Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def _add(parsers: _Parsers, name: str, words: str) -> argparse.ArgumentParser:
+def _add(parsers: _Parsers, name: str, words: str, example: str = "") -> argparse.ArgumentParser:
     """Return the parser of a command that says the same in the list and in its own help."""
-    return parsers.add_parser(name, help=words, description=words[:1].upper() + words[1:] + ".")
+    return parsers.add_parser(
+        name,
+        help=words,
+        description=words[:1].upper() + words[1:] + ".",
+        epilog=example and f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def _actions(parser: argparse.ArgumentParser) -> _Parsers:
@@ -79,33 +91,49 @@ def _engine_flags(parser: argparse._ArgumentGroup | argparse.ArgumentParser) -> 
 
 
 def _add_replay(commands: _Parsers) -> None:
-    replay = _add(commands, "replay", "judge a capture, a folder of captures or a stored incident again")
+    replay = _add(
+        commands,
+        "replay",
+        "judge a capture, a folder of captures or a stored incident again",
+        "aegis-tui replay capture.pcap --headless --json",
+    )
     replay.add_argument("what", metavar="FILE|DIR|INCIDENT", help="pcap or pcapng, a folder of them, or an INC- id")
     replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="in the console: 0.25 to 64 (default 1)")
     replay.add_argument("--local", action="append", metavar="ADDRESS", help="an address that was the watched host's")
     _output_flags(replay)
     _engine_flags(replay)
     replay.set_defaults(run="replay:run")
-    demo = _add(commands, "demo", "the console on a recorded attack that comes with the program")
-    demo.add_argument("--speed", type=float, default=1.0, metavar="N")
+    demo = _add(
+        commands, "demo", "the console on a recorded attack that comes with the program", "aegis-tui demo --speed 4"
+    )
+    demo.add_argument("--speed", type=float, default=1.0, metavar="N", help="0.25 to 64 (default 1)")
     _output_flags(demo)
     _engine_flags(demo)
     demo.set_defaults(run="replay:demo")
 
 
 def _add_incidents(commands: _Parsers) -> None:
-    incidents = _add(commands, "incidents", "list stored incidents")
-    incidents.add_argument("--json", action="store_true")
+    incidents = _add(commands, "incidents", "list stored incidents", "aegis-tui incidents --json")
+    incidents.add_argument("--json", action="store_true", help=_JSON)
     incidents.set_defaults(run="stored:incidents")
-    show = _add(commands, "show", "show one incident: alerts, evidence, trace, verdict, decisions")
+    show = _add(
+        commands, "show", "show one incident: alerts, evidence, trace, verdict, decisions", "aegis-tui show INC-4f2a"
+    )
     show.add_argument("id", metavar="ID", help="an incident id, or its beginning")
-    show.add_argument("--json", action="store_true")
+    show.add_argument("--json", action="store_true", help="one JSON document")
     show.set_defaults(run="stored:show")
-    report = _add(commands, "report", "write the report of one incident")
+    report = _add(
+        commands, "report", "write the report of one incident", "aegis-tui report INC-4f2a --format html > report.html"
+    )
     report.add_argument("id", metavar="ID", help="an incident id, or its beginning")
-    report.add_argument("--format", choices=("md", "json", "html"), default="md")
+    report.add_argument("--format", choices=("md", "json", "html"), default="md", help="default: md")
     report.set_defaults(run="stored:report")
-    packets = _add(commands, "packets", "write the packets of one incident as a capture file")
+    packets = _add(
+        commands,
+        "packets",
+        "write the packets of one incident as a capture file",
+        "aegis-tui packets INC-4f2a evidence.pcap",
+    )
     packets.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     packets.add_argument("file", metavar="FILE", help="file to make; it must not exist")
     packets.set_defaults(run="stored:packets")
@@ -113,49 +141,125 @@ def _add_incidents(commands: _Parsers) -> None:
         parser.add_argument("--database", metavar="FILE", help="read this database")
 
 
-def _add_blocking(commands: _Parsers) -> None:
+def _add_proposals(commands: _Parsers) -> None:
     proposals = _add(commands, "proposals", "list, show, approve or refuse proposed blocks (root)")
     actions = _actions(proposals)
-    listing = _add(actions, "list", "list proposals, newest first")
-    listing.add_argument("--json", action="store_true")
-    listing.set_defaults(run="blocking:list_proposals")
-    for name, help_text in (("show", "what is asked"), ("approve", "block it; asks first"), ("refuse", "do not block")):
-        action = _add(actions, name, help_text)
-        action.add_argument("id", metavar="ID")
-        action.set_defaults(run=f"blocking:{name}_proposal")
-    blocks = _add(commands, "blocks", "list, add or remove blocks, straight from the kernel (root)")
+    listing = _add(actions, "list", "list proposals, newest first", "aegis-tui proposals list --json")
+    listing.add_argument("--json", action="store_true", help=_JSON)
+    listing.set_defaults(run="proposals:list_proposals")
+    for name, words in (
+        ("show", "show what is asked, without deciding"),
+        ("approve", "block it; asks the person at the terminal first"),
+        ("refuse", "record that the block is not wanted"),
+    ):
+        action = _add(actions, name, words, f"sudo aegis-tui proposals {name} P-17")
+        action.add_argument("id", metavar="ID", help="a proposal's id, such as P-17")
+        action.set_defaults(run=f"proposals:{name}_proposal")
+
+
+def _add_blocks(commands: _Parsers) -> None:
+    blocks = _add(commands, "blocks", "list, add, extend, keep, remove, import or export blocks (root)")
     actions = _actions(blocks)
-    listing = _add(actions, "list", "list what the kernel drops now")
-    listing.add_argument("--json", action="store_true")
+    listing = _add(
+        actions, "list", "list blocks as the kernel has them now", "sudo aegis-tui blocks list --json | head"
+    )
+    listing.add_argument("--json", action="store_true", help=_JSON)
+    listing.add_argument("--ended", action="store_true", help="those that ended instead, newest first")
     listing.set_defaults(run="blocking:list_blocks")
-    add = _add(actions, "add", "propose a block and ask for the decision at once")
-    add.add_argument("prefix", metavar="ADDRESS|PREFIX")
-    add.add_argument("--for", dest="ttl", default="1h", metavar="TIME", help="10m, 1h, 24h, 7d or permanent")
-    add.add_argument("--iface", action="append", metavar="NAME", help="interface; default: those already attached")
+    add = _add(actions, "add", "propose a block and ask at once", "sudo aegis-tui blocks add 203.0.113.9 --for 24h")
+    add.add_argument("prefix", metavar="ADDRESS|PREFIX", help="whose packets to drop, IPv4 or IPv6")
+    _term_flags(add, "asked for on the command line")
     add.set_defaults(run="blocking:add_block")
-    remove = _add(actions, "remove", "let packets from it pass again")
-    remove.add_argument("prefix", metavar="ADDRESS|PREFIX")
+    extend = _add(
+        actions,
+        "extend",
+        "propose another term of a block in force",
+        "sudo aegis-tui blocks extend 203.0.113.9 --for 7d",
+    )
+    extend.add_argument("prefix", metavar="ADDRESS|PREFIX", help="a block in force")
+    extend.add_argument("--for", dest="ttl", required=True, metavar="TIME", help=f"{_TIMES}; counted from the approval")
+    extend.set_defaults(run="blocking:extend_block")
+    keep = _add(actions, "keep", "keep what would revert by itself", "sudo aegis-tui blocks keep 203.0.113.0/24")
+    keep.add_argument("target", nargs="?", metavar="PREFIX|IFACE", help="default: every interface on trial")
+    keep.set_defaults(run="blocking:keep")
+    watch = _add(
+        actions, "watch", "count what a proposal would drop, dropping nothing", "sudo aegis-tui blocks watch P-17"
+    )
+    watch.add_argument("id", metavar="ID", help="a proposal that waits, such as P-17")
+    watch.add_argument("--seconds", type=int, default=30, metavar="N", help="how long, 1 to 590 (default 30)")
+    watch.set_defaults(run="blocking:watch")
+    remove = _add(actions, "remove", "let packets pass again", "sudo aegis-tui blocks remove 203.0.113.9")
+    remove.add_argument("prefix", metavar="ADDRESS|PREFIX|ID", help="a block, or a proposal for every block it made")
     remove.set_defaults(run="blocking:remove_block")
-    panic = _add(commands, "panic-unblock", "let every packet pass, and stay so until `blocks resume` (root)")
-    panic.set_defaults(run="blocking:panic")
-    resume = _add(actions, "resume", "end the halt of panic-unblock")
+    resume = _add(actions, "resume", "end the halt of panic-unblock", "sudo aegis-tui blocks resume --restore")
     resume.add_argument("--restore", action="store_true", help="bring back the blocks that were in force before")
     resume.set_defaults(run="blocking:resume")
-    audit = _add(commands, "audit", "check the record of every decision (root)")
-    verify = _add(
-        _actions(audit), "verify", "say whether the record is whole: nothing edited, cut, reordered or forged"
+    _add_lists(actions)
+    panic = _add(
+        commands, "panic-unblock", "let every packet pass until `blocks resume` (root)", "sudo aegis-tui panic-unblock"
     )
-    verify.set_defaults(run="blocking:verify_audit")
+    panic.set_defaults(run="blocking:panic")
+
+
+def _add_lists(actions: _Parsers) -> None:
+    load = _add(
+        actions,
+        "import",
+        "propose a list of addresses and prefixes as one block",
+        "curl -s https://lists.example/drop.txt | sudo aegis-tui blocks import - --for 24h",
+    )
+    load.add_argument("file", metavar="FILE", help="one address or prefix a line, # comments; - reads standard input")
+    _term_flags(load, "the file's name")
+    load.set_defaults(run="lists:import_list")
+    save = _add(actions, "export", "print the blocks in force as a list", "sudo aegis-tui blocks export > blocks.txt")
+    save.add_argument("--json", action="store_true", help=_JSON)
+    save.set_defaults(run="lists:export_list")
+
+
+def _term_flags(parser: argparse.ArgumentParser, reason: str) -> None:
+    parser.add_argument("--for", dest="ttl", default="1h", metavar="TIME", help=f"{_TIMES} (default 1h)")
+    parser.add_argument("--iface", action="append", metavar="NAME", help="interface; default: those already attached")
+    parser.add_argument("--reason", metavar="TEXT", help=f"why, for the record (default: {reason})")
+
+
+def _add_records(commands: _Parsers) -> None:
+    allow = _add(commands, "allow", "the allow-list: what can never be blocked (root)")
+    actions = _actions(allow)
+    add = _add(
+        actions, "add", "never block a prefix", "sudo aegis-tui allow add 198.51.100.0/24 --reason office --for 7d"
+    )
+    add.add_argument("prefix", metavar="ADDRESS|PREFIX", help="whose packets always pass")
+    add.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record and for every refusal")
+    add.add_argument("--for", dest="ttl", default="permanent", metavar="TIME", help=f"{_TIMES} (default permanent)")
+    add.set_defaults(run="allowing:add")
+    listing = _add(actions, "list", "list what is allowed, why and until when", "sudo aegis-tui allow list --json")
+    listing.add_argument("--json", action="store_true", help=_JSON)
+    listing.set_defaults(run="allowing:list_allowed")
+    remove = _add(actions, "remove", "take a prefix off the list", "sudo aegis-tui allow remove 198.51.100.0/24")
+    remove.add_argument("prefix", metavar="ADDRESS|PREFIX", help="as it stands on the list")
+    remove.set_defaults(run="allowing:remove")
+    audit = _add(commands, "audit", "check or print the record of every decision (root)")
+    actions = _actions(audit)
+    words = "say whether the record is whole: nothing edited, cut, reordered or forged"
+    _add(actions, "verify", words, "sudo aegis-tui audit verify").set_defaults(run="auditing:verify")
+    export = _add(actions, "export", "print every entry, oldest first", "sudo aegis-tui audit export --json")
+    export.add_argument("--json", action="store_true", help=_JSON)
+    export.set_defaults(run="auditing:export")
 
 
 def _add_checks(commands: _Parsers) -> None:
-    doctor = _add(commands, "doctor", "what works here, what does not, and what to do about it")
-    doctor.add_argument("--iface", action="append", metavar="NAME")
-    doctor.add_argument("--json", action="store_true")
+    doctor = _add(
+        commands,
+        "doctor",
+        "what works here, what does not, and what to do about it",
+        "sudo aegis-tui doctor --iface eth0",
+    )
+    doctor.add_argument("--iface", action="append", metavar="NAME", help="interface to look at; default: all of them")
+    doctor.add_argument("--json", action="store_true", help=_JSON)
     _engine_flags(doctor)
     doctor.set_defaults(run="doctor:run")
     config = _add(commands, "config", "the settings in force and where each came from")
-    show = _add(_actions(config), "show", "print each setting, its value and its origin")
+    show = _add(_actions(config), "show", "print each setting, its value and its origin", "aegis-tui config show")
     _engine_flags(show)
     show.set_defaults(run="settings:show")
 
@@ -168,19 +272,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     module, function = arguments.run.split(":")
     try:
-        return int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))
-    except (PermissionError, ConnectionError) as error:
+        status = int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (PermissionError, ConnectionError, TimeoutError) as error:
         return _fail(str(error), 1)
     except (ValueError, LookupError, OSError, sqlite3.Error) as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    return status
+
+
+def _nobody_reads() -> int:
+    """End quietly when standard output was closed, as by ``| head``; what is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _fail(message: str, status: int) -> int:
-    if isinstance(sys.exc_info()[1], BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     from aegis_tui.commands.terminal import say  # noqa: PLC0415 - only where something went wrong
 
     say(f"aegis-tui: {message}", sys.stderr)

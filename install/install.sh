@@ -10,7 +10,9 @@ prefix=${PREFIX:-/opt/aegis-tui}
 getent passwd aegis >/dev/null ||
 	useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin aegis
 ldconfig -p | grep -q 'libbpf\.so\.1' || "$source/install/packages.sh" iproute2 ||
-	echo "libbpf is missing: watching works, blocking does not" >&2
+	echo "libbpf is missing: watching works, blocking needs nftables then" >&2
+PATH=$PATH:/usr/sbin:/sbin command -v nft >/dev/null ||
+	echo "nft is missing: an interface that XDP cannot attach to is only watched (apt-get install nftables)" >&2
 
 mkdir -p "$prefix/install"
 for room in aegis_tui engine knowledge models bpf; do

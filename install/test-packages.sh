@@ -10,7 +10,11 @@ need clang-14 clang-14
 need clang clang
 need llvm llvm-strip
 need bpftool bpftool
-need iproute2 ip
+need iproute2 tc
+need nftables nft
+need iptables iptables
+need iputils-ping ping
+need sudo sudo
 need nginx-light nginx
 need openssh-server sshd
 need openssh-client ssh

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import platform
@@ -11,13 +10,12 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from aegis_tui.commands.check import Check, Health
+from aegis_tui.commands.dataplane import examine_dataplane, release
 from aegis_tui.commands.settings import effective
-from engine import paths
 from engine.config import ENVIRONMENT, Settings
 from engine.text import escape
 
@@ -26,23 +24,6 @@ KERNEL = (5, 11)
 
 XDP_MTU = 3498
 """Above it many drivers refuse native XDP: packet and headroom no longer fit one page."""
-
-
-class Health(StrEnum):
-    """How an ability stands."""
-
-    OK = "ok"
-    DEGRADED = "degraded"
-    MISSING = "missing"
-
-
-class Check(NamedTuple):
-    """One ability."""
-
-    ability: str
-    health: Health
-    detail: str
-    remedy: str = ""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,9 +39,9 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Yield one check after the other; none of them changes anything."""
     yield _kernel()
     yield _privileges()
-    yield _libbpf()
-    yield _bpf()
-    yield from (_interface(name) for name in settings.interface or _interfaces())
+    ifaces = settings.interface or tuple(_interfaces())
+    yield from (_interface(name) for name in ifaces)
+    yield from examine_dataplane(ifaces)
     yield _capture()
     yield _sqlite()
     yield _guarded("model", "the rules judge alone: check AEGIS_MODEL, or reinstall", lambda: _model(settings))
@@ -76,12 +57,10 @@ def _line(check: Check) -> str:
 
 
 def _kernel() -> Check:
-    release = platform.release()
-    numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
-    if sys.platform != "linux" or numbers < KERNEL:
+    if sys.platform != "linux" or release() < KERNEL:
         needed = ".".join(map(str, KERNEL))
-        return Check("kernel", Health.DEGRADED, release, f"blocking needs Linux {needed} or later")
-    return Check("kernel", Health.OK, f"Linux {release}")
+        return Check("kernel", Health.DEGRADED, platform.release(), f"blocking needs Linux {needed} or later")
+    return Check("kernel", Health.OK, f"Linux {platform.release()}")
 
 
 def _privileges() -> Check:
@@ -95,26 +74,6 @@ def _privileges() -> Check:
         detail = f"root; {user} cannot read {blocked}, so the engine keeps uid 0 without capabilities"
         return Check("privileges", Health.DEGRADED, detail, "sudo make install")
     return Check("privileges", Health.OK, f"root; the engine drops to {user}")
-
-
-def _libbpf() -> Check:
-    try:
-        ctypes.CDLL("libbpf.so.1")
-    except OSError as error:
-        return Check("libbpf", Health.MISSING, str(error), "apt-get install libbpf1 (it comes with iproute2)")
-    return Check("libbpf", Health.OK, "libbpf.so.1")
-
-
-def _bpf() -> Check:
-    if not paths.BPF_OBJECT.is_file():
-        return Check("bpf", Health.MISSING, f"{paths.BPF_OBJECT.name} is not there", "reinstall")
-    if os.geteuid() != 0:
-        return Check("bpf", Health.DEGRADED, "cannot tell without root", "sudo aegis-tui doctor")
-    if not os.path.ismount("/sys/fs/bpf"):
-        return Check("bpf", Health.DEGRADED, "no BPF file system", "mount -t bpf bpf /sys/fs/bpf (the guard does it)")
-    pinned = Path("/sys/fs/bpf/aegis")
-    state = "maps are pinned" if pinned.is_dir() else "nothing of this program is in the kernel yet"
-    return Check("bpf", Health.OK, f"/sys/fs/bpf is mounted, {state}")
 
 
 def _interfaces() -> list[str]:
@@ -133,7 +92,7 @@ def _interface(name: str) -> Check:
     detail = f"{name}: {'up' if found.isup else 'down'}, MTU {found.mtu}, {speed}, driver {driver}"
     if found.mtu > XDP_MTU:
         return Check("interface", Health.DEGRADED, detail, "native XDP may refuse this MTU; generic XDP is used then")
-    return Check("interface", Health.OK, f"{detail}; XDP native or generic is told at start")
+    return Check("interface", Health.OK, f"{detail}")
 
 
 def _capture() -> Check:

@@ -10,10 +10,9 @@ import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from aegis_tui.commands.logfile import log_to
-from aegis_tui.commands.settings import effective
+from aegis_tui.commands.settings import effective, endpoint_addresses
 from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
 from engine.config import Settings
@@ -41,7 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     guard = spawn(
         ifaces,
-        endpoints=_endpoint_addresses(settings),
+        endpoints=endpoint_addresses(settings),
+        shared_hops=settings.trusted_proxies,
+        management_ports=settings.management_ports,
         may_approve=not arguments.headless,
         dataplane=not settings.no_dataplane,
     )
@@ -73,17 +74,6 @@ def _check(ifaces: tuple[str, ...]) -> None:
     if os.geteuid() != 0:
         msg = f"capturing on {ifaces[0]} needs root: sudo aegis-tui --iface {ifaces[0]} (replay and demo do not)"
         raise PermissionError(msg)
-
-
-def _endpoint_addresses(settings: Settings) -> list[str]:
-    """Return the addresses of the model's endpoint, which must never be blocked."""
-    if not (settings.openai_base_url or settings.openai_api_key):
-        return []
-    host = urlsplit(settings.openai_base_url or "https://api.openai.com/v1").hostname or ""
-    try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
-    except OSError:
-        return []
 
 
 def _open_sources(settings: Settings) -> list[LivePcap]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from engine import config
 from engine.text import escape
@@ -30,6 +32,17 @@ def effective(arguments: argparse.Namespace) -> config.Effective:
     flags = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
     named = getattr(arguments, "config", None)
     return config.load(flags, os.environ, Path(named) if named else _default_file())
+
+
+def endpoint_addresses(settings: config.Settings) -> list[str]:
+    """Return the addresses of the model's endpoint, which must never be blocked."""
+    if not (settings.openai_base_url or settings.openai_api_key):
+        return []
+    host = urlsplit(settings.openai_base_url or "https://api.openai.com/v1").hostname or ""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+    except OSError:
+        return []
 
 
 def show(arguments: argparse.Namespace) -> int:

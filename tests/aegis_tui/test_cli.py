@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aegis_tui.cli import main
+from aegis_tui.cli import build_parser, main
 from aegis_tui.commands.doctor import examine
 from engine.config import Settings
 from engine.sources.pcapfile import PcapFile
@@ -51,6 +53,22 @@ def test_help_and_version_exit_well(words: list[str], capsys: pytest.CaptureFixt
         main(words)
     assert stopped.value.code == 0
     assert "aegis-tui" in capsys.readouterr().out
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield every command that does something."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in inner:
+        for command in action.choices.values():
+            yield from _commands(command)
+    if not inner:
+        yield parser
+
+
+def test_every_command_has_an_example_and_every_argument_help() -> None:
+    for command in _commands(build_parser()):
+        assert "aegis-tui " in (command.epilog or ""), command.prog
+        assert [action.dest for action in command._actions if not action.help] == [], command.prog
 
 
 @pytest.mark.parametrize(
@@ -149,12 +167,15 @@ def test_doctor_tells_a_state_for_each_ability(capsys: pytest.CaptureFixture[str
     assert all(check["health"] in ("ok", "degraded") for check in checks.values())
 
 
-def test_a_closed_pipe_ends_without_a_traceback(home: Path) -> None:
-    words = [sys.executable, "-m", "aegis_tui", "incidents", "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
-        process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
+@pytest.mark.parametrize("words", [["incidents", "--json"], ["report", "INC"], ["config", "show"]], ids=" ".join)
+def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "aegis_tui", *words]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=30, env=buffered)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_doctor_and_readme_name_one_oldest_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,130 +1,291 @@
-"""Proposals and blocks from another terminal, through a guard with a map in memory."""
+"""Blocks from another terminal: listed from the kernel, added, extended, kept, watched, removed."""
 
 from __future__ import annotations
 
-import asyncio
-import io
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.commands import blocking
-from engine.guard.client import GuardClient
-from engine.guard.messages import Review
-from engine.types import Proposal, ProposalState, Terms
-from tests.engine.bench import GuardThread, guarding
+from engine import paths, wire
+from engine.guard.messages import BlockList
+from engine.types import Block, BlockState
+from tests.aegis_tui.commands.conftest import Types, client_of
+from tests.aegis_tui.commands.test_proposals import HOSTILE, PREFIX, proposed
+from tests.engine.bench import GuardThread
 
-PREFIX = "203.0.113.9/32"
-HOSTILE = "\x1b[2J\x1b]0;pwned\x07\nforged"
-
-
-class Line:
-    """A line to the guard that outlasts a command."""
-
-    def __init__(self, client: object) -> None:
-        self.client = client
-
-    def __getattr__(self, name: str) -> Any:
-        """Pass every question on."""
-        return getattr(self.client, name)
-
-    def __enter__(self) -> Line:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stay connected."""
+Find = Callable[[object], None]
+BLOCK = Block(
+    PREFIX, BlockState.LIVE, ("eth0",), 2460.0, 412, 51200, 0.0, "P-7", "INC-1", "uid 1000 on pts/3", "log4shell",
+    1000.0, 3, 180, 3600.0,
+)  # fmt: skip
 
 
-class Terminal(io.StringIO):
-    """Standard input with a person at it, who says yes."""
+class Kernel:
+    """A guard whose kernel holds these blocks, in pages."""
 
-    def isatty(self) -> bool:
-        """Say that it is one."""
-        return True
+    def __init__(self, *blocks: Block, page: int = 2, halted: bool = False) -> None:
+        self.all, self._page, self._halted = list(blocks), page, halted
+        self.asked: list[tuple[object, ...]] = []
 
+    def block_pages(self, *, ended: bool = False) -> Iterator[BlockList]:
+        """Yield the pages."""
+        found = [block for block in self.all if bool(block.ended_at) == ended]
+        starts = range(0, max(len(found), 1), self._page)
+        for at in starts:
+            page = tuple(found[at : at + self._page])
+            yield BlockList(page, at + self._page < len(found), self._halted, len(found))
 
-@pytest.fixture
-def guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GuardThread]:
-    """Run a guard that the commands find, with a person at the terminal."""
-    with guarding(tmp_path) as running:
-        line = Line(_client(running))
-        monkeypatch.setattr(blocking, "connect", lambda: line)
-        monkeypatch.setattr("os.geteuid", lambda: 0)
-        monkeypatch.setattr("sys.stdin", Terminal("y\n" * 5))
-        yield running
+    def blocks(self) -> list[Block]:
+        """Return all of them."""
+        return [block for page in self.block_pages() for block in page.blocks]
 
+    def remove(self, prefix: str) -> str:
+        """Remember what is removed."""
+        self.asked.append(("remove", prefix))
+        return f"{prefix} passes again"
 
-def _client(guard: GuardThread) -> GuardClient:
-    return asyncio.run(guard.door.ask(lambda client: client))
+    def keep(self, target: str) -> str:
+        """Remember what is kept."""
+        self.asked.append(("keep", target))
+        return f"{target} is kept"
 
-
-def _proposed(guard: GuardThread) -> str:
-    terms = Terms("INC-00000001", PREFIX, 600.0, ("eth0",), "")
-    return _client(guard).propose(terms, "why", handshake=True).id
-
-
-def test_a_yes_blocks_and_says_how_to_undo_it(guard: GuardThread, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["proposals", "approve", _proposed(guard)]) == 0
-    assert list(guard.bench.blocker.map) == [PREFIX]
-    assert f"to undo: aegis-tui blocks remove {PREFIX}" in capsys.readouterr().out
-
-
-def test_a_yes_while_halted_ends_the_halt_and_blocks(guard: GuardThread, capsys: pytest.CaptureFixture[str]) -> None:
-    proposal_id = _proposed(guard)
-    guard.bench.blocker.halt()
-    assert main(["proposals", "approve", proposal_id]) == 0
-    assert "HALTED" in capsys.readouterr().out
-    assert (guard.bench.blocker.halted, list(guard.bench.blocker.map)) == (False, [PREFIX])
+    def watch(self, proposal_id: str, seconds: float) -> Block:
+        """Count."""
+        self.asked.append(("watch", proposal_id, seconds))
+        return next(block for block in self.all if block.watch)
 
 
-def test_a_refused_approval_leaves_the_halt(guard: GuardThread, capsys: pytest.CaptureFixture[str]) -> None:
-    proposal_id = _proposed(guard)
-    guard.bench.blocker.halt()
-    _client(guard).allow(PREFIX, "a friend")
-    assert main(["proposals", "approve", proposal_id]) == 1
-    assert "REFUSED" in capsys.readouterr().out
-    assert guard.bench.blocker.halted
+def listed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Return what ``blocks list`` prints."""
+    assert main(["blocks", "list", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_row_tells_state_term_counters_and_who_decided(
+    answered_by: Find, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 5000.0)
+    answered_by(Kernel(replace(BLOCK, last_hit_at=4990.0)))
+    line = listed(capsys)
+    assert (
+        line.split()
+        == (
+            f"{PREFIX} live 41 min left in 412 packets 51.2 kB, out 3 packets 180 B, last 10 s ago "
+            "P-7 uid 1000 on pts/3: log4shell"
+        ).split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (replace(BLOCK, remaining_s=math.inf, ttl_s=0.0), "permanent"),
+        (replace(BLOCK, state=BlockState.HALTED), "halted"),
+        (replace(BLOCK, state=BlockState.FAILED, reason="cannot block: no space"), "cannot block: no space"),
+        (replace(BLOCK, keep_within_s=42.0), "[on trial: reverts in 42 s unless kept]"),
+        (replace(BLOCK, watch=True), "(counted, not dropped)"),
+        (replace(BLOCK, watch=True), " watch "),
+        (BLOCK, "never hit"),
+        (replace(BLOCK, remaining_s=0.0), "0 s left"),
+        (replace(BLOCK, proposal_id="", approver="", reason=""), "- -: -"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_row_says_what_is_special_about_a_block(
+    block: Block, words: str, answered_by: Find, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered_by(Kernel(block))
+    assert words in listed(capsys)
+
+
+def test_every_page_is_listed_once_and_json_is_the_block(answered_by: Find, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = [replace(BLOCK, prefix=f"203.0.113.{number}/32") for number in range(5)]
+    answered_by(Kernel(*blocks))
+    lines = listed(capsys, "--json").splitlines()
+    assert [wire.decode(Block, {k: v for k, v in json.loads(line).items() if k != "type"}) for line in lines] == blocks
+
+
+def test_blocks_that_ended_tell_how_and_when(answered_by: Find, capsys: pytest.CaptureFixture[str]) -> None:
+    over = replace(BLOCK, ended_at=4600.0, ended_why="expired", state=BlockState.EXPIRED, remaining_s=0.0)
+    answered_by(Kernel(BLOCK, over))
+    assert "expired  1970-01-01 01:16:40 +0000 after 1 h  in 412 packets" in listed(capsys, "--ended")
+
+
+@pytest.mark.parametrize(
+    ("guard", "words", "said"),
+    [
+        (Kernel(), [], "nothing is blocked"),
+        (Kernel(), ["--ended"], "no block has ended"),
+        (Kernel(halted=True), [], "halted by panic-unblock"),
+    ],
+    ids=["none", "none ended", "halted"],
+)
+def test_an_empty_list_says_so(
+    guard: Kernel, words: list[str], said: str, answered_by: Find, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered_by(guard)
+    assert said in listed(capsys, *words)
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--ended"]], ids=["rows", "json", "ended"])
+def test_whatever_a_block_holds_is_printed_inert(
+    words: list[str], answered_by: Find, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = Block(HOSTILE, BlockState.LIVE, (HOSTILE,), 1.0, 0, 0, 9e300, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    block = replace(block, ended_at=9e300 if "--ended" in words else 0.0, ended_why=HOSTILE, added_at=-9e300)
+    answered_by(Kernel(block))
+    text = listed(capsys, *words)
+    assert "pwned" in text
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert "\nforged" not in text
+
+
+def test_a_proposals_blocks_are_removed_together(answered_by: Find, capsys: pytest.CaptureFixture[str]) -> None:
+    others = [replace(BLOCK, prefix=f"192.0.2.{n}/32", proposal_id=f"P-{n}") for n in (8, 70)]
+    kernel = Kernel(BLOCK, *others, replace(BLOCK, prefix="192.0.2.1/32"))
+    answered_by(kernel)
+    assert main(["blocks", "remove", "P-7"]) == 0
+    assert kernel.asked == [("remove", PREFIX), ("remove", "192.0.2.1/32")]
+    assert main(["blocks", "remove", "P-9"]) == 2
+    assert "no block of P-9 is in force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [([], ""), (["eth0"], "eth0"), (["203.0.113.9"], PREFIX), (["2001:DB8::/48"], "2001:db8::/48")],
+    ids=["all", "interface", "address", "prefix"],
+)
+def test_keep_names_a_block_or_an_interface_or_none(words: list[str], target: str, answered_by: Find) -> None:
+    kernel = Kernel()
+    answered_by(kernel)
+    assert main(["blocks", "keep", *words]) == 0
+    assert kernel.asked == [("keep", target)]
+
+
+def test_watch_tells_what_would_have_been_dropped(
+    answered_by: Find, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    kernel = Kernel(replace(BLOCK, prefix="192.0.2.1/32"), BLOCK, replace(BLOCK, prefix="192.0.2.9/32", watch=True))
+    answered_by(kernel)
+    assert main(["blocks", "watch", "P-7", "--seconds", "20"]) == 0
+    assert slept == [20]
+    assert kernel.asked == [("watch", "P-7", 20 + blocking._WATCH_MARGIN_S)]
+    assert "would have dropped 412 packets 51.2 kB from it and 3 packets 180 B to it" in capsys.readouterr().out
+
+
+def test_an_interrupted_watch_tells_what_was_counted_and_ends_the_count(
+    answered_by: Find, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    kernel = Kernel(replace(BLOCK, watch=True))
+    answered_by(kernel)
+    assert main(["blocks", "watch", "P-7"]) == 0
+    assert kernel.asked[1:] == [("remove", PREFIX)]
+    assert "would have dropped 412 packets" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "591"])
+def test_a_watch_that_is_too_short_or_too_long_is_refused(
+    seconds: str, answered_by: Find, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered_by(Kernel(replace(BLOCK, watch=True)))
+    assert main(["blocks", "watch", "P-7", "--seconds", seconds]) == 2
+    assert "--seconds is from 1 to 590" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("span", ["", "0m", "1w", "1.5h", "-1h", "ten", "1 h", "99999999d", "\x1b[2Jh"])
+def test_a_time_that_is_none_is_refused_before_anything_is_asked(
+    span: str, answered_by: Find, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered_by(object())
+    assert main(["blocks", "add", PREFIX, f"--for={span}"]) == 2
+    error = capsys.readouterr().err
+    assert "--for takes a time such as" in error
+    assert error.rstrip("\n").isprintable()
+
+
+def test_a_block_is_added_extended_listed_and_removed(
+    guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types("203.0.113.9", "203.0.113.9")
+    assert main(["blocks", "add", "203.0.113.9", "--for", "10m", "--iface", "eth0", "--reason", "noise"]) == 0
+    assert main(["blocks", "extend", "203.0.113.9", "--for", "7d"]) == 0
+    capsys.readouterr()
+    block = json.loads(listed(capsys, "--json"))
+    assert (block["prefix"], block["ttl_s"], block["state"]) == (PREFIX, 604800.0, "live")
+    assert main(["blocks", "remove", "203.0.113.9"]) == 0
+    assert guard.bench.blocker.map == {}
+    capsys.readouterr()
+    assert "removed" in listed(capsys, "--ended")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_without_a_person_the_proposal_stands_and_says_how_to_approve_it(
+    guard: GuardThread, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["blocks", "add", "203.0.113.9", "--iface", "eth0"]) == 1
+    assert "to approve it: sudo aegis-tui proposals approve P-1" in capsys.readouterr().out
+    assert guard.bench.blocker.map == {}
+
+
+def test_a_real_watch_counts_and_leaves_nothing_behind(
+    guard: GuardThread, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert main(["blocks", "watch", proposed(guard)]) == 0
+    assert "would have dropped 0 packets 0 B from it" in capsys.readouterr().out
+    assert all(entry.count_only for entry in guard.bench.blocker.map.values())
 
 
 @pytest.mark.parametrize(("words", "restored"), [([], []), (["--restore"], [PREFIX])], ids=["alone", "with --restore"])
-def test_resume_brings_blocks_back_only_when_told(guard: GuardThread, words: list[str], restored: list[str]) -> None:
-    assert main(["proposals", "approve", _proposed(guard)]) == 0
+def test_resume_brings_blocks_back_only_when_told(
+    guard: GuardThread, types: Types, words: list[str], restored: list[str]
+) -> None:
+    types("y")
+    assert main(["proposals", "approve", proposed(guard)]) == 0
     guard.bench.blocker.halt()
     assert main(["blocks", "resume", *words]) == 0
     assert (guard.bench.blocker.halted, list(guard.bench.blocker.map)) == (False, restored)
 
 
-class HostileGuard:
-    """A guard of another version that kept whatever it was told."""
-
-    terms = Terms(HOSTILE, HOSTILE, 600.0, (HOSTILE,), "")
-    proposal = Proposal(HOSTILE, terms, HOSTILE, 0.0, 9.2e12, ProposalState.PENDING, (HOSTILE,))
-
-    def proposals(self) -> list[Proposal]:
-        """Return one proposal."""
-        return [self.proposal]
-
-    def review(self, _: str) -> Review:
-        """Return the same with a refusal."""
-        return Review(self.proposal, "", (HOSTILE,))
-
-    def refuse(self, _: str) -> str:
-        """Return words."""
-        return HOSTILE
+MANY = """
+import os, sys
+from aegis_tui.cli import main
+from aegis_tui.commands import guarded
+from tests.aegis_tui.commands.conftest import Line
+from tests.aegis_tui.commands.test_blocking import BLOCK, Kernel
+os.geteuid = lambda: 0
+guarded.connect = lambda: Line(Kernel(*[BLOCK] * 20_000, page=64))
+sys.exit(main(sys.argv[1:]))
+"""
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "P-1"], ["refuse", "P-1"]], ids=lambda words: str(words[0]))
-def test_whatever_the_guard_holds_is_printed_inert(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["export"]], ids=" ".join)
+def test_a_long_list_stops_quietly_when_its_reader_goes(words: list[str]) -> None:
+    command = [sys.executable, "-c", MANY, "blocks", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=paths.ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(30)) == (b"", 141)
+
+
+def test_a_guard_that_is_gone_is_said_and_is_no_closed_pipe(
+    guard: GuardThread, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(blocking, "connect", lambda: Line(HostileGuard()))
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert main(["proposals", *words]) == 0
-    text = capsys.readouterr().out
-    assert "pwned" in text
-    assert all(character.isprintable() or character == "\n" for character in text)
-    assert "\nforged" not in text
+    client_of(guard)
+    guard.kill()
+    assert main(["blocks", "list"]) == 1
+    assert capsys.readouterr().err == "aegis-tui: the guard is gone\n"

@@ -1,0 +1,51 @@
+"""The person at the terminal: what they are asked, and what they answer."""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+TERMINAL = Path("/dev/tty")
+
+
+@contextmanager
+def terminal() -> Iterator[TextIO | None]:
+    """Open the terminal that answers come from; ``None`` where there is no person.
+
+    Standard input may be a list (``import -``): the person then answers at the terminal that
+    controls this process.
+    """
+    if sys.stdin.isatty():
+        yield sys.stdin
+        return
+    try:
+        controlling = TERMINAL.open(encoding="utf-8", errors="replace")
+    except OSError:
+        yield None
+        return
+    with controlling:
+        yield controlling
+
+
+def ask(question: str, answers: TextIO) -> str:
+    """Return what is typed, empty for nothing and for the end of input."""
+    print(question, end="", flush=True)
+    return answers.readline().strip()
+
+
+def ask_within(question: str, answers: TextIO, seconds: float) -> str | None:
+    """Return what is typed within a time, or ``None``; the seconds that are left stand for ``{left}``."""
+    until = monotonic() + seconds
+    again = "\r" if sys.stdout.isatty() else "\n"
+    while (left := until - monotonic()) > 0:
+        print(question.format(left=f"{left:2.0f} s"), end="", flush=True)
+        ready, _, _ = select.select([answers], [], [], min(left, 1.0 if again == "\r" else left))
+        if ready:
+            return answers.readline().strip()
+        print(end=again)
+    return None

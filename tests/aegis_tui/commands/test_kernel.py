@@ -1,0 +1,157 @@
+"""What the kernel holds is printed with no guard to ask, and nothing is changed by looking."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aegis_tui.cli import main
+from aegis_tui.commands import guarded, kernel
+from engine.guard.client import GuardError
+from engine.guard.pins import ensure_bpffs
+from engine.guard.xdp import XdpBlocker
+from engine.types import Block, BlockState
+
+PINS = Path(f"/sys/fs/bpf/aegis-testL-{os.getpid()}")
+HOUR_NS = 3600 * 10**9
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for BPF")
+
+
+@pytest.fixture
+def maps() -> Iterator[XdpBlocker]:
+    """Return maps of our own, attached nowhere."""
+    ensure_bpffs()
+    with XdpBlocker(PINS) as blocker:
+        yield blocker
+    shutil.rmtree(PINS)
+
+
+@pytest.mark.root
+@needs_root
+def test_every_entry_of_the_pinned_maps_is_told(maps: XdpBlocker) -> None:
+    now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    maps.add("203.0.113.9/32", now + HOUR_NS, 1, ())
+    maps.add("198.51.100.0/24", 0, 2, ())
+    maps.add("2001:db8::/48", 1, 3, ())
+    maps.add("2001:db8::1/128", now + HOUR_NS, 4, (), count_only=True)
+    found = {block.prefix: block for block in kernel.blocks(PINS)}
+    assert {prefix: (block.state, block.watch) for prefix, block in found.items()} == {
+        "203.0.113.9/32": (BlockState.LIVE, False),
+        "198.51.100.0/24": (BlockState.LIVE, False),
+        "2001:db8::/48": (BlockState.EXPIRED, False),
+        "2001:db8::1/128": (BlockState.LIVE, True),
+    }
+    assert math.isinf(found["198.51.100.0/24"].remaining_s)
+    assert 3590 < found["203.0.113.9/32"].remaining_s <= 3600
+    assert len(maps.entries()) == 4
+
+
+@pytest.mark.root
+@needs_root
+def test_the_heart_is_read_from_the_maps(maps: XdpBlocker) -> None:
+    maps.set_allow(["192.0.2.1/32"])
+    maps.set_ssh_ports([22, 2222])
+    found = kernel.heartbeat(PINS)
+    assert found is not None
+    assert 0 <= found[0] < 60
+    assert found[1] == (22, 2222)
+
+
+@pytest.mark.root
+@needs_root
+def test_a_halt_is_told(maps: XdpBlocker) -> None:
+    assert not kernel.halted(PINS)
+    maps.halt()
+    assert kernel.halted(PINS)
+    assert list(kernel.blocks(PINS)) == []
+    assert kernel.heartbeat(Path("/sys/fs/bpf/no-such-maps")) is None
+
+
+def test_without_maps_and_without_a_table_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "table_exists", lambda: False)
+    assert list(kernel.blocks(tmp_path)) == []
+
+
+def test_a_guard_that_does_not_start_is_said_and_the_kernel_is_listed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise GuardError("cannot start the guard: file is not a database")
+
+    held = Block("203.0.113.9/32", BlockState.LIVE, (), 60.0, 5, 300, 0.0, reason="who approved it is not known")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(guarded, "connect", refuse)
+    monkeypatch.setattr(guarded, "spawn", refuse)
+    monkeypatch.setattr(kernel, "blocks", lambda: iter([held]))
+    monkeypatch.setattr(kernel, "halted", lambda: True)
+    assert main(["blocks", "list"]) == 1
+    printed = capsys.readouterr()
+    assert "none can be started: cannot start the guard: file is not a database" in printed.err
+    assert "halted by panic-unblock" in printed.err
+    assert printed.out.startswith("203.0.113.9/32")
+    assert "who approved it is not known" in printed.out
+
+
+def test_a_guard_started_for_a_command_protects_what_the_settings_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: dict[str, object] = {}
+
+    def spawn(ifaces: tuple[str, ...], **how: object) -> None:
+        asked.update(how, ifaces=ifaces)
+        raise GuardError("seen enough")
+
+    config = tmp_path / "config.toml"
+    config.write_text('trusted_proxies = ["198.51.100.0/24"]\nmanagement_ports = [8443]\n', encoding="utf-8")
+    monkeypatch.setattr("engine.config.SYSTEM_FILE", config)
+    for name in [name for name in os.environ if name.startswith(("AEGIS_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://192.0.2.77:1/v1")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(guarded, "connect", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr(guarded, "spawn", spawn)
+    assert main(["blocks", "remove", "203.0.113.9"]) == 1
+    assert asked == {
+        "ifaces": (),
+        "endpoints": ["192.0.2.77"],
+        "shared_hops": ("198.51.100.0/24",),
+        "management_ports": (8443,),
+        "dataplane": True,
+    }
+
+
+def _raising(error: OSError) -> Callable[[], int]:
+    def halt() -> int:
+        raise error
+
+    return halt
+
+
+@pytest.mark.parametrize(
+    ("halt", "status", "said"),
+    [
+        (lambda: 3, 0, "3 blocks removed from XDP and nftables, every packet passes"),
+        (lambda: 1, 0, "1 block removed"),
+        (_raising(FileNotFoundError("x")), 0, "nothing is blocked"),
+        (
+            _raising(OSError("cannot halt nftables: busy")),
+            1,
+            "not everything could be emptied: cannot halt nftables: busy",
+        ),
+    ],
+    ids=["three", "one", "nothing there", "one back end failed"],
+)
+def test_panic_tells_what_it_removed(
+    halt: Callable[[], int], status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engine.guard.panic.panic", halt)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert main(["panic-unblock"]) == status
+    assert said in "".join(capsys.readouterr())
