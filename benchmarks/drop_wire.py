@@ -27,6 +27,7 @@ ROUNDS, KICKS = 40, 5
 FRAMES, FRAME_SIZE = 2048, 256
 RULES = 1_000
 """Rules of iptables, which has no sets of its own; the source is in the last."""
+BLOCKED = BAD4[0]
 NEAR = "192.0.2.1"
 ENDS = SENDER, RECEIVER = "kxb0", "kxb1"
 MACS = b"\x02kxb\0\1", b"\x02kxb\0\2"
@@ -53,7 +54,7 @@ def frame() -> bytes:
     """A small datagram from the blocked source to a port where nobody listens."""
     payload = struct.pack("!HHHH", 4000, 9, 30, 0) + bytes(22)
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0, 64, 17, 0)
-    head += socket.inet_aton(BAD4) + socket.inet_aton(NEAR)
+    head += socket.inet_aton(BLOCKED) + socket.inet_aton(NEAR)
     total = sum(struct.unpack("!10H", head))
     checksum = ~(total + (total >> 16)) & 0xFFFF
     return MACS[1] + MACS[0] + b"\x08\0" + head[:10] + struct.pack("!H", checksum) + head[12:] + payload
@@ -120,7 +121,7 @@ def nft_set(name: str, family: str, hook: str) -> Case:
     """Drop what is in a set of as many addresses as ours holds."""
     elements = ", ".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(ENTRIES))
     head = f"add table {family} {name}\nadd set {family} {name} s {{ type ipv4_addr; }}\n"
-    run("nft", "-f", "-", given=f"{head}add element {family} {name} s {{ {BAD4}, {elements} }}")
+    run("nft", "-f", "-", given=f"{head}add element {family} {name} s {{ {BLOCKED}, {elements} }}")
     chain = f"chain {family} {name} c {{ type filter hook {hook} priority -300; }}"
     return Case(
         lambda: run("nft", "-f", "-", given=f"add {chain}\nadd rule {family} {name} c ip saddr @s drop"),
@@ -130,7 +131,7 @@ def nft_set(name: str, family: str, hook: str) -> Case:
 
 def iptables(tool: str) -> Case:
     rules = "\n".join(f"-A drops -s 10.0.{n >> 8}.{n & 255} -j DROP" for n in range(RULES - 1))
-    run(f"{tool}-restore", given=f"*filter\n:drops - [0:0]\n{rules}\n-A drops -s {BAD4} -j DROP\nCOMMIT\n")
+    run(f"{tool}-restore", given=f"*filter\n:drops - [0:0]\n{rules}\n-A drops -s {BLOCKED} -j DROP\nCOMMIT\n")
     jump = ("INPUT", "-i", RECEIVER, "-j", "drops")
     return Case(lambda: run(tool, "-A", *jump), lambda: run(tool, "-D", *jump))
 

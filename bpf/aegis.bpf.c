@@ -279,23 +279,28 @@ static __always_inline __u64 near6(struct aegis_net6 *whole)
 	return near ? *near : 0;
 }
 
-static __always_inline struct aegis_entry *find_net4(struct aegis_net4 *whole, __u64 near, __u8 len)
+/* Takes the longest length out of a set of them; the set must hold one. */
+static __always_inline __u8 take_longest(struct aegis_lengths *used, __u64 *left)
+{
+	__u64 bit = *left & -*left;
+
+	*left ^= bit;
+	return used->length_at[AEGIS_PLACE(bit)];
+}
+
+static __always_inline struct aegis_entry *find_net4(struct aegis_net4 *whole, __u8 len)
 {
 	struct aegis_net4 net = { .prefix_len = len };
 
-	if (!(near >> len % 64 & 1))
-		return NULL;
 	net.addr = whole->addr & bpf_htonl(~0ULL << (32 - len));
 	return bpf_map_lookup_elem(&aegis_net4, &net);
 }
 
-static __always_inline struct aegis_entry *find_net6(struct aegis_net6 *whole, __u64 near, __u8 len)
+static __always_inline struct aegis_entry *find_net6(struct aegis_net6 *whole, __u8 len)
 {
 	struct aegis_net6 net = { .prefix_len = len };
 	__u64 half[2];
 
-	if (!(near >> len % 64 & 1))
-		return NULL;
 	__builtin_memcpy(half, whole->addr, sizeof(half));
 	half[0] &= bpf_cpu_to_be64(len < 64 ? ~0ULL << (64 - len) : ~0ULL);
 	half[1] &= bpf_cpu_to_be64(len > 64 ? ~0ULL << (128 - len) : 0);
@@ -305,8 +310,8 @@ static __always_inline struct aegis_entry *find_net6(struct aegis_net6 *whole, _
 
 /*
  * The address itself first, then ever wider prefixes. What always passes, the clock and the heart cost nothing for
- * an address that neither an entry names nor a prefix is near. The search goes on after an entry that has expired, only counts, or is for
- * another interface: it must not shadow a wider block that still holds.
+ * an address that neither an entry names nor a prefix is near. The search goes on after an entry that has expired,
+ * only counts, or is for another interface: it must not shadow a wider block that still holds.
  */
 static __always_inline bool drops4(struct frame *frame, __u32 offset)
 {
@@ -315,15 +320,14 @@ static __always_inline bool drops4(struct frame *frame, __u32 offset)
 	struct aegis_lengths *used = lengths(0);
 	struct aegis_entry *entry;
 	enum verdict verdict;
-	__u8 len = 32;
-	__u64 near, now;
+	__u64 left, now;
 
 	if (!used || !ip || ip->version != 4 || ip->ihl < 5)
 		return false;
 	whole.addr = frame->skb ? ip->daddr : ip->saddr;
 	entry = bpf_map_lookup_elem(&aegis_block4, &whole.addr);
-	near = used->shorter[len] ? near4(&whole) : 0;
-	if (!entry && !near)
+	left = used->shorter ? used->shorter & near4(&whole) : 0;
+	if (!entry && !left)
 		return false;
 	frame->upper = offset + ip->ihl * 4;
 	frame->proto = ip->protocol;
@@ -337,10 +341,9 @@ static __always_inline bool drops4(struct frame *frame, __u32 offset)
 			if (verdict != NEXT)
 				return verdict == DROP;
 		}
-		len = used->shorter[len];
-		if (!len)
+		if (!left)
 			return false;
-		entry = find_net4(&whole, near, len);
+		entry = find_net4(&whole, take_longest(used, &left));
 	}
 	return false;
 }
@@ -352,15 +355,15 @@ static __always_inline bool drops6(struct frame *frame, __u32 offset)
 	struct aegis_lengths *used = lengths(1);
 	struct aegis_entry *entry;
 	enum verdict verdict;
-	__u8 len = 128;
-	__u64 near, now;
+	__u64 near, left, now;
+	__u8 at_least = 64;
 
 	if (!used || !ip || ip->version != 6)
 		return false;
 	whole.prefix_len = 128;
 	__builtin_memcpy(whole.addr, frame->skb ? &ip->daddr : &ip->saddr, sizeof(whole.addr));
 	entry = bpf_map_lookup_elem(&aegis_block6, whole.addr);
-	near = used->shorter[len] ? near6(&whole) : 0;
+	near = used->longer | used->shorter ? near6(&whole) : 0;
 	if (!entry && !near)
 		return false;
 	frame->upper = offset + sizeof(*ip);
@@ -371,16 +374,20 @@ static __always_inline bool drops6(struct frame *frame, __u32 offset)
 	if (bpf_map_lookup_elem(&aegis_allow6, &whole))
 		return false;
 	now = boot_now();
+	left = near & used->longer;
 	for (int i = 0; i <= AEGIS_MAX_LENGTHS; i++) {
 		if (entry) {
 			verdict = strike(entry, frame, now, 128);
 			if (verdict != NEXT)
 				return verdict == DROP;
 		}
-		len = used->shorter[len];
-		if (!len)
+		if (!left && at_least) {
+			left = near & used->shorter;
+			at_least = 0;
+		}
+		if (!left)
 			return false;
-		entry = find_net6(&whole, near, len);
+		entry = find_net6(&whole, at_least + take_longest(used, &left));
 	}
 	return false;
 }

@@ -47,16 +47,21 @@ struct aegis_net6 {
 };
 
 /*
- * The lengths that a net map may hold, so that a lookup tries no other: after each length the next shorter one,
- * beginning at that of a whole address; 0 ends. Slot 0 is IPv4, slot 1 IPv6.
+ * The lengths that a net map may hold, so that a lookup tries no other: bit AEGIS_BIT(length) of `longer` for those of
+ * 64 and more, of `shorter` for the others. `length_at` tells a length (modulo 64) by its bit: AEGIS_PLACE(bit), a
+ * multiplication that gives each bit a place of its own (de Bruijn). Slot 0 is IPv4, slot 1 IPv6.
  */
+#define AEGIS_BIT(length) (1ULL << (63 - (length) % 64))
+#define AEGIS_PLACE(bit) (((bit) * 0x03f79d71b4cb0a89ULL) >> 58)
 struct aegis_lengths {
-	__u8 shorter[256];
+	__u64 longer;
+	__u64 shorter;
+	__u8 length_at[64];
 };
 
 /*
- * Which lengths a net map may hold near an address: bit (length % 64) of the cell that the address is in. A cell is
- * the first 16 bits of an IPv4 address, and the first 48 of an IPv6 address folded. A bit too many costs a lookup.
+ * Which lengths a net map may hold near an address: bit AEGIS_BIT(length) of the cell that the address is in. A cell
+ * is the first 16 bits of an IPv4 address, and the first 48 of an IPv6 address folded. A bit too many costs a lookup.
  */
 #define AEGIS_CELLS 65536
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engine.guard import layout
-from engine.guard.blocker import Attached, Blocker, Entry, TakesMany, Wanted
+from engine.guard import halt, layout
+from engine.guard.blocker import Attached, Blocker, Entry, ReadsOne, TakesMany, Wanted
 from engine.guard.nft import CONTRADICTION, MODE, NftBlocker
 from engine.guard.nfttable import table_exists
+from engine.guard.panic import panic
+from engine.guard.pins import PIN_ROOT
 
-PIN_ROOT = Path("/sys/fs/bpf/aegis")
 _SAME_NS = 1_000_000_000
 _EARLIER = "nftables enforces it since an earlier start; it stays so until it is detached"
+_BEFORE = "nftables enforced it before: what is restored comes back there"
 
 
 class Ladder:
@@ -23,13 +25,23 @@ class Ladder:
     would leave a moment without drops.
     """
 
-    def __init__(self, open_xdp: Callable[[], Blocker], open_nft: Callable[[], NftBlocker] = NftBlocker) -> None:
-        """Open XDP, and nftables if it has a table already; ``open_xdp`` raises ``OSError`` when it cannot be used."""
-        self._open_nft = open_nft
+    def __init__(
+        self,
+        open_xdp: Callable[[], Blocker],
+        open_nft: Callable[[], NftBlocker] = NftBlocker,
+        *,
+        state: Path | None = None,
+        by_nftables: Collection[str] = (),
+    ) -> None:
+        """Open XDP, and nftables if it has a table already; ``open_xdp`` raises ``OSError`` when it cannot be used.
+
+        A panic's mark in ``state`` halts both. On the interfaces ``by_nftables`` XDP is not tried.
+        """
+        self._open_nft, self._state = open_nft, state
         self._xdp: Blocker | None = None
         self._nft: NftBlocker | None = None
         self._no_xdp = ""
-        self._fallen: dict[str, str] = {}
+        self._fallen: dict[str, str] = dict.fromkeys(by_nftables, _BEFORE)
         self._allow: tuple[str, ...] = ()
         self._ssh: tuple[int, ...] | None = None
         try:
@@ -120,7 +132,7 @@ class Ladder:
         self.add_many([Wanted(prefix, deadline_boot_ns, entry_id, tuple(ifaces), count_only)])
 
     def add_many(self, wanted: Sequence[Wanted]) -> None:
-        """Write many entries; nftables takes them in few transactions."""
+        """Write many entries: XDP takes a map at a time, nftables few transactions."""
         doing = f"cannot block {wanted[0].prefix}" if wanted else ""
         self._refuse_halted(doing)
         by_xdp = frozenset(self._xdp.attached() if self._xdp is not None else ())
@@ -169,6 +181,11 @@ class Ladder:
         """Take entries out of both, and return how many there were."""
         return max((_remove_all(blocker, prefixes) for blocker in self._open()), default=0)
 
+    def entry(self, prefix: str) -> Entry | None:
+        """Return the entry of exactly this prefix, of both as one; None where there is none."""
+        found = [entry for blocker in self._open() if (entry := _entry_of(blocker, prefix)) is not None]
+        return _merge(*found) if len(found) == 2 else next(iter(found), None)
+
     def entries(self) -> list[Entry]:
         """Return every entry, those of one prefix as one."""
         xdp: list[Entry] = list(self._xdp.entries()) if self._xdp is not None else []
@@ -182,15 +199,18 @@ class Ladder:
 
     @property
     def halted(self) -> bool:
-        return any(blocker.halted for blocker in self._open())
+        marked = self._state is not None and halt.is_marked(self._state)
+        return marked or any(blocker.halted for blocker in self._open())
 
     def resume(self) -> None:
-        """Clear the halt of both."""
+        """Clear the halt of both, and then the mark of it that outlives a reboot."""
         _each(self._open(), lambda blocker: blocker.resume())
+        if self._state is not None:
+            halt.clear(self._state)
 
 
-def open_blocker(pin_root: Path = PIN_ROOT) -> Ladder:
-    """Open the back ends of this host.
+def open_blocker(pin_root: Path = PIN_ROOT, *, state: Path | None = None, by_nftables: Collection[str] = ()) -> Ladder:
+    """Open the back ends of this host; where a panic left its mark in ``state``, they are halted before any use.
 
     Raises:
         OSError: maps of ours are pinned but cannot be opened: what they drop, and whether a panic halted them,
@@ -203,10 +223,12 @@ def open_blocker(pin_root: Path = PIN_ROOT) -> Ladder:
 
         return XdpBlocker(pin_root=pin_root)
 
-    if pinned:
-        opened = open_xdp()
-        return Ladder(lambda: opened)
-    return Ladder(open_xdp)
+    opened = open_xdp() if pinned else None
+    ladder = Ladder(open_xdp if opened is None else lambda: opened, state=state, by_nftables=by_nftables)
+    if state is not None and halt.is_marked(state):
+        with suppress(FileNotFoundError):
+            panic(pin_root)
+    return ladder
 
 
 def _remove_all(blocker: Blocker, prefixes: Sequence[str]) -> int:
@@ -225,6 +247,12 @@ def _each(blockers: Iterable[Blocker], act: Callable[[Blocker], None]) -> None:
             failures.append(str(error))
     if failures:
         raise OSError("; ".join(failures))
+
+
+def _entry_of(blocker: Blocker, prefix: str) -> Entry | None:
+    if isinstance(blocker, ReadsOne):
+        return blocker.entry(prefix)
+    return next((entry for entry in blocker.entries() if entry.prefix == prefix), None)
 
 
 def _merge(xdp: Entry, nft: Entry) -> Entry:

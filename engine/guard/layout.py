@@ -41,13 +41,14 @@ LENGTHS_AT = {4: 0, 6: 1}
 U32 = struct.Struct("=I")
 U64 = struct.Struct("=Q")
 COUNTS = struct.Struct("=QQ16x")
+LENGTHS = struct.Struct("=QQ64s")
 PULSE = struct.Struct(f"=Q{SSH_PORTS}H")
 _ENTRY = struct.Struct("=QQQQQQQIHH")
 _COUNTERS_AT, _IFACES_AT = 8, 48
 _COUNT_ONLY = 1
-_WHOLE = {4: 32, 6: 128}
 _WHOLE_OF = {4: 32, 16: 128}
 """By the size of a key that has no prefix length in it."""
+_DE_BRUIJN = 0x03F7_9D71_B4CB_0A89
 _CELLS = 65536
 _CELL_BITS = {4: 16, 6: 48}
 """How many leading bits of an address choose its cell."""
@@ -178,21 +179,30 @@ def without_iface(value: bytes, bit: int) -> bytes | None:
     return value[:_IFACES_AT] + U64.pack(mask & ~bit) + value[_IFACES_AT + 8 :]
 
 
-def pack_lengths(version: int, lengths: Iterable[int]) -> bytes:
-    """Return the table that leads a lookup from each prefix length in use to the next shorter one."""
-    shorter, at = bytearray(256), _WHOLE[version]
-    for length in sorted(lengths, reverse=True):
-        shorter[at], at = length, length
-    return bytes(shorter)
+def pack_lengths(lengths: Iterable[int]) -> bytes:
+    """Return the sets of the prefix lengths in use, and the table that the kernel reads a length from its bit with."""
+    longer = shorter = 0
+    for length in lengths:
+        longer |= length_bit(length) if length >= 64 else 0
+        shorter |= length_bit(length) if length < 64 else 0
+    return LENGTHS.pack(longer, shorter, _LENGTH_AT)
 
 
-def unpack_lengths(version: int, shorter: bytes) -> set[int]:
-    """Return the prefix lengths in such a table."""
-    found, at = set(), _WHOLE[version]
-    while shorter[at]:
-        at = shorter[at]
-        found.add(at)
-    return found
+def unpack_lengths(value: bytes) -> set[int]:
+    """Return the prefix lengths in such sets."""
+    longer, shorter, _ = LENGTHS.unpack(value)
+    return {length for length in range(128) if (longer if length >= 64 else shorter) & length_bit(length)}
+
+
+def length_bit(length: int) -> int:
+    """Return the bit of a prefix length: the longer, the lower."""
+    return 1 << 63 - length % 64
+
+
+_LENGTH_AT = bytes(
+    length
+    for _, length in sorted(((length_bit(length) * _DE_BRUIJN) % (1 << 64) >> 58, length) for length in range(64))
+)
 
 
 def cells(version: int, keys: Iterable[bytes]) -> dict[bytes, int]:
@@ -200,7 +210,7 @@ def cells(version: int, keys: Iterable[bytes]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     everywhere = 0
     for key in keys:
-        bit = 1 << net_length(key) % 64
+        bit = length_bit(net_length(key))
         if net_length(key) < _CELL_BITS[version]:
             everywhere |= bit
             continue

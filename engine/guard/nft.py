@@ -31,6 +31,8 @@ _LOOK_AGE_S = 5
 """How long a reading of all rules holds: reading them means reading every element too."""
 _IFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 """Names that nft cannot mistake for a pattern or for the end of a string."""
+_ETHERNET = 14
+"""Bytes of the header that nftables does not count on the way in, and XDP does."""
 _NO_EGRESS = "cannot hook nftables to outbound packets"
 
 
@@ -251,6 +253,13 @@ class NftBlocker:
             raise OSError(f"{doing}: nftables still holds some")
         return len({element.prefix for element in found})
 
+    def entry(self, prefix: str) -> Entry | None:
+        """Return the entry of exactly this prefix, or None where there is none."""
+        known, prefix = read_names().sets, str(ip_network(prefix))
+        places = sorted({place for kind in (False, True) for place in rules.places(prefix, kind)})
+        found = self._elements([place for place in places if place.name in known], {prefix})
+        return _entry(found, _hit(prefix, found, self._hits, boot_ns())[1]) if found else None
+
     def entries(self) -> list[Entry]:
         """Return every entry as the kernel holds it now; those that ran out are gone.
 
@@ -294,6 +303,7 @@ class NftBlocker:
         if len(places) > 4:
             found = list(self._look().elements)
         else:
+            # Two of these in one script, and nft knows but the last set.
             listings = (read([f"list set {rules.TABLE} {place.name}"], only=only) for place in places)
             found = [element for listing in listings for element in listing.elements]
         asked = set(places)
@@ -346,7 +356,7 @@ def _entry(elements: Sequence[Element], hit_ns: int) -> Entry:
         prefix=first.prefix,
         deadline_ns=max((element.due_ns for element in elements), key=lambda due_ns: abs(due_ns - first.deadline_ns)),
         packets=sum(element.packets for element in inward),
-        bytes=sum(element.bytes for element in inward),
+        bytes=sum(element.bytes + _ETHERNET * element.packets for element in inward),
         out_packets=sum(element.packets for element in outward),
         out_bytes=sum(element.bytes for element in outward),
         last_hit_ns=hit_ns,

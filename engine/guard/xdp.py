@@ -94,6 +94,9 @@ class XdpBlocker:
                 allowed.put(key, U32.pack(1))
             for key in present - wanted:
                 allowed.delete(key)
+        for version, name in layout.NET_MAPS.items():
+            # A foreign hand may have made the kernel look past prefixes that are there.
+            self._announce(version, [key for key, _ in self._maps[name].items()], "cannot look for the prefixes")
         beat_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._maps["aegis_pulse"].put(_FIRST, layout.pack_pulse(beat_ns, self._pulse()[1]))
 
@@ -176,12 +179,12 @@ class XdpBlocker:
     def _announce(self, version: int, keys: Iterable[bytes], doing: str) -> None:
         """Let the kernel look for prefixes before they are written."""
         slot = U32.pack(layout.LENGTHS_AT[version])
-        used = layout.unpack_lengths(version, self._maps["aegis_lengths"].get(slot) or bytes(256))
+        used = layout.unpack_lengths(self._maps["aegis_lengths"].get(slot) or bytes(layout.LENGTHS.size))
         more = {layout.net_length(key) for key in keys} | used
         if len(more) > layout.MAX_LENGTHS:
             raise OSError(f"{doing}: {len(used)} other prefix lengths are in use, which is all")
         if more != used:
-            self._maps["aegis_lengths"].put(slot, layout.pack_lengths(version, more))
+            self._maps["aegis_lengths"].put(slot, layout.pack_lengths(more))
         cells = self._maps[layout.CELL_MAPS[version]]
         needed = layout.cells(version, keys)
         held = {at: layout.U64.unpack(cells.get(at) or bytes(8))[0] for at in needed}
@@ -194,13 +197,18 @@ class XdpBlocker:
         keys = [key for key, _ in self._maps[layout.NET_MAPS[version]].items()]
         self._nets[version] = Counter(layout.net_length(key) for key in keys)
         slot = U32.pack(layout.LENGTHS_AT[version])
-        self._maps["aegis_lengths"].put(slot, layout.pack_lengths(version, self._nets[version]))
-        wanted = layout.cells(version, keys)
-        cells = self._maps[layout.CELL_MAPS[version]]
-        bits = {at: layout.U64.pack(wanted.get(at, 0)) for at, _ in cells.items()}
-        changed = [(at, bits[at]) for at, held in cells.items() if held != bits[at]]
+        self._maps["aegis_lengths"].put(slot, layout.pack_lengths(self._nets[version]))
+        wanted = {at: layout.U64.pack(bits) for at, bits in layout.cells(version, keys).items()}
+        cells, none = self._maps[layout.CELL_MAPS[version]], layout.U64.pack(0)
+        changed = [(at, wanted.get(at, none)) for at, held in cells.items() if held != wanted.get(at, none)]
         if changed:
             cells.put_many(changed)
+
+    def entry(self, prefix: str) -> Entry | None:
+        """Return the entry of exactly this prefix, or None where there is none."""
+        name, key = layout.place(prefix)
+        value = self._maps[name].get(key)
+        return layout.unpack_entry(name, key, value, layout.IfaceNames(self._links.bits())) if value else None
 
     def entries(self) -> list[Entry]:
         """Return every entry, expired ones included, as the kernel holds it now."""

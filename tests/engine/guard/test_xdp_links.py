@@ -12,13 +12,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from engine.guard import bpf, layout, xdp
 from engine.guard.blocker import Attached
-from tests.engine.guard.drops import BAD4, Namespaces, run, within
+from tests.engine.guard.drops import BAD4, GOOD4, Frames, Namespaces, run, within
 
 pytestmark = [
     pytest.mark.root,
@@ -30,6 +31,18 @@ LINKS = PINS / "links"
 NATIVE_TCX = Attached("native", "tcx")
 TC_NEXT = struct.pack("=QQ", 0xFFFF_FFFF_0000_00B7, 0x95)
 """``r0 = TC_ACT_UNSPEC; exit``."""
+DROPS_GOOD4 = b"".join(
+    struct.pack("<BBhI", *instruction)
+    for instruction in (
+        (0xBF, 0x16, 0, 0),  # r6 = r1
+        (0x20, 0, 0, 30),  # r0 = the packet's destination
+        (0x56, 0, 2, int(ip_address(GOOD4))),  # if r0 != GOOD4 goto +2
+        (0xB7, 0, 0, bpf.TC_DROP),  # r0 = TC_ACT_SHOT
+        (0x95, 0, 0, 0),  # exit
+        (0xB7, 0, 0, bpf.TC_NEXT),
+        (0x95, 0, 0, 0),
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +186,40 @@ def test_a_filter_at_clsact_is_found_after_a_restart_and_removed_at_detach(
     assert list(LINKS.iterdir()) == []
 
 
-def stranger() -> str:
+@pytest.mark.parametrize("priority", ["1", "2", "3"], ids=["before ours", "beside ours", "after ours"])
+def test_a_filter_of_somebody_else_at_clsact_keeps_working(
+    blocker: xdp.XdpBlocker, no_tcx: None, priority: str
+) -> None:
+    run("tc", "qdisc", "add", "dev", "v0", "clsact")
+    add = f"tc filter add dev v0 egress prio {priority} handle 7 bpf da object-pinned"
+    run(*add.split(), stranger(DROPS_GOOD4))
+    theirs = filters()
+    blocker.attach("v0")
+    blocker.add(f"{BAD4}/32", 0, 1, ["v0"])
+    assert "aegis_egress" in filters()
+    assert [leaves(address) for address in (GOOD4, BAD4, "198.51.100.8")] == [False, False, True]
+    blocker.detach("v0")
+    assert filters() == theirs
+    assert [leaves(address) for address in (GOOD4, BAD4)] == [False, True]
+
+
+def leaves(address: str) -> bool:
+    """Whether a frame passes the egress of v0, which tells the sender of what it drops."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind(("v0", 0))
+        try:
+            sender.send(Frames("out").datagram(address))
+        except OSError as error:
+            assert error.errno == errno.ENOBUFS
+            return False
+    return True
+
+
+def stranger(instructions: bytes = TC_NEXT) -> str:
     """Pin a tc program of somebody else and return the path."""
     path = PINS / "kx_stranger"
     path.unlink(missing_ok=True)
-    program = bpf.load_instructions(TC_NEXT, "kx_stranger", tc=True)
+    program = bpf.load_instructions(instructions, "kx_stranger", tc=True)
     bpf.pin(program, path)
     os.close(program)
     return str(path)
