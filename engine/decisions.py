@@ -16,7 +16,7 @@ from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
 from engine.store.writer import Writer
-from engine.types import Block, BlockState, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
+from engine.types import Block, BlockState, Enforced, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
@@ -159,8 +159,8 @@ class Decisions:
         except OSError as error:
             self._note(incident.id, f"no proposal for {terms.prefix}: {error}")
 
-    async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Block | None:
-        """Carry a person's decision to the guard; return the block as read back from the kernel.
+    async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Enforced | None:
+        """Carry a person's decision to the guard; return the block as read back, of a list its first and how many.
 
         Raises:
             PermissionError: the guard refuses, with its reason.
@@ -168,10 +168,12 @@ class Decisions:
         guard = self._guard()
         began = time.monotonic()
         block: Block | None = None
+        made: Enforced | None = None
         if approve:
-            block = await guard.ask(lambda client: client.approve(proposal_id, token, typed))
+            reply = await guard.ask(lambda client: client.approve_all(proposal_id, token, typed))
+            block, made = reply.block, Enforced.of(reply.block, reply.count, reply.failed)
             took_ms = (time.monotonic() - began) * 1000
-            line = f"approved by {block.approver}: {block.prefix} {block.state}, read back after {took_ms:.0f} ms"
+            line = f"approved by {block.approver}: {_made(made)}, read back after {took_ms:.0f} ms"
         else:
             await guard.ask(lambda client: client.refuse(proposal_id))
             line = f"refused {proposal_id}"
@@ -179,7 +181,7 @@ class Decisions:
         if block is not None:
             self._publish(block)
             await self._read_blocks()
-        return block
+        return made
 
     async def unblock(self, prefix: str) -> None:
         """Take a block out of the kernel."""
@@ -315,6 +317,12 @@ class Decisions:
 
 def _waits(proposal: Proposal, now: float) -> bool:
     return proposal.state is ProposalState.PENDING and now < proposal.expires_at
+
+
+def _made(made: Enforced) -> str:
+    if made.count == 1:
+        return f"{made.prefix} {made.state}"
+    return f"{made.count:,} blocks" + (f", {made.failed:,} not taken" if made.failed else "")
 
 
 def _holds(prefix: str, address: str) -> bool:

@@ -8,9 +8,9 @@ durations end in ``_s`` and sizes in ``_bytes``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 WINDOW_BYTES = 512
 """Payload bytes kept from the start of each direction of a flow: what the model judges."""
@@ -596,6 +596,22 @@ class Block:
     """Wall clock; 0 while it is ordered."""
     ended_why: str = ""
     """``expired``, ``removed``, ``reverted``, ``replaced`` or ``lifted`` by panic-unblock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced(Block):
+    """What an approval made: its block, or the first of a list's."""
+
+    count: int = 1
+    """Blocks that the approval made."""
+    failed: int = 0
+    """Those of them that the kernel did not take; they are tried again."""
+
+    @classmethod
+    def of(cls, block: Block, count: int, failed: int) -> Enforced:
+        """Return a block as one of what an approval made."""
+        told: dict[str, Any] = {one.name: getattr(block, one.name) for one in fields(Block)}
+        return cls(**told, count=count, failed=failed)
 
 
 # --- health ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def remove(arguments: argparse.Namespace) -> int:
 
 def list_allowed(arguments: argparse.Namespace) -> int:
     """List what is allowed, why and until when."""
-    with guarded() as guard:
+    with guarded(looks=True) as guard:
         found = guard.allowed()
     for item in found:
         say(json.dumps({"type": "allow", **asdict(item)}) if arguments.json else _row(item), as_json=arguments.json)

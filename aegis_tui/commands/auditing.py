@@ -13,7 +13,7 @@ from engine.guard.messages import AuditEntry
 
 def verify(arguments: argparse.Namespace) -> int:
     """Check the audit chain."""
-    with guarded() as guard:
+    with guarded(looks=True) as guard:
         audit = guard.verify_audit()
     for problem in audit.problems:
         say(f"BROKEN {problem}")
@@ -23,7 +23,7 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Print every entry, oldest first."""
-    with guarded() as guard:
+    with guarded(looks=True) as guard:
         for entry in guard.audit():
             say(_json(entry) if arguments.json else _row(entry), as_json=arguments.json)
     return 0

@@ -15,11 +15,14 @@ from aegis_tui.commands.rows import block_row, count, ended_row, parse_span, siz
 from aegis_tui.commands.terminal import say
 from engine import wire
 from engine.guard.client import GuardClient
+from engine.guard.halt import is_marked
 from engine.guard.policy import canonical_prefix
+from engine.paths import LIVE_STATE
 from engine.types import Block, Terms
 
 _PROPOSAL = re.compile(r"P-\d{1,18}", re.ASCII)
 _HALTED = "halted by panic-unblock: nothing is dropped; `aegis-tui blocks resume` ends it"
+_STAYS = "it stays so until a person runs: sudo aegis-tui blocks resume"
 _WATCH_S = 590
 _WATCH_MARGIN_S = 5.0
 """Longer than what is asked, so that the counters are read before the entry is gone."""
@@ -29,7 +32,7 @@ def list_blocks(arguments: argparse.Namespace) -> int:
     """List blocks as the kernel has them, or those that ended."""
     now, halted, found = time.time(), False, False
     try:
-        with guarded() as guard:
+        with guarded(looks=True) as guard:
             for page in guard.block_pages(ended=arguments.ended):
                 halted, found = page.halted, found or bool(page.blocks)
                 for block in page.blocks:
@@ -82,15 +85,8 @@ def extend_block(arguments: argparse.Namespace) -> int:
 def remove_block(arguments: argparse.Namespace) -> int:
     """Take a block out of the kernel, or every block of one proposal."""
     with guarded() as guard:
-        if not _PROPOSAL.fullmatch(arguments.prefix):
-            say(guard.remove(canonical_prefix(arguments.prefix)))
-            return 0
-        prefixes = [block.prefix for block in guard.blocks() if block.proposal_id == arguments.prefix]
-        for prefix in prefixes:
-            say(guard.remove(prefix))
-    if not prefixes:
-        msg = f"no block of {arguments.prefix} is in force"
-        raise LookupError(msg)
+        whole = _PROPOSAL.fullmatch(arguments.prefix)
+        say(guard.remove_all(arguments.prefix) if whole else guard.remove(canonical_prefix(arguments.prefix)))
     return 0
 
 
@@ -157,13 +153,15 @@ def panic(_: argparse.Namespace) -> int:
 
     need_root()
     try:
-        removed = halt()
+        removed = halt(state=LIVE_STATE)
     except FileNotFoundError:
         say("nothing is blocked: neither maps of XDP nor a table of nftables are in the kernel")
+        if is_marked(LIVE_STATE):
+            say(_STAYS)
         return 0
     except OSError as error:
         say(f"aegis-tui: not everything could be emptied: {error}", sys.stderr)
         return 1
     say(f"{count(removed, 'block')} removed from XDP and nftables, every packet passes")
-    say("it stays so until a person runs: sudo aegis-tui blocks resume")
+    say(_STAYS)
     return 0

@@ -17,8 +17,10 @@ class NoGuardError(PermissionError):
 
 
 @contextmanager
-def guarded(ifaces: tuple[str, ...] = ()) -> Iterator[GuardClient]:
+def guarded(ifaces: tuple[str, ...] = (), *, looks: bool = False) -> Iterator[GuardClient]:
     """Talk to the guard; one that is started for the command attaches to these interfaces.
+
+    One that is started for a command that only ``looks`` leaves no start and end in the audit chain.
 
     Raises:
         NoGuardError: none runs, and none can be started.
@@ -29,14 +31,14 @@ def guarded(ifaces: tuple[str, ...] = ()) -> Iterator[GuardClient]:
         client = connect()
     except OSError:
         try:
-            client = _spawned(ifaces)
+            client = _spawned(ifaces, looks=looks)
         except OSError as error:
             raise NoGuardError(str(error)) from error
     with client:
         yield client
 
 
-def _spawned(ifaces: tuple[str, ...]) -> GuardClient:
+def _spawned(ifaces: tuple[str, ...], *, looks: bool) -> GuardClient:
     """Start a guard that protects what the settings name."""
     settings = effective(argparse.Namespace()).settings
     return spawn(
@@ -45,6 +47,7 @@ def _spawned(ifaces: tuple[str, ...]) -> GuardClient:
         shared_hops=settings.trusted_proxies,
         management_ports=settings.management_ports,
         dataplane=not settings.no_dataplane,
+        looks=looks,
     )
 
 

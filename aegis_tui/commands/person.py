@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import select
 import sys
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
@@ -32,14 +33,25 @@ def terminal() -> Iterator[TextIO | None]:
         yield controlling
 
 
-def ask(question: str, answers: TextIO) -> str:
-    """Return what is typed, empty for nothing and for the end of input."""
+def ask(question: str, answers: TextIO, *, unheard: bool = False) -> str:
+    """Return what is typed, empty for nothing and for the end of input.
+
+    The first question of a command takes an answer that is already typed: whoever started the command named in it
+    what is asked about, and what came before the command cannot be told from what came with it. Every later
+    question is ``unheard``: its answer counts only from here on, since what was typed before was meant for another.
+    """
+    if unheard:
+        _forget_typed(answers)
     print(question, end="", flush=True)
     return answers.readline().strip()
 
 
 def ask_within(question: str, answers: TextIO, seconds: float) -> str | None:
-    """Return what is typed within a time, or ``None``; the seconds that are left stand for ``{left}``."""
+    """Return what is typed within a time, or ``None``; the seconds that are left stand for ``{left}``.
+
+    What was typed before the question is dropped: it is no sign that the person is still there.
+    """
+    _forget_typed(answers)
     until = monotonic() + seconds
     again = "\r" if sys.stdout.isatty() else "\n"
     while (left := until - monotonic()) > 0:
@@ -49,3 +61,8 @@ def ask_within(question: str, answers: TextIO, seconds: float) -> str | None:
             return answers.readline().strip()
         print(end=again)
     return None
+
+
+def _forget_typed(answers: TextIO) -> None:
+    with suppress(termios.error):  # no terminal: nobody types ahead
+        termios.tcflush(answers, termios.TCIFLUSH)

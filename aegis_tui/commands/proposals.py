@@ -15,10 +15,12 @@ from engine.guard.client import GuardClient
 from engine.guard.messages import Approved, Review
 from engine.types import Block, BlockState, Proposal
 
+YES = ("y", "yes")
+
 
 def list_proposals(arguments: argparse.Namespace) -> int:
     """List proposals, newest first."""
-    with guarded() as guard:
+    with guarded(looks=True) as guard:
         found = guard.proposals()
     for proposal in found:
         say(wire.event_line(proposal) if arguments.json else proposal_row(proposal), as_json=arguments.json)
@@ -65,26 +67,45 @@ def _decide(guard: GuardClient, proposal_id: str, answers: TextIO) -> int:
     _say_all(question(review))
     if review.refusals:
         return 1
-    if review.halted:
-        say("  HALTED    by panic-unblock; a yes ends the halt, and the blocks of before stay lifted")
-    typed = _answer(review, answers)
+    asked = review.halted
+    if asked:
+        if not _halt_ended(guard, answers):
+            say("not blocked: the halt stays, and the proposal stands until it expires")
+            return 1
+        review = guard.review(proposal_id)
+        if review.refusals:
+            _say_all(question(review))
+            return 1
+    typed = _answer(review, answers, unheard=asked)
     if typed is None:
         say("not blocked; the proposal stands until it expires")
         return 1
-    if review.halted:
-        say(guard.resume())
-        review = guard.review(proposal_id)
     approved = guard.approve_all(proposal_id, review.token, typed)
     return _tell_list(review, approved) if review.proposal.listed else _tell_one(guard, approved.block, answers)
 
 
-def _answer(review: Review, answers: TextIO) -> str | None:
+def _halt_ended(guard: GuardClient, answers: TextIO) -> bool:
+    """Ask about the halt by itself: a yes to a block is none to what panic-unblock stopped."""
+    say("  HALTED    by panic-unblock: nothing is blocked until a person ends the halt")
+    say("            a yes ends it at once and blocks nothing; the blocks of before stay lifted")
+    say("            whether to block is the question after it")
+    if ask("End the halt? [y/N] ", answers, unheard=True).lower() not in YES:
+        return False
+    say(guard.resume())
+    return True
+
+
+def _answer(review: Review, answers: TextIO, *, unheard: bool) -> str | None:
     """Return what the person typed to confirm, empty for a plain yes, ``None`` for anything else."""
+    words = "Block it? [y/N] "
     if review.proposal.listed:
-        return ask("Type the number of prefixes to block them, or press enter to leave it: ", answers) or None
-    if review.proposal.typed_confirmation:
-        return ask("Type the address to block it, or press enter to leave it: ", answers) or None
-    return "" if ask("Block it? [y/N] ", answers).lower() in ("y", "yes") else None
+        words = "Type the number of prefixes to block them, or press enter to leave it: "
+    elif review.proposal.typed_confirmation:
+        words = "Type the address to block it, or press enter to leave it: "
+    typed = ask(words, answers, unheard=unheard)
+    if review.proposal.listed or review.proposal.typed_confirmation:
+        return typed or None
+    return "" if typed.lower() in YES else None
 
 
 def _tell_list(review: Review, approved: Approved) -> int:
@@ -109,7 +130,7 @@ def _kept(guard: GuardClient, block: Block, answers: TextIO) -> bool:
     answer = ask_within("Keep it? It reverts in {left} [y/N] ", answers, block.keep_within_s)
     if answer is None:
         say("nobody answered: the block reverts by itself")
-    elif answer.lower() in ("y", "yes"):
+    elif answer.lower() in YES:
         say(guard.keep(block.prefix))
         return True
     else:

@@ -48,7 +48,7 @@ class BatchDialog(Decision):
 
     def told(self, snapshot: Snapshot) -> Paragraph:
         """Return the blocks as the kernel has them."""
-        return batch_outcome(self.proposal, snapshot)
+        return batch_outcome(self.proposal, snapshot, self._done)
 
     def must_type(self) -> bool:
         """Whether the number has to be typed: always, as nobody reads a whole list."""

@@ -15,7 +15,7 @@ from aegis_tui.bridge import ReviewView
 from aegis_tui.widgets.line import Line, Paragraph, Span, paragraph, plain, wrap
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock, count, minutes, span
-from engine.types import Block, Impact, IncidentView, Listed, Proposal, ProposalState, Snapshot
+from engine.types import Block, Enforced, Impact, IncidentView, Listed, Proposal, ProposalState, Snapshot
 
 LABEL = 9
 """Cells of a fact's label: as wide as those of the controls below."""
@@ -117,7 +117,7 @@ def outcome(block: Block, snapshot: Snapshot, seen: bool) -> Paragraph:
     return paragraph(read_back, f"{_dropped(now)}; {span(now.remaining_s)} left")
 
 
-def batch_outcome(proposal: Proposal, snapshot: Snapshot) -> Paragraph:
+def batch_outcome(proposal: Proposal, snapshot: Snapshot, made: Block | None = None) -> Paragraph:
     """Return what became of the blocks of a list that was approved."""
     held = [block for block in snapshot.blocks if block.proposal_id == proposal.id and not block.watch]
     states = {block.state for block in held}
@@ -125,6 +125,10 @@ def batch_outcome(proposal: Proposal, snapshot: Snapshot) -> Paragraph:
     asked = proposal.listed.prefixes if proposal.listed else len(held)
     dropped = sum(block.packets for block in held)
     hidden = "; the newest 500 are shown" if asked > len(held) else ""
+    if isinstance(made, Enforced):
+        failed = f", {made.failed:,} not taken" if made.failed else ""
+        told = f"{made.count:,} block{'' if made.count == 1 else 's'}{failed}, "
+        return paragraph((told, "bold"), f"{dropped} packets dropped{hidden}; screen 3")
     return paragraph(
         (f"{', '.join(words) or 'none'} of {asked:,}, ", "bold"), f"{dropped} packets dropped{hidden}; screen 3"
     )

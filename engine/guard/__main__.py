@@ -16,6 +16,7 @@ from engine.guard.blocker import Blocker
 from engine.guard.clock import SystemClock
 from engine.guard.enforce import Enforcer
 from engine.guard.folders import HostLock, secure_folder
+from engine.guard.grants import Grants
 from engine.guard.guard import Guard
 from engine.guard.hostview import HostView
 from engine.guard.ladder import open_blocker
@@ -68,6 +69,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-approve", action="store_true", help="refuse approvals from the console")
     parser.add_argument("--no-dataplane", action="store_true", help="monitor only: block nothing")
     parser.add_argument("--stay", action="store_true", help="go on when the console is gone")
+    parser.add_argument("--look", action="store_true", help="serve one command that only reads: note no start or end")
     parser.add_argument("--restore", action="store_true", help="put approved blocks back into the kernel, and end")
     return parser.parse_args(arguments)
 
@@ -93,11 +95,11 @@ def _ledger(options: argparse.Namespace, clock: SystemClock) -> Ledger:
 
 
 def _start(options: argparse.Namespace, ledger: Ledger, clock: SystemClock) -> tuple[Guard, Enforcer]:
-    plane = Attachments(ledger.book, ledger.grants, clock, _opener(options), options.iface)
+    plane = Attachments(ledger.book, ledger.grants, clock, _opener(options, ledger.grants), options.iface)
     enforcer = Enforcer(ledger, clock, plane)
     host = HostView(os.getppid(), options.endpoint, options.shared_hop, options.management_port)
     surroundings = Surroundings(host.look, ledger.grants, host.flows, host.ssh_ports)
-    guard = Guard(ledger, clock, plane, enforcer, surroundings, os.getpid())
+    guard = Guard(ledger, clock, plane, enforcer, surroundings, os.getpid(), told=not options.look)
     guard.start()
     return guard, enforcer
 
@@ -109,24 +111,28 @@ def _restore(options: argparse.Namespace) -> int:
     orders = [order for order in ledger.orders.newest() if order.network == ledger.network]
     within_term = [order for order in orders if not order.expires_at or order.expires_at > clock.wall()]
     options.iface = sorted({iface for order in within_term for iface in order.ifaces})
-    if not options.iface:
+    if not options.iface and not ledger.orders.forged:
         print("no block to restore")
         return 0
     guard, enforcer = _start(options, ledger, clock)
     wanted = {order.prefix: set(order.ifaces) for order in ledger.orders.newest() if order.network == ledger.network}
-    blocks = [block for block in map(enforcer.block, enforcer.rows().rows) if block.prefix in wanted]
+    shown = wanted.keys() | ledger.orders.forged.keys()
+    blocks = [block for block in map(enforcer.block, enforcer.rows().rows) if block.prefix in shown]
     for block in blocks:
         print(f"{block.prefix} {block.state} on {', '.join(block.ifaces)}: {block.reason}")
     guard.stop("blocks are restored")
-    there = [block.state is BlockState.LIVE and set(block.ifaces) == wanted[block.prefix] for block in blocks]
+    there = [block.state is BlockState.LIVE and set(block.ifaces) == wanted.get(block.prefix) for block in blocks]
     return 0 if enforcer.halted or all(there) else 1
 
 
-def _opener(options: argparse.Namespace) -> Callable[[], Blocker]:
+def _opener(options: argparse.Namespace, grants: Grants) -> Callable[[], Blocker]:
+    """With nobody there to keep it, what is restored is not attached in another way than before."""
+
     def open_plane() -> Blocker:
         if options.no_dataplane:
             raise OSError("monitor only: the data plane is switched off")
-        return open_blocker(options.pin_root)
+        by_nftables = grants.by_nftables() if options.restore else ()
+        return open_blocker(options.pin_root, state=options.state, by_nftables=by_nftables)
 
     return open_plane
 

@@ -58,6 +58,8 @@ class Approvals:
         """Store a question about one prefix, or return the same one that waits."""
         self._count(asker)
         asked_terms = self._complete(request.terms)
+        if asker is Asker.ENGINE and (blocked := self._enforcer.covering(asked_terms)):
+            raise PermissionError(blocked)
         handshake, reported = request.handshake, request.reported_only
         prior = len(self._ledger.orders.prior(asked_terms.prefix, self._clock.wall()))
         ttl_s = asked_terms.ttl_s
@@ -184,7 +186,7 @@ class Approvals:
         proposal = question.proposal
         targets, judgement = self._rejudge(question)
         refusals = self._refusals(question, judgement)
-        typed = proposal.typed_confirmation or judgement.typed_confirmation
+        typed = judgement.typed_confirmation
         warnings = (*self._replaced(proposal, targets), *judgement.warnings)
         halted = self._enforcer.halted
         managed = self._managed(proposal, targets)
@@ -218,9 +220,12 @@ class Approvals:
         wall, now = self._clock.wall(), self._clock.boot_ns()
         made = self._orders(proposal, targets, approver_text(approver), wall, now)
         standing = self._ledger.orders.by_prefix()
-        entries = self._enforcer.look().entries if any(target in standing for target in targets) else {}
+        entries = self._enforcer.counted([target for target in targets if target in standing])
         orders = self._ledger.approve(proposal, made, approver, wall, now, entries)
-        self._enforcer.enforce(orders)
+        try:
+            self._enforcer.enforce(orders)
+        finally:
+            self._ledger.book.chain.seal()
         return messages.Approved(self._enforcer.written(orders[0]), len(orders), self._enforcer.failed(orders))
 
     def refuse(self, question: Question, approver: Approver) -> None:
@@ -289,7 +294,8 @@ class Approvals:
     def _entry(self, proposal: Proposal) -> str:
         """Say what would be written, where, and until when."""
         asked, attached = proposal.terms, self._plane.attached
-        what = f"{proposal.listed.prefixes} prefixes" if proposal.listed else asked.prefix
+        count = proposal.listed.prefixes if proposal.listed else 0
+        what = f"{count} prefix{'' if count == 1 else 'es'}" if proposal.listed else asked.prefix
         where = [f"{iface} ({attached[iface].mode})" for iface in asked.ifaces if iface in attached]
         way = "from and to" if self._plane.drops_outbound(asked.ifaces) else "from"
         until = f"until {terms.words(asked.ttl_s)} after the approval" if asked.ttl_s else "with no deadline"
@@ -300,8 +306,7 @@ class Approvals:
             if typed.strip() != str(proposal.listed.prefixes):
                 raise PermissionError(f"the number of prefixes, {proposal.listed.prefixes}, was not typed")
             return
-        must_type = proposal.typed_confirmation or judgement.typed_confirmation
-        if must_type and not policy.typed_matches(typed, proposal.terms.prefix):
+        if judgement.typed_confirmation and not policy.typed_matches(typed, proposal.terms.prefix):
             raise PermissionError(f"the address was not typed: {'; '.join(judgement.warnings)}")
 
     def _orders(self, proposal: Proposal, targets: Sequence[str], who: str, wall: float, now: int) -> list[Order]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.guard import messages
-from engine.guard.blocker import Attached, Blocker
+from engine.guard.blocker import NFTABLES, Attached, Blocker
 from engine.guard.book import Book
 from engine.guard.clock import Clock
 from engine.guard.grants import Grants
 
 TRIAL_S = 60
 """How long a first attachment, or a block that cuts a connection of management, waits for a person to keep it."""
-NFTABLES = "nftables"
 
 
 class Attachments:
@@ -68,8 +67,21 @@ class Attachments:
 
     def degraded(self) -> tuple[str, ...]:
         """Return what fell back a step or was taken off, and why."""
-        fallen = [f"{iface}: {why}" for iface, found in self.attached.items() for why in found.fallen_back]
+        fallen = [
+            f"{iface}: {why}" for iface, found in self.attached.items() for why in self._fallen_back(iface, found)
+        ]
         return (*fallen, *self._reverted.values())
+
+    def _fallen_back(self, iface: str, found: Attached) -> tuple[str, ...]:
+        """Say what fell back, also when an earlier guard attached it."""
+        noted = self._grants.attached.get(iface)
+        same = noted is not None and (noted.mode, noted.egress) == (found.mode, found.egress)
+        if found.fallen_back and not (found.mode == NFTABLES and same):
+            return found.fallen_back
+        if noted is not None and same and noted.fallen_back:
+            return noted.fallen_back
+        generic = ("generic XDP: slower than native",) if found.mode == "generic" else ()
+        return found.fallen_back or (*generic, *(() if found.egress else ("outbound packets still leave",)))
 
     def proposable(self) -> tuple[str, ...]:
         """Return the interfaces a block is meant for when none is named: a review attaches what was taken off."""
@@ -123,6 +135,7 @@ class Attachments:
         found = blocker.attached().get(iface, Attached(mode))
         how = {"egress": found.egress, "on_trial": found.on_trial, "fallen_back": found.fallen_back}
         self._book.note(self._clock.wall(), "attach", iface=iface, mode=mode, **how)
+        self._grants.note_attached(iface, found)
 
     def _watch_trials(self, blocker: Blocker) -> None:
         """Begin the term of what is on trial; what outlives a guard was kept, whoever noted it."""

@@ -53,6 +53,7 @@ class Chain:
     def __init__(self, db: sqlite3.Connection, key: Key, head_path: Path) -> None:
         self._db, self._key, self._head_path = db, key, head_path
         self._head = self._next = self._newest()
+        self._sealed: Head | None = None
 
     def append(self, at: float, kind: str, body: str) -> None:
         """Add an entry to the open transaction."""
@@ -61,11 +62,18 @@ class Chain:
         self._db.execute(APPEND, (seq, at, kind, body, mac))
         self._next = Head(seq, mac)
 
-    def seal(self) -> None:
-        """Make the committed entry the head."""
+    def advance(self) -> None:
+        """Make the committed entry the head; the file follows with the next ``seal``."""
         self._head = self._next
+
+    def seal(self) -> None:
+        """Make the committed entry the head, in the file as well."""
+        self.advance()
+        if self._sealed == self._head:
+            return
         sealed = {"seq": self._head.seq, "mac": self._head.mac, "key": self._key.mac("head", *self._head)}
         _write_private(self._head_path, json.dumps(sealed).encode())
+        self._sealed = self._head
 
     def discard(self) -> None:
         """Forget an entry that was rolled back."""

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 HEARTBEAT_S = 60
 """Seconds without a refresh of the allow set after which nobody looks after the blocks."""
+NFTABLES = "nftables"
 SSH_PORTS = 8
 """Most SSH ports that are spared then."""
 
@@ -153,4 +154,13 @@ class TakesMany(Protocol):
 
     def remove_many(self, prefixes: Sequence[str]) -> int:
         """Take entries out and return how many there were."""
+        ...
+
+
+@runtime_checkable
+class ReadsOne(Protocol):
+    """A blocker that reads one entry without reading them all."""
+
+    def entry(self, prefix: str) -> Entry | None:
+        """Return the entry of exactly this prefix, or None where there is none."""
         ...

@@ -23,17 +23,28 @@ class Book:
         path = folder / "guard.db"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
-        self.db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        self.db.execute("PRAGMA foreign_keys = ON")
-        self.db.execute("PRAGMA journal_mode = WAL")
-        self.db.execute("PRAGMA synchronous = FULL")
-        schema.migrate(self.db)
         self.key = Key(folder / "audit.key")
+        self.db = sqlite3.connect(path, isolation_level=None, timeout=5)
+        self.db.create_function("signed", -1, self.signed)
+        try:
+            self.db.execute("PRAGMA foreign_keys = ON")
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            schema.migrate(self.db)
+        except sqlite3.DatabaseError as error:
+            raise type(error)(f"{path.name}: {error}; blocks in the kernel stay in force") from None
         self.chain = Chain(self.db, self.key, folder / "audit.head")
 
+    def signed(self, *columns: object) -> str:
+        """Return the code over the columns ``schema.SIGNED`` of a block."""
+        return self.key.mac("block", *columns)
+
     @contextmanager
-    def step(self, at: float, kind: str) -> Iterator[dict[str, object]]:
-        """One transaction; the body puts what happened into the dictionary."""
+    def step(self, at: float, kind: str, *, urgent: bool = False) -> Iterator[dict[str, object]]:
+        """One transaction; the body puts what happened into the dictionary.
+
+        After an ``urgent`` one the caller does what cannot wait, and then seals the chain.
+        """
         told: dict[str, object] = {}
         self.db.execute("BEGIN IMMEDIATE")
         try:
@@ -45,7 +56,10 @@ class Book:
                 self.db.execute("ROLLBACK")
             self.chain.discard()
             raise
-        self.chain.seal()
+        if urgent:
+            self.chain.advance()
+        else:
+            self.chain.seal()
 
     @contextmanager
     def quiet_step(self) -> Iterator[None]:

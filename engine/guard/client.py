@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -131,6 +132,10 @@ class GuardClient:
         """Take a block out of the kernel."""
         return self._ask(messages.Remove(prefix), messages.Done).detail
 
+    def remove_all(self, proposal_id: str) -> str:
+        """Take every block of one proposal out of the kernel."""
+        return self._ask(messages.RemoveAll(proposal_id), messages.Done, LIST_TIMEOUT_S).detail
+
     def blocks(self, *, ended: bool = False, limit: int = 1 << 20) -> list[Block]:
         """Return the blocks as the kernel has them, or those that ended, newest first."""
         return self.block_list(ended=ended, limit=limit)[0]
@@ -227,7 +232,7 @@ class GuardClient:
 
 
 def connect(path: Path = SOCKET) -> GuardClient:
-    """Return a client of the guard that runs on this host; raises ``OSError``."""
+    """Return a client of the guard that runs on this host; raises ``OSError``, also where a stranger listens."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sock.settimeout(TIMEOUT_S)
     try:
@@ -235,6 +240,10 @@ def connect(path: Path = SOCKET) -> GuardClient:
     except OSError as error:
         sock.close()
         raise type(error)(error.errno, f"cannot reach a guard at {path}: {error.strerror}") from None
+    _, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid not in (0, os.geteuid()):
+        sock.close()
+        raise PermissionError(f"refusing {path}: uid {uid} listens there, no guard of root's")
     return GuardClient(sock)
 
 
@@ -250,9 +259,11 @@ def spawn(
     may_approve: bool = True,
     dataplane: bool = True,
     stay: bool = False,
+    looks: bool = False,
 ) -> GuardClient:
     """Start a guard as a child and return its client after it said hello.
 
+    With ``looks`` it notes no start and end in the audit chain: the caller changes nothing.
     Raises ``GuardError`` with the reason when it does not start. The guard keeps the caller's
     privileges: call this before dropping them.
     """
@@ -263,7 +274,12 @@ def spawn(
     arguments += [f"--management-port={port}" for port in management_ports]
     paths = (("--state", state), ("--pin-root", pin_root), ("--socket", socket_path))
     arguments += [f"{option}={value}" for option, value in paths if value is not None]
-    switches = (("--no-approve", not may_approve), ("--no-dataplane", not dataplane), ("--stay", stay))
+    switches = (
+        ("--no-approve", not may_approve),
+        ("--no-dataplane", not dataplane),
+        ("--stay", stay),
+        ("--look", looks),
+    )
     arguments += [option for option, on in switches if on]
     environ = {"PATH": os.defpath, "LANG": "C.UTF-8"}
     with theirs:

@@ -37,7 +37,7 @@ def decode(packet: bytes, known: Mapping[str, type[Any]]) -> tuple[Any, int]:
     if len(packet) > PACKET_BYTES:
         raise MessageError(f"message is larger than {PACKET_BYTES} bytes")
     try:
-        envelope = json.loads(packet, object_pairs_hook=_unique, parse_constant=_no_constant)
+        envelope = json.loads(packet.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except MessageError:
         raise
     except (ValueError, RecursionError):

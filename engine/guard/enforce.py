@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from engine.guard import listing
+from engine.guard import listing, terms
 from engine.guard.attachments import Attachments, words
-from engine.guard.blocker import Entry
+from engine.guard.blocker import Entry, ReadsOne, TakesMany
 from engine.guard.book import summed
 from engine.guard.clock import Clock
 from engine.guard.ledger import Ledger
@@ -16,11 +17,14 @@ from engine.guard.listing import Look, Row, Rows, Watching
 from engine.guard.orders import Order, ended
 from engine.guard.watches import Watches
 from engine.guard.writing import Writer
-from engine.types import Block, BlockState
+from engine.types import Block, BlockState, Terms
 
 SAME_DEADLINE_NS = 10**9
 """Deadlines closer than this are the same."""
 HALTED = "blocking is halted by panic-unblock until a person resumes it"
+FEW = 4
+"""Entries up to which each is read by itself where the back end can, instead of all."""
+FORGED = "the stored block is not what was approved: it is not enforced"
 MANY = 5000
 """Entries from which on one look at the kernel serves for ``LOOK_NS``: reading them all takes a while."""
 LOOK_NS = 2 * 10**9
@@ -83,6 +87,14 @@ class Enforcer:
             self._look = Look(entries, now)
         return self._look
 
+    def counted(self, prefixes: Sequence[str]) -> Mapping[str, Entry]:
+        """Return the entries of these prefixes at least, one by one where they are few; raises ``OSError``."""
+        blocker = self._plane.blocker
+        if blocker is not None and len(prefixes) <= FEW and isinstance(blocker, ReadsOne):
+            found = {prefix: blocker.entry(prefix) for prefix in prefixes}
+            return {prefix: entry for prefix, entry in found.items() if entry is not None}
+        return self.look().entries if prefixes else {}
+
     def resume(self) -> None:
         """Clear the halt and restore what is still within its term; raises ``OSError``."""
         if self._plane.blocker is not None:
@@ -103,18 +115,45 @@ class Enforcer:
 
     def remove(self, prefix: str, who: str) -> bool:
         """Take an order back, then its entry, or an entry that no order stands for; raises ``OSError``."""
-        order = self._orders.by_prefix().get(prefix)
-        wall, blocker = self._clock.wall(), self._plane.blocker
-        entry = self.look().entries.get(prefix)
+        order = self._orders.by_prefix().get(prefix) or self._orders.forged.get(prefix)
         if order is not None:
-            gone = ended(order, "removed", wall, entry, self._clock.boot_ns())
-            self._orders.end([gone], "removed", by=who, proposal=order.proposal_id)
+            self._take_back([order], who)
+            return True
         self.watches.forget([prefix])
-        removed = blocker.remove(prefix) if blocker is not None else False
-        self._changed()
-        if removed and order is None:
-            self._ledger.book.note(wall, "removed", prefix=prefix, by=who, order=False)
-        return order is not None or removed
+        if not self._take_out([prefix]):
+            return False
+        self._ledger.book.note(self._clock.wall(), "removed", prefix=prefix, by=who, order=False)
+        return True
+
+    def remove_of(self, proposal_id: str, who: str) -> int:
+        """Take back every order of a proposal, and return how many there were; raises ``OSError``."""
+        orders = [order for order in self._orders.newest() if order.proposal_id == proposal_id]
+        if orders:
+            self._take_back(orders, who)
+        return len(orders)
+
+    def _take_back(self, orders: Sequence[Order], who: str) -> None:
+        """End orders of one proposal in the ledger, then take their entries out."""
+        prefixes = [order.prefix for order in orders]
+        entries, now, wall = self.counted(prefixes), self._clock.boot_ns(), self._clock.wall()
+        gone = [ended(order, "removed", wall, entries.get(order.prefix), now) for order in orders]
+        self._orders.end(gone, "removed", by=who, proposal=orders[0].proposal_id)
+        for order in orders:
+            self._writer.forget(order)
+        self.watches.forget(prefixes)
+        self._take_out(prefixes)
+
+    def _take_out(self, prefixes: Sequence[str]) -> int:
+        """Take entries out of the kernel and of the last look at it, and return how many there were."""
+        blocker = self._plane.blocker
+        if blocker is None:
+            return 0
+        try:
+            if isinstance(blocker, TakesMany):
+                return blocker.remove_many(prefixes)
+            return sum([blocker.remove(prefix) for prefix in prefixes])
+        finally:
+            self._forget(prefixes)
 
     def keep(self, prefix: str, who: str) -> bool:
         """Let a block on trial stay for its approved term; false when it is not on trial."""
@@ -203,6 +242,12 @@ class Enforcer:
         """Let the next look read the kernel again."""
         self._look = self._look._replace(at_ns=-LOOK_NS)
 
+    def _forget(self, prefixes: Iterable[str]) -> None:
+        """Leave what was taken out of the last look, which else would have to be read again for each."""
+        for prefix in prefixes:
+            self._look.entries.pop(prefix, None)
+        self._rows = None
+
     def _clear_strangers(self, entries: Mapping[str, Entry]) -> None:
         """What nobody ordered goes when it only counts, is over, or is left of an order that ended; else it is told."""
         known, now = self._orders.by_prefix(), self._clock.boot_ns()
@@ -237,13 +282,17 @@ class Enforcer:
             dropped = sum(
                 [entry.packets + entry.out_packets for entry in look.entries.values() if not entry.count_only]
             )
+            forged = [Row(order, entries.pop(order.prefix, None)) for order in self._orders.forged.values()]
             strange = [Row(None, entry) for entry in entries.values()]
-            self._rows = Rows(look, self._orders.changes, strange + rows, dropped)
+            self._rows = Rows(look, self._orders.changes, [*strange, *forged, *rows], dropped)
         return self._rows
 
     def block(self, row: Row) -> Block:
         """Return a row of a listing in words."""
         order, entry = row
+        if order is not None and order.prefix in self._orders.forged:
+            state = BlockState.FAILED if entry is None else BlockState.DRIFTED
+            return listing.ordered(order, entry, state, FORGED, self._clock)
         if order is not None:
             reason = self._writer.failure(order) or self._unmet(order)
             return listing.ordered(order, entry, self._state(order, entry), reason, self._clock)
@@ -254,13 +303,33 @@ class Enforcer:
         return listing.stranger(entry, self._clock)
 
     def written(self, order: Order) -> Block:
-        """Return the block of an order that was just written, without another look at the whole map."""
-        state = self._state(order, None)
+        """Return the block of an order that was just written and read back, with what its entry counted before."""
+        entry = self._entry(order.prefix)
+        state = self._state(order, entry)
         if state is BlockState.PENDING:
             state = BlockState.LIVE
         reason = self._writer.failure(order) or self._unmet(order)
-        block = listing.ordered(order, None, state, reason, self._clock)
+        block = listing.ordered(order, entry, state, reason, self._clock)
         return replace(block, ifaces=self._here(order) or order.ifaces)
+
+    def _entry(self, prefix: str) -> Entry | None:
+        """Read one entry again; the counters are not worth an error, nor a look at many."""
+        try:
+            return self.counted([prefix]).get(prefix)
+        except OSError:
+            return None
+
+    def covering(self, asked: Terms) -> str:
+        """Say which block in force drops all that is asked for, for no shorter term, and how long still; or nothing."""
+        now = self._clock.boot_ns()
+        for order in self._orders.holding(asked.prefix):
+            in_force = self._is_ours(order) and not order.trial_ns and not order.over(self._clock.boot_id, now)
+            enough = set(asked.ifaces) <= set(order.ifaces) and (not order.ttl_s or 0 < asked.ttl_s <= order.ttl_s)
+            if in_force and enough and not self._writer.failure(order):
+                by = f" by {order.prefix}" if order.prefix != asked.prefix else ""
+                left_s = (order.deadline_ns - now) / 1e9 if order.deadline_ns else math.inf
+                return f"{asked.prefix} is blocked already{by}, {terms.left(left_s)}"
+        return ""
 
     def failed(self, orders: Iterable[Order]) -> int:
         """Return how many of these the kernel did not take."""

@@ -1,9 +1,11 @@
-"""What a person granted: the allow-list, and the interfaces they kept after a first attachment."""
+"""What a person granted: the allow-list, and the interfaces they kept; and how those are attached."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
+from engine.guard.blocker import NFTABLES, Attached
 from engine.guard.book import Book
 from engine.types import Approver
 
@@ -12,6 +14,8 @@ DROP_ALLOWED = "DELETE FROM allowed WHERE prefix = ?"
 SELECT_ALLOWED = "SELECT prefix, reason, expires_at FROM allowed WHERE expires_at = 0 OR expires_at > ? ORDER BY prefix"
 LAPSED = "SELECT prefix FROM allowed WHERE expires_at != 0 AND expires_at <= ?"
 KEEP_IFACE = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?)"
+PUT_ATTACHED = "INSERT OR REPLACE INTO attached VALUES (?, ?, ?, ?, ?)"
+SELECT_ATTACHED = "SELECT iface, mode, egress, fallen FROM attached WHERE network = ?"
 SELECT_KEPT = "SELECT iface FROM kept WHERE network = ?"
 
 
@@ -22,6 +26,11 @@ class Grants:
         self._book, self._db, self._network = book, book.db, network
         self.kept = {iface for (iface,) in self._db.execute(SELECT_KEPT, (network,))}
         """Interfaces that were attached before and proved harmless."""
+        rows = self._db.execute(SELECT_ATTACHED, (network,))
+        self.attached = {
+            iface: Attached(mode, egress, fallen_back=tuple(json.loads(fallen))) for iface, mode, egress, fallen in rows
+        }
+        """How interfaces were attached last."""
 
     def keep(self, iface: str, at: float, why: str) -> None:
         """Remember for ever that an attachment to an interface was kept."""
@@ -29,6 +38,17 @@ class Grants:
             self._db.execute(KEEP_IFACE, (self._network, iface, at))
             told |= {"iface": iface, "by": why}
         self.kept.add(iface)
+
+    def note_attached(self, iface: str, found: Attached) -> None:
+        """Remember how an interface was attached, and what was refused before."""
+        row = (self._network, iface, found.mode, found.egress, json.dumps(found.fallen_back))
+        with self._book.quiet_step():
+            self._db.execute(PUT_ATTACHED, row)
+        self.attached[iface] = found
+
+    def by_nftables(self) -> tuple[str, ...]:
+        """Return the interfaces that nftables enforced last."""
+        return tuple(iface for iface, found in self.attached.items() if found.mode == NFTABLES)
 
     def allow(self, prefix: str, reason: str, ttl_s: float, at: float, approver: Approver) -> None:
         """Put a prefix on the allow-list."""

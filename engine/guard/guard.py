@@ -10,8 +10,9 @@ from typing import assert_never
 from engine.guard import codec, fields, messages, policy
 from engine.guard.approval import TEXT_LIMIT, Approvals
 from engine.guard.attachments import Attachments
+from engine.guard.book import summed
 from engine.guard.clock import Clock, RateLimit
-from engine.guard.enforce import Enforcer
+from engine.guard.enforce import FORGED, Enforcer
 from engine.guard.ledger import Asker, Ledger, approver_text
 from engine.guard.pages import PAGE, Pages
 from engine.guard.surroundings import Surroundings
@@ -31,6 +32,7 @@ BY_PERSON = (
     messages.Approve,
     messages.Refuse,
     messages.Remove,
+    messages.RemoveAll,
     messages.Watch,
     messages.Extend,
     messages.Resume,
@@ -61,10 +63,19 @@ class Guard:
     """Holds the rules together; the server brings it messages and time."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, plane: Attachments, enforcer: Enforcer, around: Surroundings, pid: int
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        plane: Attachments,
+        enforcer: Enforcer,
+        around: Surroundings,
+        pid: int,
+        *,
+        told: bool = True,
     ) -> None:
+        """With ``told`` the audit chain says when this guard starts and ends."""
         self._ledger, self._clock, self._plane, self._enforcer = ledger, clock, plane, enforcer
-        self._around, self._pid = around, pid
+        self._around, self._pid, self._tells_life = around, pid, told
         self._approvals = Approvals(ledger, clock, plane, enforcer, around, self._trouble)
         self._pages = Pages(ledger, clock, enforcer)
         self._told = RateLimit(REFUSALS_PER_MINUTE)
@@ -72,8 +83,11 @@ class Guard:
 
     def start(self) -> None:
         """Note the start, tell when the audit chain is broken, and bring the kernel in line."""
-        entries, problems = self._ledger.book.chain.verify()
-        self._ledger.book.note(self._clock.wall(), "start", pid=self._pid, entries=entries, problems=problems)
+        if self._tells_life:
+            entries, problems = self._ledger.book.chain.verify()
+            self._ledger.book.note(self._clock.wall(), "start", pid=self._pid, entries=entries, problems=problems)
+        if forged := self._ledger.orders.forged:
+            self._ledger.book.note(self._clock.wall(), "forged", why=FORGED, **summed(forged))
         self.tick()
 
     def tick(self) -> None:
@@ -99,7 +113,8 @@ class Guard:
     def stop(self, why: str) -> None:
         """Note the end, and how far the clock came; blocks stay in force."""
         self._ledger.orders.note_seen(self._clock.boot_id, self._clock.boot_ns())
-        self._ledger.book.note(self._clock.wall(), "stop", why=why)
+        if self._tells_life:
+            self._ledger.book.note(self._clock.wall(), "stop", why=why)
 
     def answer(self, packet: bytes, channel: Channel) -> bytes:
         """Return the reply to one packet, whatever it holds."""
@@ -180,6 +195,8 @@ class Guard:
                 return messages.Done(f"{proposal_id} is refused")
             case messages.Remove(prefix):
                 return self._remove(prefix, channel)
+            case messages.RemoveAll(proposal_id):
+                return self._remove_all(proposal_id, channel)
             case messages.Blocks(offset, ended):
                 return self._pages.ended(offset) if ended else self._pages.blocks(channel, offset)
             case messages.FindOwner(five_tuple):
@@ -275,6 +292,13 @@ class Guard:
         if not self._enforcer.remove(prefix, approver_text(channel.approver)):
             raise PermissionError(f"{prefix} is not blocked")
         return messages.Done(f"{prefix} is not blocked any more")
+
+    def _remove_all(self, proposal_id: str, channel: Channel) -> messages.Reply:
+        count = self._enforcer.remove_of(proposal_id, approver_text(channel.approver))
+        if not count:
+            raise PermissionError(f"no block of {proposal_id[:TEXT_LIMIT]} is in force")
+        what = "1 block" if count == 1 else f"{count:,} blocks"
+        return messages.Done(f"{what} of {proposal_id} {'is' if count == 1 else 'are'} not in force any more")
 
     def _resume(self, restore: bool, channel: Channel) -> messages.Reply:
         """End the halt; the blocks of before may be why somebody had to panic, so they return only when asked for."""

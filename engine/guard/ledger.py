@@ -195,10 +195,11 @@ class Ledger:
     ) -> list[Order]:
         """Record a person's yes and the orders that follow from it, in one transaction.
 
-        ``entries`` is the kernel's map as last seen: the counters of what is replaced are taken from it.
+        ``entries`` is the kernel's map as last seen: the counters of what is replaced are taken from it. The caller
+        writes the orders into the kernel, and then seals the audit chain.
         """
         numbered = self.orders.number(orders)
-        with self.book.step(at, "approve") as told:
+        with self.book.step(at, "approve", urgent=True) as told:
             self._decide(proposal, ProposalState.APPROVED, approver, at)
             self.orders.write(numbered, entries, at, boot_ns)
             told.update({"proposal": proposal.id, "terms": asdict(proposal.terms), "approver": asdict(approver)})

@@ -134,6 +134,13 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveAll:
+    """Takes every block of one proposal out of the kernel."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Blocks:
     """Asks for the blocks as the kernel has them, or for those that ended, newest first."""
 
@@ -411,6 +418,7 @@ Request = (
     | Approve
     | Refuse
     | Remove
+    | RemoveAll
     | Blocks
     | FindOwner
     | Describe

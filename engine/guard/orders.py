@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from engine.guard.blocker import Entry
 from engine.guard.book import Book, summed
-from engine.guard.schema import span
+from engine.guard.schema import SIGNED, span
 
 ENDED_KEPT = 10_000
 """Ended blocks that are remembered, the newest; the story of older ones stays in the audit chain."""
@@ -81,16 +83,15 @@ class Ended(NamedTuple):
 DROP_BLOCK = "DELETE FROM blocks WHERE prefix = ?"
 INSERT_BLOCK = (
     "INSERT INTO blocks (entry_id, prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason,"
-    " approver, added_at, ifaces, network, remaining_s, trial_ns, first, last)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " approver, added_at, ifaces, network, remaining_s, trial_ns, first, last, mac)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-SELECT_BLOCKS = (
-    "SELECT entry_id, prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver,"
-    " added_at, ifaces, network, remaining_s, trial_ns FROM blocks ORDER BY added_at, entry_id"
-)
+SELECT_BLOCKS = f"SELECT {SIGNED}, mac FROM blocks ORDER BY added_at, entry_id"  # noqa: S608 - fixed columns
 LAST_ENTRY_ID = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'blocks'"
-REBASE_BLOCK = "UPDATE blocks SET expires_at = ?, boot_id = ?, deadline_ns = ?, remaining_s = ? WHERE entry_id = ?"
-KEEP_BLOCK = "UPDATE blocks SET trial_ns = 0 WHERE prefix = ?"
+REBASE_BLOCK = (
+    "UPDATE blocks SET expires_at = ?, boot_id = ?, deadline_ns = ?, remaining_s = ?, mac = ? WHERE entry_id = ?"
+)
+KEEP_BLOCK = "UPDATE blocks SET trial_ns = 0, mac = ? WHERE prefix = ?"
 INSERT_ENDED = (
     "INSERT INTO ended (entry_id, prefix, ttl_s, proposal_id, incident_id, reason, approver, added_at, ifaces,"
     " ended_at, why, packets, bytes, out_packets, out_bytes, last_hit_at, first, last)"
@@ -128,7 +129,13 @@ class Orders:
 
     def __init__(self, book: Book) -> None:
         self._book, self._db = book, book.db
-        self._by_prefix = {order.prefix: order for order in map(_order, self._db.execute(SELECT_BLOCKS))}
+        self._by_prefix: dict[str, Order] = {}
+        self.forged: dict[str, Order] = {}
+        """What stands in the table otherwise than it was approved, by prefix: never enforced."""
+        for *columns, mac in self._db.execute(SELECT_BLOCKS):
+            genuine = hmac.compare_digest(mac.encode(), self._book.signed(*columns).encode())
+            order = _order(tuple(columns))
+            (self._by_prefix if genuine else self.forged)[order.prefix] = order
         self.changes = 0
         """Grows with every change."""
         self._trials = {order.prefix for order in self._by_prefix.values() if order.trial_ns}
@@ -140,6 +147,12 @@ class Orders:
     def newest(self) -> list[Order]:
         """Return what should be in the kernel, newest first."""
         return list(reversed(self._by_prefix.values()))
+
+    def holding(self, prefix: str) -> list[Order]:
+        """Return the orders whose prefix holds all of this one, widest first."""
+        network = ip_network(prefix)
+        holders = (str(network.supernet(new_prefix=length)) for length in range(network.prefixlen + 1))
+        return [self._by_prefix[holder] for holder in holders if holder in self._by_prefix]
 
     def trials(self) -> list[Order]:
         """Return the orders that revert unless a person keeps them."""
@@ -167,12 +180,13 @@ class Orders:
         ]
         self._remember(replaced)
         self._db.executemany(DROP_BLOCK, [(order.prefix,) for order in orders])
-        self._db.executemany(INSERT_BLOCK, map(_row, orders))
+        self._db.executemany(INSERT_BLOCK, [(*_row(one), *span(one.prefix), self._mac(one)) for one in orders])
 
     def written(self, orders: Iterable[Order]) -> None:
         """Take over what ``write`` wrote, once it is committed."""
         self.changes += 1
         for order in orders:
+            self.forged.pop(order.prefix, None)
             self._by_prefix.pop(order.prefix, None)
             self._by_prefix[order.prefix] = order
             self._trials.discard(order.prefix)
@@ -187,15 +201,17 @@ class Orders:
             step |= {**summed(one.prefix for one in gone), **told}
         self.changes += 1
         for one in gone:
+            self.forged.pop(one.prefix, None)
             self._by_prefix.pop(one.prefix, None)
             self._trials.discard(one.prefix)
 
     def keep(self, prefix: str, at: float, who: str) -> Order:
         """Note that a person keeps a block on trial, and return the order as it stands now."""
+        kept = replace(self._by_prefix[prefix], trial_ns=0)
         with self._book.step(at, "kept") as step:
-            self._db.execute(KEEP_BLOCK, (prefix,))
+            self._db.execute(KEEP_BLOCK, (self._mac(kept), prefix))
             step |= {"prefix": prefix, "by": who}
-        self._by_prefix[prefix] = replace(self._by_prefix[prefix], trial_ns=0)
+        self._by_prefix[prefix] = kept
         self._trials.discard(prefix)
         self.changes += 1
         return self._by_prefix[prefix]
@@ -215,11 +231,17 @@ class Orders:
         if not moved:
             return
         with self._book.quiet_step():
-            rows = [(one.expires_at, one.boot_id, one.deadline_ns, one.remaining_s, one.entry_id) for one in moved]
+            rows = [
+                (one.expires_at, one.boot_id, one.deadline_ns, one.remaining_s, self._mac(one), one.entry_id)
+                for one in moved
+            ]
             self._db.executemany(REBASE_BLOCK, rows)
         self.changes += 1
         for order in moved:
             self._by_prefix[order.prefix] = order
+
+    def _mac(self, order: Order) -> str:
+        return self._book.signed(*_row(order))
 
     # --- what ended
 
@@ -282,11 +304,17 @@ def _carried(order: Order, boot_id: str, boot_ns: int, wall: float, seen: Mappin
 
 
 def _order(row: BlockRow) -> Order:
-    return Order(*row[:11], tuple(json.loads(row[11])), *row[12:])
+    """Return the order of a row; one that somebody edited may name no interfaces that can be read."""
+    try:
+        ifaces = tuple(str(iface) for iface in json.loads(row[11]))
+    except (ValueError, TypeError):
+        ifaces = ()
+    return Order(*row[:11], ifaces, *row[12:])
 
 
 def _row(order: Order) -> tuple[object, ...]:
-    times = (order.ttl_s, order.expires_at, order.boot_id, order.deadline_ns)
-    about = (order.proposal_id, order.incident_id, order.reason, order.approver, order.added_at)
-    where = (json.dumps(order.ifaces), order.network, order.remaining_s, order.trial_ns)
-    return (order.entry_id, order.prefix, *times, *about, *where, *span(order.prefix))
+    """Return what is signed, as the table gives it back."""
+    times = (float(order.ttl_s), float(order.expires_at), order.boot_id, order.deadline_ns)
+    about = (order.proposal_id, order.incident_id, order.reason, order.approver, float(order.added_at))
+    where = (json.dumps(order.ifaces), order.network, float(order.remaining_s), order.trial_ns)
+    return (order.entry_id, order.prefix, *times, *about, *where)

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from engine.guard import halt
 from engine.guard.nfttable import halt_table
+from engine.guard.pins import PIN_ROOT
 
-PIN_ROOT = Path("/sys/fs/bpf/aegis")
 
-
-def panic(pin_root: Path = PIN_ROOT) -> int:
+def panic(pin_root: Path = PIN_ROOT, state: Path | None = None) -> int:
     """Halt and empty the BPF maps and the nftables table of this network namespace, and return how many entries went.
+
+    Whatever becomes of that, a mark is then left in the guard's folder ``state``, if it can be: a reboot takes
+    what is in the kernel, and no guard may put the blocks back before a person ends the halt.
 
     Raises:
         FileNotFoundError: there is neither, so nothing is blocked.
         OSError: one of them could not be emptied; the other was tried all the same.
     """
+    try:
+        return _empty(pin_root)
+    finally:
+        if state is not None:
+            with suppress(OSError):
+                halt.mark(state)
+
+
+def _empty(pin_root: Path) -> int:
     removed, failures, absent = 0, list[str](), 0
-    for halt in _halts(pin_root):
+    for empty in _ways(pin_root):
         try:
-            removed += halt()
+            removed += empty()
         except FileNotFoundError:
             absent += 1
         except OSError as error:
@@ -32,7 +45,7 @@ def panic(pin_root: Path = PIN_ROOT) -> int:
     return removed
 
 
-def _halts(pin_root: Path) -> tuple[Callable[[], int], Callable[[], int]]:
+def _ways(pin_root: Path) -> tuple[Callable[[], int], Callable[[], int]]:
     def halt_maps() -> int:
         if not pin_root.exists():
             raise FileNotFoundError(f"no maps are pinned in {pin_root}")

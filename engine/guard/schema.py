@@ -6,6 +6,11 @@ import sqlite3
 from ipaddress import ip_network
 
 HOST_NETWORK = "host"
+SIGNED = (
+    "entry_id, prefix, ttl_s, expires_at, boot_id, deadline_ns, proposal_id, incident_id, reason, approver, added_at,"
+    " ifaces, network, remaining_s, trial_ns"
+)
+"""The columns of a block that its code covers, in this order."""
 
 
 def m001_first_tables(db: sqlite3.Connection) -> None:
@@ -72,6 +77,17 @@ def m003_lists_trials_and_memory(db: sqlite3.Connection) -> None:
         db.execute("UPDATE blocks SET first = ?, last = ? WHERE entry_id = ?", (*span(prefix), entry_id))
 
 
+def m004_signed_blocks_and_attachments(db: sqlite3.Connection) -> None:
+    """A block carries a code over what was approved; how an interface was attached is remembered."""
+    for statement in (
+        "ALTER TABLE blocks ADD COLUMN mac TEXT NOT NULL DEFAULT ''",
+        f"UPDATE blocks SET mac = signed({SIGNED})",  # noqa: S608 - fixed columns
+        "CREATE TABLE attached (network TEXT NOT NULL, iface TEXT NOT NULL, mode TEXT NOT NULL, egress TEXT NOT NULL,"
+        " fallen TEXT NOT NULL, PRIMARY KEY (network, iface)) STRICT",
+    ):
+        db.execute(statement)
+
+
 def span(prefix: str) -> tuple[str, str]:
     """Return the first and the last address of a prefix as texts that sort like addresses, IPv4 before IPv6."""
     network = ip_network(prefix)
@@ -79,11 +95,19 @@ def span(prefix: str) -> tuple[str, str]:
     return f"{network.version}{first:032x}", f"{network.version}{first + network.num_addresses - 1:032x}"
 
 
-MIGRATIONS = (m001_first_tables, m002_bind_blocks_to_interfaces, m003_lists_trials_and_memory)
+MIGRATIONS = (
+    m001_first_tables,
+    m002_bind_blocks_to_interfaces,
+    m003_lists_trials_and_memory,
+    m004_signed_blocks_and_attachments,
+)
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the tables up to date; raises ``PermissionError`` when a later program made them."""
+    """Bring the tables up to date; raises ``PermissionError`` when a later program made them.
+
+    The connection has a function ``signed``, which returns the code over the columns of a block.
+    """
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise PermissionError(f"guard.db is of version {version}, newer than this program")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -32,6 +33,16 @@ def laddered(asked_s: float, prior: int, doubtful: bool, below: Callable[[int], 
 def _jittered(rung_s: float, below: Callable[[int], int]) -> float:
     most = int(rung_s) // JITTER // MINUTE_S
     return min(rung_s + below(most + 1) * MINUTE_S, MAX_TTL_S)
+
+
+def left(seconds: float) -> str:
+    """Return what is left of a term in words, such as ``41 min left``; ``inf`` is without an end."""
+    if seconds == math.inf:
+        return "without an end"
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name} left"
+    return f"{max(seconds, 0):.0f} s left"
 
 
 def words(seconds: float) -> str:

@@ -20,6 +20,7 @@ from engine.types import (
     Approver,
     Block,
     BlockState,
+    Enforced,
     Event,
     Fault,
     Impact,
@@ -251,7 +252,9 @@ async def test_many_targets_are_one_proposal_and_one_approval(tmp_path: Path) ->
             with pytest.raises(ValueError, match="cannot be edited"):
                 await at_work.engine.revise(listed.id, "203.0.113.0/24", 600.0)
             review = await at_work.engine.review(listed.id)
-            await at_work.engine.decide(listed.id, review.token, approve=True, typed="51")
+            made = await at_work.engine.decide(listed.id, review.token, approve=True, typed="51")
+            assert isinstance(made, Enforced)
+            assert (made.count, made.failed, made.proposal_id) == (51, 0, listed.id)
             snapshot = at_work.engine.snapshot()
             assert len(snapshot.blocks) == snapshot.blocks_total == len(guard.bench.blocker.map) == 51
             (told,) = snapshot.proposals

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,22 @@ def client_of(guard: GuardThread) -> GuardClient:
 
 @pytest.fixture
 def types(monkeypatch: pytest.MonkeyPatch) -> Iterator[Types]:
-    """Put a person at standard input, who types these lines ahead."""
+    """Put a person at standard input, who types these lines ahead, and others when they are ``asked`` for them."""
     with ExitStack() as ends:
 
-        def type_lines(*lines: str) -> None:
+        def type_lines(*lines: str, asked: Mapping[str, str] | None = None) -> None:
             master, slave = os.openpty()
             ends.callback(os.close, master)
             monkeypatch.setattr("sys.stdin", ends.enter_context(open(slave, encoding="utf-8")))  # noqa: PTH123
             os.write(master, "".join(f"{line}\n" for line in lines).encode())
+            later, write = dict(asked or {}), sys.stdout.write
+
+            def watched(text: str) -> int:
+                for question in [question for question in later if question in text]:
+                    os.write(master, f"{later.pop(question)}\n".encode())
+                return write(text)
+
+            monkeypatch.setattr(sys.stdout, "write", watched)
 
         yield type_lines
 

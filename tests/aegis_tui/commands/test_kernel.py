@@ -124,11 +124,12 @@ def test_a_guard_started_for_a_command_protects_what_the_settings_name(
         "shared_hops": ("198.51.100.0/24",),
         "management_ports": (8443,),
         "dataplane": True,
+        "looks": False,
     }
 
 
-def _raising(error: OSError) -> Callable[[], int]:
-    def halt() -> int:
+def _raising(error: OSError) -> Callable[..., int]:
+    def halt(state: Path) -> int:
         raise error
 
     return halt
@@ -137,8 +138,8 @@ def _raising(error: OSError) -> Callable[[], int]:
 @pytest.mark.parametrize(
     ("halt", "status", "said"),
     [
-        (lambda: 3, 0, "3 blocks removed from XDP and nftables, every packet passes"),
-        (lambda: 1, 0, "1 block removed"),
+        (lambda state: 3, 0, "3 blocks removed from XDP and nftables, every packet passes"),
+        (lambda state: 1, 0, "1 block removed"),
         (_raising(FileNotFoundError("x")), 0, "nothing is blocked"),
         (
             _raising(OSError("cannot halt nftables: busy")),
@@ -149,7 +150,11 @@ def _raising(error: OSError) -> Callable[[], int]:
     ids=["three", "one", "nothing there", "one back end failed"],
 )
 def test_panic_tells_what_it_removed(
-    halt: Callable[[], int], status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    halt: Callable[..., int],
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("engine.guard.panic.panic", halt)
     monkeypatch.setattr("os.geteuid", lambda: 0)

@@ -15,6 +15,7 @@ from tests.aegis_tui.commands.conftest import Types, client_of
 from tests.engine.bench import GuardThread
 
 PREFIX = "203.0.113.9/32"
+BLOCK, HALT, KEEP = "Block it?", "End the halt?", "Keep it?"
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\nforged"
 LISTED = Listed(4312, 9000, ("192.0.2.1/32", "192.0.2.2/32"), 3, ("192.0.2.53/32: a resolver of this host",))
 
@@ -48,15 +49,38 @@ def test_nobody_at_the_terminal_approves_nothing(guard: GuardThread, capsys: pyt
     assert guard.bench.blocker.map == {}
 
 
-def test_a_yes_while_halted_ends_the_halt_and_blocks(
-    guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("answers", "halted", "blocked"),
+    [
+        ({HALT: "y", BLOCK: "y"}, False, [PREFIX]),
+        ({HALT: "y", BLOCK: "n"}, False, []),
+        ({HALT: "n", BLOCK: "y"}, True, []),
+        ({HALT: "y"}, False, []),
+        ({BLOCK: "y"}, True, []),
+    ],
+    ids=["both", "only the halt", "only the block", "silent on the block", "silent on the halt"],
+)
+def test_a_halt_and_a_block_take_an_answer_each(
+    answers: dict[str, str], halted: bool, blocked: list[str], guard: GuardThread, types: Types
 ) -> None:
-    types("y")
     proposal_id = proposed(guard)
     guard.bench.blocker.halt()
-    assert main(["proposals", "approve", proposal_id]) == 0
-    assert "HALTED" in capsys.readouterr().out
-    assert (guard.bench.blocker.halted, list(guard.bench.blocker.map)) == (False, [PREFIX])
+    types("y", "y", asked={question: answers.get(question, "\x04") for question in (HALT, BLOCK)})
+    assert main(["proposals", "approve", proposal_id]) == (0 if blocked else 1)
+    assert (guard.bench.blocker.halted, list(guard.bench.blocker.map)) == (halted, blocked)
+
+
+def test_the_question_about_a_halt_says_what_a_yes_does(
+    guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proposal_id = proposed(guard)
+    guard.bench.blocker.halt()
+    types(asked={HALT: "n"})
+    assert main(["proposals", "approve", proposal_id]) == 1
+    told = capsys.readouterr().out
+    assert "a yes ends it at once and blocks nothing; the blocks of before stay lifted" in told
+    assert "not blocked: the halt stays" in told
+    assert BLOCK not in told
 
 
 def test_a_refused_approval_leaves_the_halt(
@@ -203,19 +227,23 @@ def on_trial(seconds: float) -> Block:
 def test_a_block_on_trial_is_kept_by_a_yes(answered_by: Find, types: Types, capsys: pytest.CaptureFixture[str]) -> None:
     guard = AnyGuard(review_of(trial_s=60.0), on_trial(60.0))
     answered_by(guard)
-    types("y", "y")
+    types("y", asked={KEEP: "y"})
     assert main(["proposals", "approve", "P-7"]) == 0
     assert guard.kept == [PREFIX]
     assert "Keep it? It reverts in 60 s [y/N]" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("answer", [["n"], [""], []], ids=["no", "nothing", "silence"])
+@pytest.mark.parametrize(
+    ("ahead", "asked"),
+    [([], {KEEP: "n"}), ([], {KEEP: ""}), ([], {}), (["y"], {}), (["y", "y"], {})],
+    ids=["no", "nothing", "silence", "a yes of before the question", "two of them"],
+)
 def test_a_block_on_trial_that_is_not_kept_says_that_it_reverts(
-    answer: list[str], answered_by: Find, types: Types, capsys: pytest.CaptureFixture[str]
+    ahead: list[str], asked: dict[str, str], answered_by: Find, types: Types, capsys: pytest.CaptureFixture[str]
 ) -> None:
     guard = AnyGuard(review_of(trial_s=60.0), on_trial(0.2))
     answered_by(guard)
-    types("y", *answer)
+    types("y", *ahead, asked=asked)
     assert main(["proposals", "approve", "P-7"]) == 1
     assert guard.kept == []
     text = capsys.readouterr().out
@@ -228,7 +256,7 @@ def test_a_real_block_that_cuts_management_is_on_trial_until_it_is_kept(
     answer: str, status: int, left_s: float, guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
 ) -> None:
     guard.bench.managed = [("203.0.113.9", "an SSH session from 203.0.113.9")]
-    types("y", answer)
+    types("y", asked={KEEP: answer})
     assert main(["proposals", "approve", proposed(guard)]) == status
     assert "reverts by itself after 1 min unless you keep it: " in capsys.readouterr().out
     assert [block.keep_within_s for block in client_of(guard).blocks()] == [left_s]

@@ -11,10 +11,11 @@ from textual.pilot import Pilot
 
 from aegis_tui.screens.batch_dialog import BatchDialog
 from aegis_tui.screens.block_dialog import BlockDialog
+from aegis_tui.screens.block_facts import batch_outcome
 from aegis_tui.screens.view import View
 from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.table import Table
-from engine.types import Listed, Proposal, Snapshot, Terms
+from engine.types import Enforced, Listed, Proposal, Snapshot, Terms
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import Host, LateClock, console, engine, settle
 from tests.aegis_tui.screens.test_block_dialog import decisions, press, text
@@ -164,6 +165,15 @@ async def test_blocks_of_a_list_are_counted_as_the_kernel_has_them() -> None:
         pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
         await settle(pilot)
         assert "3 live of 3, 3 packets dropped" in text(pilot)
+
+
+def test_what_the_kernel_did_not_take_of_a_list_is_told() -> None:
+    asked = listing(12_000)
+    block = replace(scenario.block(proposal_id=asked.id), packets=4)
+    snapshot = replace(night(asked), blocks=(block,))
+    row = str(batch_outcome(asked, snapshot, Enforced.of(block, 12_000, 3)))
+    assert "12,000 blocks, 3 not taken, " in row
+    assert "4 packets dropped; the newest 500 are shown" in row
 
 
 async def test_an_empty_list_cannot_be_approved() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from engine.guard import messages
 from engine.guard import terms as durations
 from engine.guard.quota import BURST, HOLD_S, Breaker
-from engine.types import BlockState
+from engine.types import BlockState, Terms
 from tests.engine.guard.bench import HEADLESS, Bench, terms
 
 BAD = "203.0.113.9/32"
@@ -68,7 +70,7 @@ def test_a_block_of_more_than_thirty_days_ago_makes_no_repeat_offender(bench: Be
 
 def test_a_block_in_force_counts_as_one_before(bench: Bench) -> None:
     bench.block("203.0.113.0/24")
-    assert bench.propose().prior_blocks == 1
+    assert bench.propose(by_person=True).prior_blocks == 1
     assert bench.propose(terms("198.18.0.1/32")).prior_blocks == 0
 
 
@@ -121,7 +123,7 @@ def test_an_extended_block_keeps_its_entry_and_is_no_ended_one(bench: Bench) -> 
     before = bench.blocker.map[BAD].entry_id
     assert isinstance(extend(bench), messages.Approved)
     assert (bench.blocker.map[BAD].entry_id, bench.ended()) == (before, [])
-    assert bench.propose().prior_blocks == 1
+    assert bench.propose(by_person=True).prior_blocks == 1
 
 
 def test_a_permanent_extension_takes_the_typed_address(bench: Bench) -> None:
@@ -172,7 +174,7 @@ def test_a_watch_is_never_written_over_a_block_or_inside_of_one(bench: Bench, bl
     proposal = bench.propose()
     bench.block(blocked)
     if blocked == BAD:
-        proposal = bench.propose(terms(ttl_s=60.0))
+        proposal = bench.propose(terms(ttl_s=60.0), by_person=True)
     before = dict(bench.blocker.map)
     assert f"blocked already, by {blocked}" in bench.refused(messages.Watch(proposal.id, 30.0))
     assert bench.blocker.map == before
@@ -247,3 +249,55 @@ def test_a_block_that_another_one_replaced_is_remembered_as_replaced(bench: Benc
     bench.ask(messages.Attach(("eth1",)))
     bench.approve(bench.propose(terms(ifaces=("eth0", "eth1"))))
     assert [gone.ended_why for gone in bench.ended()] == ["replaced"]
+
+
+@pytest.mark.parametrize("blocked", [BAD, "203.0.113.0/24"])
+def test_the_engine_is_refused_what_a_block_in_force_drops_already(bench: Bench, blocked: str) -> None:
+    bench.block(blocked)
+    bench.clock.advance(19 * 60)
+    by = "" if blocked == BAD else f" by {blocked}"
+    told = bench.refused(messages.Propose(terms(), "why", True, False))
+    assert told == f"{BAD} is blocked already{by}, 41 min left"
+    by_person = bench.ask(messages.Propose(terms(), "why", True, False, by_person=True))
+    assert isinstance(by_person, messages.Proposed)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [terms(ttl_s=7200.0), terms("203.0.113.0/24"), terms(ifaces=("eth0", "eth1"))],
+    ids=["longer", "wider", "more"],
+)
+def test_the_engine_may_ask_for_more_than_a_block_in_force_drops(bench: Bench, asked: Terms) -> None:
+    bench.block()
+    assert isinstance(bench.ask(messages.Propose(asked, "why", True, False)), messages.Proposed)
+
+
+def test_the_engine_may_ask_again_for_a_block_that_the_kernel_did_not_take(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.blocker.failure = OSError("map full")
+    bench.approve(proposal)
+    assert isinstance(bench.ask(messages.Propose(terms(), "why", True, False)), messages.Proposed)
+
+
+def test_the_reply_to_an_extension_tells_what_the_entry_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.block()
+    written = bench.blocker.add
+
+    def keeps_counters(*wanted: Any) -> None:
+        written(*wanted)
+        bench.blocker.map[BAD] = replace(bench.blocker.map[BAD], packets=7)
+
+    monkeypatch.setattr(bench.blocker, "add", keeps_counters)
+    reply = extend(bench)
+    assert isinstance(reply, messages.Approved)
+    assert (reply.block.packets, reply.block.state) == (7, BlockState.LIVE)
+
+
+def test_the_audit_chain_is_sealed_after_an_approval_whatever_the_kernel_did(bench: Bench) -> None:
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    bench.blocker.failure = ValueError("broken")
+    bench.ask(messages.Approve(proposal.id, token, ""))
+    head = json.loads((bench.folder / "audit.head").read_text())
+    assert head["seq"] == bench.audited()[-2].seq
+    assert bench.audited()[head["seq"] - 1].kind == "approve"

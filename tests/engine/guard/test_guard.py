@@ -156,6 +156,27 @@ def test_a_login_that_came_after_the_proposal_takes_the_typed_address(bench: Ben
     assert isinstance(bench.approve(proposal), messages.Refused)
 
 
+def test_a_login_that_ended_since_the_proposal_takes_no_typed_address(bench: Bench) -> None:
+    bench.protected = replace(bench.protected, logins=frozenset({"203.0.113.9"}))
+    bench.guard.tick()
+    proposal = bench.propose()
+    assert proposal.typed_confirmation
+    bench.protected = replace(bench.protected, logins=frozenset())
+    assert not bench.review(proposal.id).proposal.typed_confirmation
+    assert isinstance(bench.approve(proposal), messages.Approved)
+
+
+def test_what_became_protected_since_the_review_is_refused_and_spared_at_once(bench: Bench) -> None:
+    first, second = bench.propose(), bench.propose(terms("203.0.113.10/32"))
+    tokens = {one.id: bench.review(one.id).token for one in (first, second)}
+    beats = bench.blocker.beats
+    bench.protected = replace(bench.protected, endpoints=("203.0.113.9",))
+    assert "endpoint" in bench.refused(messages.Approve(first.id, tokens[first.id], ""))
+    assert "203.0.113.9/32" in bench.blocker.allow
+    assert isinstance(bench.ask(messages.Approve(second.id, tokens[second.id], "")), messages.Approved)
+    assert bench.blocker.beats == beats + 1
+
+
 def test_a_bare_ipv6_address_is_proposed_with_its_network(bench: Bench) -> None:
     assert bench.propose(terms("2001:db8:9:9::9")).terms.prefix == "2001:db8:9:9::/64"
     assert bench.propose(terms("::ffff:203.0.113.9")).terms.prefix == "203.0.113.9/32"

@@ -290,3 +290,22 @@ def test_many_blocks_come_and_go_over_both_back_ends(wires: tuple[Wire, Wire], s
     assert found == {one.prefix: (one.entry_id, one.ifaces) for one in many}
     assert ladder.remove_many([one.prefix for one in many]) == 500
     assert ladder.entries() == []
+
+
+def test_one_entry_is_read_as_the_whole_listing_has_it(wires: tuple[Wire, Wire], stranger: int, ladder: Ladder) -> None:
+    for iface in ("v0", "v1"):
+        ladder.attach(iface)
+    prefixes = (*SINGLES, *NETS)
+    for number, prefix in enumerate(prefixes, 1):
+        ladder.add(prefix, boot_ns() + HOUR_NS, number, ["v0", "v1"][: 1 + number % 2])
+    every = {entry.prefix: entry for entry in ladder.entries()}
+    assert every.keys() == set(prefixes)
+    for prefix in prefixes:
+        found = ladder.entry(prefix)
+        assert found is not None
+        assert (found.prefix, found.entry_id, found.ifaces) == (prefix, every[prefix].entry_id, every[prefix].ifaces)
+    assert ladder.entry("198.18.255.1/32") is None
+
+
+def test_the_blockers_read_one_entry_without_reading_them_all() -> None:
+    assert all(hasattr(blocker, "entry") for blocker in (Ladder, xdp.XdpBlocker, NftBlocker))

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from engine.guard import lists, messages
+from engine.guard import enforce, lists, messages
 from engine.guard.fields import list_digest
 from engine.types import Proposal, ProposalState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench
+from tests.fakes import DryRunEntry
 
 GOOD = ("198.18.0.1/32", "198.18.1.0/24", "2001:db8:9::/64")
 
@@ -18,6 +21,19 @@ def stage(bench: Bench, prefixes: tuple[str, ...], batch: str = "b") -> messages
         reply = bench.ask(messages.Stage(batch, prefixes[start : start + 1000]))
         assert isinstance(reply, messages.Done), reply
     return messages.ProposeList(batch, len(prefixes), list_digest(prefixes), 600.0, ("eth0",), "feed", True)
+
+
+def counted_looks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with every look at the whole map."""
+    looks: list[int] = []
+    entries = bench.blocker.entries
+
+    def look() -> Sequence[DryRunEntry]:
+        looks.append(1)
+        return entries()
+
+    monkeypatch.setattr(bench.blocker, "entries", look)
+    return looks
 
 
 def propose(bench: Bench, prefixes: tuple[str, ...] = GOOD) -> Proposal:
@@ -169,3 +185,34 @@ def test_a_flushed_list_comes_back_with_one_audit_entry(bench: Bench) -> None:
     assert set(bench.blocker.map) == set(GOOD)
     [restored] = [entry for entry in bench.audited() if entry.kind == "restore"]
     assert list_digest(GOOD) in restored.body
+
+
+def test_a_list_is_undone_with_one_look_and_one_audit_entry(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefixes = tuple(f"198.18.{n // 250}.{n % 250 + 1}/32" for n in range(1000))
+    proposal = propose(bench, prefixes)
+    bench.approve(proposal, typed="1000")
+    bench.block()
+    looks = counted_looks(bench, monkeypatch)
+    reply = bench.ask(messages.RemoveAll(proposal.id))
+    assert reply == messages.Done(f"1,000 blocks of {proposal.id} are not in force any more")
+    assert len(looks) == 1
+    assert bench.blocker.map.keys() == {"203.0.113.9/32"}
+    removed = [json.loads(entry.body)["count"] for entry in bench.audited() if entry.kind == "removed"]
+    assert removed == [1000]
+    assert bench.refused(messages.RemoveAll(proposal.id)) == f"no block of {proposal.id} is in force"
+
+
+def test_removals_one_after_another_do_not_read_a_big_map_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enforce, "MANY", 3)
+    prefixes = tuple(f"198.18.0.{n}/32" for n in range(1, 101))
+    bench.approve(propose(bench, prefixes), typed="100")
+    bench.guard.tick()
+    looks = counted_looks(bench, monkeypatch)
+    for prefix in prefixes[:90]:
+        assert isinstance(bench.ask(messages.Remove(prefix)), messages.Done)
+    assert len(looks) <= 1
+    assert {block.prefix for block in bench.blocks()} == set(prefixes[90:])
+
+
+def test_a_list_of_one_is_told_as_one(bench: Bench) -> None:
+    assert bench.review(propose(bench, GOOD[:1]).id).entry.startswith("drop from and to 1 prefix on eth0")

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from engine.guard import bpf, client, xdp
 from engine.guard.client import GuardClient
+from engine.guard.panic import panic
 from engine.types import Block, BlockState, Terms
 
 pytestmark = [
@@ -365,6 +367,44 @@ def test_a_halt_outlives_a_restore(world: World) -> None:
     xdp.panic(PINS)
     assert world.restore()[0] == 0
     assert world.kernel() == []
+
+
+def test_a_halt_outlives_a_reboot_until_a_person_resumes(world: World) -> None:
+    guard = world.start()
+    world.block(guard)
+    guard.close()
+    assert panic(PINS, world.state) == 1
+    world.boot()
+    assert world.restore()[0] == 0
+    assert world.kernel() == []
+    again = world.start()
+    assert (only(again.blocks()).state, again.hello().halted) == (BlockState.HALTED, True)
+    assert world.person("resume") == "blocking is resumed, 1 block(s) of before lifted"
+    again.close()
+    world.boot()
+    assert (world.restore(), world.start().hello().halted) == ((0, "no block to restore\n"), False)
+
+
+def test_a_guard_for_one_look_leaves_no_start_and_no_end_in_the_audit_chain(world: World) -> None:
+    world.start().close()
+    before = [entry.seq for entry in world.start("--look").audit()]
+    world.guards[-1].close()
+    kinds = [entry.kind for entry in world.start("--look").audit() if entry.seq > before[-1]]
+    assert "export" in kinds
+    assert not {"start", "stop"} & set(kinds)
+
+
+def test_what_nftables_enforced_is_restored_to_nftables(world: World) -> None:
+    guard = world.start()
+    assert world.block(guard).state is BlockState.LIVE
+    guard.close()
+    with sqlite3.connect(world.state / "guard.db") as db:
+        assert db.execute("UPDATE attached SET mode = 'nftables'").rowcount == 1
+    db.close()
+    world.boot()
+    assert world.restore() == (0, f"{BAD}/32 live on eth0: seen attacking\n")
+    assert [one.mode for one in world.start().hello().attached] == ["nftables"]
+    run(f"nsenter --net=/run/netns/{SERVER} nft delete table netdev aegis")
 
 
 def test_an_approval_for_one_interface_drops_nothing_on_another_guards(world: World) -> None:

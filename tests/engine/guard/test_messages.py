@@ -36,6 +36,7 @@ REQUESTS: list[messages.Request] = [
     messages.Approve("P-1", "token", "203.0.113.9"),
     messages.Refuse("P-1"),
     messages.Remove("203.0.113.9/32"),
+    messages.RemoveAll("P-1"),
     messages.Blocks(64),
     messages.FindOwner(FiveTuple("203.0.113.9", 1, "192.0.2.2", 22, "tcp")),
     messages.Describe(1, 0.5),

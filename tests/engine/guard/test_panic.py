@@ -7,11 +7,12 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from engine.guard import bpf, nfttable
-from engine.guard.ladder import open_blocker
+from engine.guard import bpf, halt, nfttable
+from engine.guard.ladder import Ladder, open_blocker
 from engine.guard.nft import NftBlocker
 from engine.guard.panic import panic
 from engine.guard.xdp import XdpBlocker
@@ -57,6 +58,50 @@ def test_both_back_ends_are_emptied_and_stay_halted(wire: Wire) -> None:
     assert panic(PINS) == 0
     with XdpBlocker(PINS) as xdp:
         xdp.detach("v0")
+
+
+@pytest.mark.parametrize("back_end", ["maps", "table"])
+def test_a_halt_outlives_a_reboot_until_a_person_ends_it(wire: Wire, tmp_path: Path, back_end: str) -> None:
+    def no_xdp() -> XdpBlocker:
+        raise OSError("no XDP here")
+
+    def opened() -> Ladder:
+        return open_blocker(PINS, state=tmp_path) if back_end == "maps" else Ladder(no_xdp, state=tmp_path)
+
+    before = opened()
+    before.attach("v0")
+    before.add(f"{BAD4}/32", 0, 1, ["v0"])
+    assert panic(PINS, tmp_path) == 1
+    before.close()
+    shutil.rmtree(PINS, ignore_errors=True)
+    if back_end == "table":
+        run("nft", "delete", "table", "netdev", "aegis")
+    after = opened()
+    after.attach("v0")
+    assert after.halted
+    with pytest.raises(PermissionError, match="halted"):
+        after.add(f"{BAD4}/32", 0, 1, ["v0"])
+    assert passing(wire) == [True, True]
+    after.resume()
+    assert (after.halted, list(tmp_path.iterdir())) == (False, [])
+    after.add(f"{BAD4}/32", 0, 1, ["v0"])
+    assert passing(wire) == [False, False]
+    after.detach("v0")
+    after.close()
+
+
+def test_the_mark_of_a_halt_is_roots_alone_and_left_even_where_nothing_is_blocked(wire: Wire, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        panic(PINS, tmp_path)
+    assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [("halted", 0o600)]
+
+
+def test_a_mark_that_cannot_be_left_does_not_fail_the_panic(wire: Wire, tmp_path: Path) -> None:
+    blocker = NftBlocker()
+    blocker.attach("v0")
+    blocker.add(NETS[0], 0, 1, ["v0"])
+    assert panic(PINS, tmp_path / "missing") == 1
+    assert not halt.is_marked(tmp_path / "missing")
 
 
 def test_a_table_alone_is_enough(wire: Wire) -> None:

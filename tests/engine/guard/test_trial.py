@@ -5,6 +5,7 @@ import math
 import pytest
 
 from engine.guard import messages
+from engine.guard.blocker import Attached
 from engine.types import BlockState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, Bench, terms
 
@@ -179,3 +180,16 @@ def test_a_connection_that_came_after_the_review_puts_the_block_on_trial_all_the
     reply = bench.ask(messages.Approve(proposal.id, token, ""), AT_TERMINAL)
     assert isinstance(reply, messages.Approved)
     assert reply.block.keep_within_s == 60.0
+
+
+def test_what_fell_back_is_told_again_by_the_next_guard(bench: Bench) -> None:
+    why = "native XDP is refused, generic is used"
+    bench.ask(messages.Attach(("eth1",)))
+    found = Attached("generic", "tcx", fallen_back=(why,))
+    bench.ledger.grants.note_attached("eth1", found)
+    bench.blocker.links["eth1"] = found._replace(fallen_back=())
+    bench.restart()
+    assert bench.welcome().degraded == (f"eth1: {why}",)
+    bench.blocker.links["eth1"] = Attached("generic", "")
+    bench.restart()
+    assert bench.welcome().degraded == ("eth1: generic XDP: slower than native", "eth1: outbound packets still leave")
