@@ -154,6 +154,15 @@ class Machine:
     def _is_managed(self, prefix: str) -> bool:
         return any(prefix.partition("/")[0] == peer for peer, _ in self.bench.managed)
 
+    def block(self) -> None:
+        """Propose, review and approve one question, as most dialogs go."""
+        self.propose()
+        proposals, tokens = self.proposals, self.tokens
+        self.proposals, self.tokens = proposals[-1:], []
+        self.review()
+        self.approve()
+        self.proposals, self.tokens = proposals, tokens + self.tokens
+
     def refuse(self) -> None:
         """Say no."""
         self.bench.ask(messages.Refuse(self._some()))
