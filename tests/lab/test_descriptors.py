@@ -49,9 +49,9 @@ def held(pid: int) -> list[Held]:
     found = []
     process = os.pidfd_open(pid)
     for path in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(path.readlink())
         with taken(process, int(path.name)) as fd:
             if fd >= 0:
+                target = str(Path(f"/proc/self/fd/{fd}").readlink())
                 found.append(Held(target, _map_name(fd), _writes(fd), _protocol(fd, target)))
     os.close(process)
     return found
