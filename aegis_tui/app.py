@@ -43,7 +43,7 @@ POLL_S = 0.25
 ENDED_EVERY = 8
 """Polls between two readings of the blocks that ended, while screen 3 is shown."""
 HANG_UP_EVERY_S = 0.5
-PANIC_HINT = "aegis-tui panic-unblock"
+PANIC_HINT = "sudo aegis-tui panic-unblock"
 
 
 class AegisApp(BlockingApp):

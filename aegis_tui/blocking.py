@@ -68,6 +68,8 @@ class BlockingApp(App[None]):
         """Drop what comes too soon for the dialog on top; any key proves that the person is not cut off."""
         if isinstance(event, events.Key | events.MouseDown):
             self._prove_alive()
+            if isinstance(self.screen, View):
+                self.screen.hold()
         top = self.screen_stack[-1] if self.screen_stack else None
         early = isinstance(event, events.InputEvent | events.Paste) and isinstance(top, Decision) and top.deaf
         if early and not isinstance(event, events.MouseMove):

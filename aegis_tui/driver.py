@@ -1,8 +1,9 @@
-"""Textual's terminal driver, made to survive the terminal."""
+"""Textual's terminal driver, made to survive the terminal, and deaf to what was typed before it started."""
 
 from __future__ import annotations
 
 import contextlib
+import termios
 from queue import Full
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -18,6 +19,16 @@ class HangUpDriver(LinuxDriver):
     and the next write, or closing, waits for ever. A multiplexer that is killed sends SIGCONT beside SIGHUP, on
     which the stock driver starts a second such thread, so this is the ordinary end of an SSH session in tmux.
     """
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over, without what was typed while nothing was on it.
+
+        The guard has attached by then: a key of before would prove that the person is not cut off when they are,
+        and would answer a question that nobody has read.
+        """
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual leaves it untyped
 
     def write(self, data: str) -> None:
         """Queue terminal output, unless nobody takes it from the queue."""

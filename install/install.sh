@@ -3,8 +3,8 @@
 set -eu
 umask 022
 source=$(cd "$(dirname "$0")/.." && pwd)
-prefix=${PREFIX:-/opt/aegis-tui}
 [ "$(id -u)" = 0 ] || { echo "installing needs root: sudo make install" >&2; exit 1; }
+prefix=$("$source/install/prefix.sh" check "${PREFIX:-/opt/aegis-tui}")
 [ "$source" != "$prefix" ] || { echo "run make install in a clone, not in $prefix" >&2; exit 1; }
 
 getent passwd aegis >/dev/null ||
@@ -14,18 +14,19 @@ ldconfig -p | grep -q 'libbpf\.so\.1' || "$source/install/packages.sh" iproute2 
 PATH=$PATH:/usr/sbin:/sbin command -v nft >/dev/null ||
 	echo "nft is missing: an interface that XDP cannot attach to is only watched (apt-get install nftables)" >&2
 
+mkdir -p "$prefix"
+"$source/install/prefix.sh" own "$prefix"
 mkdir -p "$prefix/install"
 for room in aegis_tui engine knowledge models bpf; do
 	rm -rf "${prefix:?}/$room"
 	cp -R --no-preserve=ownership "$source/$room" "$prefix/$room"
 done
 cp "$source"/LICENSE "$source"/NOTICE "$source"/README.md "$source"/requirements.txt "$prefix"
-for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py uninstall.sh; do
+for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py prefix.sh uninstall.sh; do
 	cp "$source/install/$file" "$prefix/install"
 done
 find "$prefix" -name __pycache__ -not -path "$prefix/venv/*" -prune -exec rm -rf {} +
-chown -R root:root "$prefix"
-chmod -R u=rwX,go=rX "$prefix"
+"$source/install/prefix.sh" own "$prefix"
 rm -f "$prefix"/venv/.installed-*
 "$prefix/install/setup.sh" "$prefix/venv" requirements.txt
 

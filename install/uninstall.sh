@@ -1,33 +1,45 @@
 #!/bin/sh
-# Takes away what install.sh made. Blocks end with it, since nothing would be left to lift them; the record of decisions
-# and incidents in /var/lib/aegis stays unless PURGE=1.
+# Takes away what install.sh made, from the folder it is in or PREFIX. Blocks end with it, since nothing would be left
+# to lift them; the record of decisions and incidents in /var/lib/aegis stays unless PURGE=1.
 set -eu
-prefix=${PREFIX:-/opt/aegis-tui}
+here=$(cd "$(dirname "$0")" && pwd)
+home=/opt/aegis-tui
+[ ! -e "$here/../.aegis-tui-install" ] || home=${here%/install}
 state=/var/lib/aegis pins=/sys/fs/bpf/aegis lock=/run/aegis/lock unit=aegis-tui-restore.service
 [ "$(id -u)" = 0 ] || { echo "uninstalling needs root: sudo make uninstall" >&2; exit 1; }
+prefix=$("$here/prefix.sh" check "${PREFIX:-$home}")
 if [ -e $lock ] && ! flock --nonblock $lock true; then
 	echo "close aegis-tui first: $(cat $lock) runs" >&2
 	exit 1
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
-"$prefix/venv/bin/aegis-tui" panic-unblock || echo "lifting the blocks without it" >&2
+echo "lifting every block that is in force:"
+"$prefix/venv/bin/aegis-tui" panic-unblock || echo "not by the program; what held them in the kernel goes now" >&2
 for iface in /sys/class/net/*; do # what tells our filter from another one: engine/guard/bpf.py
 	tc filter del dev "${iface##*/}" egress protocol all prio 2 handle 0xae615 bpf 2>/dev/null || true
 done
 nft delete table netdev aegis 2>/dev/null || true
 rm -rf $pins
+spaces=$(readlink /proc/[0-9]*/ns/net 2>/dev/null | sort -u | wc -l)
+if [ "$spaces" -gt 1 ] || [ -n "$(ls /run/netns 2>/dev/null)" ]; then
+	echo "nftables and tc were cleared in this network namespace only; if aegis-tui ran in another one, run there:"
+	echo "  nft delete table netdev aegis; tc filter del dev IFACE egress protocol all prio 2 handle 0xae615 bpf"
+fi
 if [ -e /etc/systemd/system/$unit ]; then
 	[ ! -d /run/systemd/system ] || systemctl disable --quiet $unit || true
 	rm -f /etc/systemd/system/$unit
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 [ "$(readlink /usr/local/bin/aegis-tui)" != "$prefix/venv/bin/aegis-tui" ] || rm -f /usr/local/bin/aegis-tui
-rm -rf "$prefix" /run/aegis
+[ ! -e "$prefix/.aegis-tui-install" ] || "$here/prefix.sh" remove "$prefix"
+rm -rf /run/aegis
 if [ "${PURGE:-}" = 1 ]; then
 	rm -rf $state
 elif [ -d $state ]; then
 	echo "$state stays: incidents, decisions and approved blocks; make uninstall PURGE=1 removes it too"
+	[ ! -e $state/halted ] ||
+		echo "blocking stays halted there: installed again, it blocks nothing until you run aegis-tui blocks resume"
 fi
 if getent passwd aegis >/dev/null; then
 	userdel aegis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -73,3 +74,98 @@ def test_a_plain_user_is_told_how_to_install_what_is_missing() -> None:
         [ROOT / "install" / "packages.sh", "python3-venv"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, "sudo apt-get install -y python3-venv" in done.stderr) == (1, True)
+
+
+MARK = ".aegis-tui-install"
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces of its own")
+
+ALONE = """
+set -eu
+mount -t tmpfs none /run
+for room in /var/lib /usr/local/bin /etc/systemd; do mount -t tmpfs none "$room"; done
+mkdir -p /var/lib/aegis /run/aegis /etc/systemd/system
+mount -t tmpfs none /sys/fs/bpf
+touch /var/lib/aegis/halted
+exec "$@"
+"""
+
+
+def holding(prefix: Path, *names: str) -> Path:
+    """Make a folder that holds files of these names."""
+    for name in names:
+        (prefix / name).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / name).write_text("theirs", encoding="ascii")
+    return prefix
+
+
+def files(prefix: Path) -> set[str]:
+    return {str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file()}
+
+
+def uninstall(tmp_path: Path, prefix: str | None, script: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the script where nothing but ``tmp_path`` is this host's, and no user can be removed."""
+    tools = holding(tmp_path / "tools", "userdel", "systemctl")
+    for tool in tools.iterdir():
+        tool.write_text("#!/bin/sh\n", encoding="ascii")
+        tool.chmod(0o755)
+    environ |= {"PATH": f"{tools}:{os.environ['PATH']}"} | ({} if prefix is None else {"PREFIX": prefix})
+    alone = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", ALONE, "sh", str(script)]
+    return subprocess.run(alone, env=environ, capture_output=True, text=True, check=False)
+
+
+@AS_ROOT
+@pytest.mark.root
+@pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
+@pytest.mark.parametrize("prefix", ["usr/local", "usr/local/", "aegis-tui/..", "aegis-tui", "link/aegis-tui", "."])
+def test_a_prefix_that_is_not_ours_alone_is_refused_before_anything_is_touched(
+    script: str, prefix: str, tmp_path: Path
+) -> None:
+    holding(tmp_path / "usr/local", "bin/theirs", "venv/theirs", "install/theirs")
+    holding(tmp_path / "aegis-tui", "engine/theirs")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "aegis-tui").symlink_to(holding(tmp_path / "elsewhere", MARK, "engine/theirs"))
+    before = files(tmp_path)
+    done = uninstall(tmp_path, f"{tmp_path}/{prefix}", ROOT / "install" / script)
+    assert done.returncode == 1, done.stdout
+    assert str(tmp_path) in done.stderr
+    assert before <= files(tmp_path)
+    assert not (tmp_path / "usr/local" / MARK).exists()
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_uninstalling_takes_our_rooms_and_says_what_stays(tmp_path: Path) -> None:
+    prefix = holding(tmp_path / "aegis-tui", MARK, "engine/core.py", "venv/bin/aegis-tui", "LICENSE", "theirs/file")
+    (prefix / "venv/bin/aegis-tui").write_text("#!/bin/sh\necho 3 blocks removed\n", encoding="ascii")
+    (prefix / "venv/bin/aegis-tui").chmod(0o755)
+    (prefix / "install").mkdir()
+    for name in ("uninstall.sh", "prefix.sh"):
+        shutil.copy(ROOT / "install" / name, prefix / "install")
+    done = uninstall(tmp_path, None, prefix / "install" / "uninstall.sh")
+    assert done.returncode == 0, done.stderr
+    assert files(prefix) == {"theirs/file"}
+    assert "3 blocks removed" in done.stdout
+    assert "blocking stays halted there" in done.stdout
+    assert "in this network namespace only" in done.stdout
+    assert f"{prefix} stays: it holds what make install did not put there" in done.stderr
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_a_purge_leaves_no_halt_to_tell_of(tmp_path: Path) -> None:
+    prefix = holding(tmp_path / "aegis-tui", MARK, "engine/core.py")
+    done = uninstall(tmp_path, str(prefix), ROOT / "install" / "uninstall.sh", PURGE="1")
+    assert done.returncode == 0, done.stderr
+    assert not prefix.exists()
+    assert "halted" not in done.stdout
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_only_our_rooms_are_given_to_root(tmp_path: Path) -> None:
+    prefix = holding(tmp_path / "aegis-tui", "engine/core.py", "theirs/file")
+    for path in prefix.rglob("*"):
+        os.chown(path, 1000, 1000)
+    subprocess.run([ROOT / "install" / "prefix.sh", "own", prefix], check=True)
+    assert (prefix / "engine" / "core.py").stat().st_uid == 0
+    assert (prefix / "theirs" / "file").stat().st_uid == 1000

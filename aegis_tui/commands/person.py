@@ -33,15 +33,12 @@ def terminal() -> Iterator[TextIO | None]:
         yield controlling
 
 
-def ask(question: str, answers: TextIO, *, unheard: bool = False) -> str:
+def ask(question: str, answers: TextIO) -> str:
     """Return what is typed, empty for nothing and for the end of input.
 
-    The first question of a command takes an answer that is already typed: whoever started the command named in it
-    what is asked about, and what came before the command cannot be told from what came with it. Every later
-    question is ``unheard``: its answer counts only from here on, since what was typed before was meant for another.
+    An answer that is already typed counts: whoever started the command named in it what is asked about, and what
+    came before the command cannot be told from what came with it.
     """
-    if unheard:
-        _forget_typed(answers)
     print(question, end="", flush=True)
     return answers.readline().strip()
 

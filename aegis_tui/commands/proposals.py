@@ -11,7 +11,7 @@ from aegis_tui.commands.person import ask, ask_within, terminal
 from aegis_tui.commands.rows import block_row, count, prefixes, proposal_row, question
 from aegis_tui.commands.terminal import say
 from engine import wire
-from engine.guard.client import GuardClient
+from engine.guard.client import GuardClient, GuardError
 from engine.guard.messages import Approved, Review
 from engine.types import Block, BlockState, Proposal
 
@@ -67,42 +67,39 @@ def _decide(guard: GuardClient, proposal_id: str, answers: TextIO) -> int:
     _say_all(question(review))
     if review.refusals:
         return 1
-    asked = review.halted
-    if asked:
-        if not _halt_ended(guard, answers):
-            say("not blocked: the halt stays, and the proposal stands until it expires")
-            return 1
-        review = guard.review(proposal_id)
-        if review.refusals:
-            _say_all(question(review))
-            return 1
-    typed = _answer(review, answers, unheard=asked)
+    if review.halted:
+        say("  HALTED    by panic-unblock: nothing is blocked until a person ends the halt")
+        say("            a yes ends it and blocks this; the blocks of before stay lifted")
+    typed = _answer(review, answers)
     if typed is None:
-        say("not blocked; the proposal stands until it expires")
+        say(f"not blocked; {'the halt stays, and ' if review.halted else ''}the proposal stands until it expires")
         return 1
-    approved = guard.approve_all(proposal_id, review.token, typed)
+    approved = _approved_after_halt(guard, review, typed) if review.halted else _approved(guard, review, typed)
     return _tell_list(review, approved) if review.proposal.listed else _tell_one(guard, approved.block, answers)
 
 
-def _halt_ended(guard: GuardClient, answers: TextIO) -> bool:
-    """Ask about the halt by itself: a yes to a block is none to what panic-unblock stopped."""
-    say("  HALTED    by panic-unblock: nothing is blocked until a person ends the halt")
-    say("            a yes ends it at once and blocks nothing; the blocks of before stay lifted")
-    say("            whether to block is the question after it")
-    if ask("End the halt? [y/N] ", answers, unheard=True).lower() not in YES:
-        return False
+def _approved(guard: GuardClient, review: Review, typed: str) -> Approved:
+    return guard.approve_all(review.proposal.id, review.token, typed)
+
+
+def _approved_after_halt(guard: GuardClient, review: Review, typed: str) -> Approved:
+    """End the halt and approve what was asked together with that; the guard gives no token before."""
     say(guard.resume())
-    return True
+    try:
+        return _approved(guard, guard.review(review.proposal.id), typed)
+    except GuardError:
+        say("the halt has ended and nothing is blocked; to halt again: sudo aegis-tui panic-unblock")
+        raise
 
 
-def _answer(review: Review, answers: TextIO, *, unheard: bool) -> str | None:
+def _answer(review: Review, answers: TextIO) -> str | None:
     """Return what the person typed to confirm, empty for a plain yes, ``None`` for anything else."""
-    words = "Block it? [y/N] "
+    words = "End the halt and block it? [y/N] " if review.halted else "Block it? [y/N] "
     if review.proposal.listed:
         words = "Type the number of prefixes to block them, or press enter to leave it: "
     elif review.proposal.typed_confirmation:
         words = "Type the address to block it, or press enter to leave it: "
-    typed = ask(words, answers, unheard=unheard)
+    typed = ask(words, answers)
     if review.proposal.listed or review.proposal.typed_confirmation:
         return typed or None
     return "" if typed.lower() in YES else None

@@ -138,6 +138,12 @@ class View(Screen[None]):
         pane = self._current()
         return pane if isinstance(pane, Table) else None
 
+    def hold(self) -> None:
+        """Tie the cursor of the table that the person looks at to its row."""
+        table = self.table() if self.query(Table) else None  # none while it opens or closes
+        if table is not None:
+            table.hold()
+
     def look_at(self, pane: Pane) -> None:
         """Focus a pane and, where one fits, show it."""
         for other in self.panes():

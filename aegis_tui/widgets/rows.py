@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable
 
 from aegis_tui.widgets.line import Span
@@ -116,8 +117,14 @@ def block_rows(blocks: Iterable[Block]) -> list[Row]:
 
 
 def ended_rows(blocks: Iterable[Block]) -> list[Row]:
-    """Return the blocks that ended."""
-    return [_ended(number, block) for number, block in enumerate(blocks)]
+    """Return the blocks that ended, each under a key that stays its own when others end."""
+    alike = Counter[tuple[str, float]]()
+    rows = []
+    for block in blocks:
+        what = (block.prefix, block.ended_at)
+        rows.append(_ended(alike[what], block))
+        alike[what] += 1
+    return rows
 
 
 def proposal_rows(proposals: Iterable[Proposal], now: float) -> list[Row]:

@@ -72,6 +72,7 @@ class Table(Pane):
         self.columns = tuple(columns)
         self.filter = ""
         self.cursor = 0
+        self._held = False
         self._rows: tuple[Row, ...] = ()
         self._shown: list[Row] = []
         self._words = heading
@@ -100,8 +101,16 @@ class Table(Pane):
         """What the row under the cursor is about."""
         return self._shown[self.cursor].aim if self._shown else None
 
+    def hold(self) -> None:
+        """Tie the cursor to its row: a person acts on it, and no row that comes above may take its place.
+
+        Until then a cursor at the top stays at the top, where the newest row is.
+        """
+        self._held = True
+
     def mark(self) -> bool:
         """Mark the row under the cursor, or take its mark away, and go on; returns whether it can be marked."""
+        self.hold()
         aim = self.aim
         if aim is None or not aim.address:
             return False
@@ -141,6 +150,7 @@ class Table(Pane):
         """Move the cursor and keep it in sight."""
         if not self._shown:
             return
+        self.hold()
         before = self.key
         self.cursor = max(0, min(len(self._shown) - 1, self.cursor + rows))
         self._arrange()
@@ -164,7 +174,7 @@ class Table(Pane):
 
     def _arrange(self) -> None:
         self.heading = self._words + (f" · {len(self.marked)} marked" if self.marked else "")
-        key = self.key if self.cursor else ""
+        key = self.key if self.cursor or self._held else ""
         words = self.filter.casefold().split()
         self._shown = [row for row in self._rows if _matches(row, words)]
         keys = [row.key for row in self._shown]

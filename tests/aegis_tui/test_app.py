@@ -55,7 +55,7 @@ async def test_a_small_terminal_shows_one_pane_and_tab_turns() -> None:
         assert sorted(filter(None, seen)) == ["flows", "incidents", "trace"]
 
 
-async def test_quitting_with_live_blocks_asks_first() -> None:
+async def test_quitting_with_live_blocks_asks_first(capsys: pytest.CaptureFixture[str]) -> None:
     app = console()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
@@ -68,6 +68,8 @@ async def test_quitting_with_live_blocks_asks_first() -> None:
         await pilot.press("q", "y")
         await pilot.pause()
         assert app._exit
+    farewell = "1 block stays in force. To remove all blocks: sudo aegis-tui panic-unblock"
+    assert farewell in "".join(capsys.readouterr())
 
 
 async def test_quitting_without_blocks_just_quits() -> None:

@@ -18,12 +18,13 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 from aegis_tui.driver import HangUpDriver
 
 
-def _console_until(word: bytes) -> tuple[int, int]:
+def _console_until(word: bytes, typed_ahead: bytes = b"") -> tuple[int, int]:
     """Start the demo on a terminal of its own, and return it and its process once a word is on screen."""
     process, terminal = pty.fork()
     if process == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
         os.execv(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8"])
+    os.write(terminal, typed_ahead)
     shown, until = b"", time.monotonic() + 30
     while word not in shown and time.monotonic() < until:
         if select.select([terminal], [], [], 0.2)[0]:
@@ -54,6 +55,14 @@ def test_a_console_without_its_terminal_ends(signals: tuple[signal.Signals, ...]
     for number in signals:
         os.kill(process, number)
     assert _gone_within(process, 8)
+
+
+@pytest.mark.parametrize("typed", [b"q", b"q\n"], ids=["a key", "a line"])
+def test_what_is_typed_before_the_console_is_there_is_no_key(typed: bytes) -> None:
+    process, terminal = _console_until(b"CRIT", typed)
+    os.write(terminal, b"q")
+    assert _gone_within(process, 8)
+    os.close(terminal)
 
 
 class _Closed(io.StringIO):

@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from aegis_tui.cli import main
+from engine.guard.clock import RateLimit
 from engine.guard.messages import Approved, Review
 from engine.types import Block, BlockState, Listed, Proposal, ProposalState, Terms
 from tests.aegis_tui.commands.conftest import Types, client_of
 from tests.engine.bench import GuardThread
 
 PREFIX = "203.0.113.9/32"
-BLOCK, HALT, KEEP = "Block it?", "End the halt?", "Keep it?"
+BLOCK, KEEP = "Block it?", "Keep it?"
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\nforged"
 LISTED = Listed(4312, 9000, ("192.0.2.1/32", "192.0.2.2/32"), 3, ("192.0.2.53/32: a resolver of this host",))
 
@@ -49,38 +50,29 @@ def test_nobody_at_the_terminal_approves_nothing(guard: GuardThread, capsys: pyt
     assert guard.bench.blocker.map == {}
 
 
-@pytest.mark.parametrize(
-    ("answers", "halted", "blocked"),
-    [
-        ({HALT: "y", BLOCK: "y"}, False, [PREFIX]),
-        ({HALT: "y", BLOCK: "n"}, False, []),
-        ({HALT: "n", BLOCK: "y"}, True, []),
-        ({HALT: "y"}, False, []),
-        ({BLOCK: "y"}, True, []),
-    ],
-    ids=["both", "only the halt", "only the block", "silent on the block", "silent on the halt"],
-)
-def test_a_halt_and_a_block_take_an_answer_each(
-    answers: dict[str, str], halted: bool, blocked: list[str], guard: GuardThread, types: Types
+@pytest.mark.parametrize(("answer", "halted", "blocked"), [("y", False, [PREFIX]), ("n", True, []), ("\x04", True, [])])
+def test_one_answer_ends_the_halt_and_blocks_or_does_neither(
+    answer: str, halted: bool, blocked: list[str], guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proposal_id = proposed(guard)
     guard.bench.blocker.halt()
-    types("y", "y", asked={question: answers.get(question, "\x04") for question in (HALT, BLOCK)})
+    types(answer)
     assert main(["proposals", "approve", proposal_id]) == (0 if blocked else 1)
     assert (guard.bench.blocker.halted, list(guard.bench.blocker.map)) == (halted, blocked)
+    told = capsys.readouterr().out
+    assert "a yes ends it and blocks this; the blocks of before stay lifted" in told
+    assert "End the halt and block it?" in told
 
 
-def test_the_question_about_a_halt_says_what_a_yes_does(
+def test_a_block_that_is_refused_after_the_halt_ended_says_that_it_has_ended(
     guard: GuardThread, types: Types, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proposal_id = proposed(guard)
     guard.bench.blocker.halt()
-    types(asked={HALT: "n"})
+    guard.bench.guard._approvals._writes = RateLimit(0)
+    types("y")
     assert main(["proposals", "approve", proposal_id]) == 1
-    told = capsys.readouterr().out
-    assert "a yes ends it at once and blocks nothing; the blocks of before stay lifted" in told
-    assert "not blocked: the halt stays" in told
-    assert BLOCK not in told
+    assert "the halt has ended and nothing is blocked" in capsys.readouterr().out
 
 
 def test_a_refused_approval_leaves_the_halt(

@@ -115,6 +115,26 @@ async def test_a_block_on_trial_is_in_the_header_of_every_view() -> None:
     assert fake.commands() == [("keep", "203.0.113.9/32")]
 
 
+async def test_a_row_that_comes_above_takes_no_key_from_the_row_under_the_cursor() -> None:
+    fake = engine(scenario.snapshot(blocks=every_state()[:1]))
+    other = scenario.block(prefix="203.0.113.200/32", keep_within_s=59.0)
+    async with screen(fake, SMALL, "question_mark", "escape", "n") as pilot:
+        fake.state = replace(fake.state, blocks=(other, *fake.state.blocks))
+        await press(pilot, "K", "m", "u")
+        assert "Let 203.0.113.9/32 pass again?" in text(pilot)
+    assert fake.commands() == [("keep", "203.0.113.9/32")]
+
+
+async def test_a_mark_on_an_ended_block_stays_on_it_when_another_ends() -> None:
+    first, *more = ended()
+    fake = engine(scenario.snapshot(blocks=()), ended=tuple(more))
+    async with screen(fake, (120, 36), "tab", "tab", "m") as pilot:
+        fake.ended = (first, *more)
+        await press(pilot, "1", "3")
+        row = next(row for row in text(pilot).splitlines() if "192.0.2.67" in row)
+        assert "*" in row
+
+
 async def test_extending_asks_for_a_term_and_then_for_approval() -> None:
     fake = engine()
     async with screen(fake, SMALL, "e") as pilot:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import pytest
 from textual.app import App, ComposeResult
 
 from aegis_tui.widgets.line import Span, plain
@@ -55,7 +56,17 @@ async def test_the_cursor_follows_its_row() -> None:
         assert table.key == "two"
 
 
-async def test_a_cursor_at_the_top_stays_there() -> None:
+@pytest.mark.parametrize("act", [Table.mark, Table.hold, lambda table: table.action_move(-1)])
+async def test_the_cursor_follows_the_first_row_too_once_a_person_acts_on_it(act: Callable[[Table], object]) -> None:
+    async with Bench().run_test(size=(40, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "Things", ())
+        act(table)
+        table.fill(rows("new", "one"), "Things", ())
+        assert table.key == "one"
+
+
+async def test_a_cursor_at_the_top_stays_there_until_a_person_acts() -> None:
     async with Bench().run_test(size=(40, 10)) as pilot:
         table = pilot.app.query_one(Table)
         table.fill(rows("one", "two"), "Things", ())
