@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from engine.guard import listing, terms
+from engine.guard import listing, policy, terms
 from engine.guard.attachments import Attachments, words
 from engine.guard.blocker import Entry, ReadsOne, TakesMany
 from engine.guard.book import summed
@@ -19,8 +19,6 @@ from engine.guard.watches import Watches
 from engine.guard.writing import Writer
 from engine.types import Block, BlockState, Terms
 
-SAME_DEADLINE_NS = 10**9
-"""Deadlines closer than this are the same."""
 HALTED = "blocking is halted by panic-unblock until a person resumes it"
 FEW = 4
 """Entries up to which each is read by itself where the back end can, instead of all."""
@@ -28,6 +26,8 @@ FORGED = "the stored block is not what was approved: it is not enforced"
 MANY = 5000
 """Entries from which on one look at the kernel serves for ``LOOK_NS``: reading them all takes a while."""
 LOOK_NS = 2 * 10**9
+WAITING = "waiting for the addresses of this host, which a block must not cut off"
+UNKNOWN = "what the kernel holds is not known"
 
 
 class Enforcer:
@@ -41,6 +41,8 @@ class Enforcer:
         self._rows: Rows | None = None
         self._was_halted = False
         self._spared: tuple[str, ...] | None = None
+        """What the kernel's allow map holds; None while that is not known, and then no drop is written."""
+        self._passing = policy.Spared({})
         self.drifted: tuple[str, ...] = ()
         """Live prefixes in the kernel that no order stands for."""
 
@@ -58,8 +60,11 @@ class Enforcer:
 
     # --- the kernel
 
-    def set_allow(self, prefixes: Sequence[str], ssh_ports: Sequence[int]) -> None:
-        """Refresh the kernel's allow map, beat its heart, and name the ports that a stale heart spares."""
+    def set_allow(self, spared: Mapping[str, str], ssh_ports: Sequence[int]) -> None:
+        """Refresh the kernel's allow map, beat its heart, and name the ports that a stale heart spares.
+
+        ``spared`` says of each prefix what it is. Until this worked once no order is written, nor after it failed.
+        """
         self._plane.troubles.pop("allow", None)
         self._spared = None
         blocker = self._plane.ready()
@@ -67,15 +72,17 @@ class Enforcer:
             try:
                 if ssh_ports:
                     blocker.set_ssh_ports(ssh_ports)
-                blocker.set_allow(prefixes)
-                self._spared = tuple(prefixes)
+                blocker.set_allow(tuple(spared))
             except OSError as error:
                 self._plane.troubles["allow"] = words("cannot refresh the kernel's allow map", error)
+                return
+            self._spared = tuple(spared)
+            self._passing = policy.Spared(spared)
 
-    def spare(self, prefixes: Sequence[str], ssh_ports: Sequence[int]) -> None:
+    def spare(self, spared: Mapping[str, str], ssh_ports: Sequence[int]) -> None:
         """Refresh the kernel's allow map where it should hold something else than what was written last."""
-        if self._spared != tuple(prefixes):
-            self.set_allow(prefixes, ssh_ports)
+        if self._spared != tuple(spared):
+            self.set_allow(spared, ssh_ports)
 
     def look(self, fresh: bool = False) -> Look:
         """Return what the kernel holds, as read now or, where that is much, a moment ago; raises ``OSError``."""
@@ -173,9 +180,9 @@ class Enforcer:
         return listing.watched(watching, self.look(fresh=True).entries.get(watching.prefix), self._clock)
 
     def lift(self, who: str) -> int:
-        """Take every order back after a halt: each block needs a new approval."""
+        """Take every order of this network namespace back after a halt: each block needs a new approval."""
         now, wall = self._clock.boot_ns(), self._clock.wall()
-        gone = [ended(order, "lifted", wall, None, now) for order in self._orders.newest()]
+        gone = [ended(order, "lifted", wall, None, now) for order in self._orders.newest() if self._is_ours(order)]
         if gone:
             self._orders.end(gone, "lifted", by=who)
         return len(gone)
@@ -185,6 +192,7 @@ class Enforcer:
         self._plane.revert_due()
         self._plane.attach()
         self._plane.troubles.pop("read", None)
+        self._writer.unfinished = False
         boot = (self._clock.boot_id, self._clock.boot_ns())
         try:
             entries = self.look(fresh=True).entries
@@ -196,6 +204,8 @@ class Enforcer:
                 differing = [order for order in standing.values() if self._differs(order, entries.get(order.prefix))]
                 self._write(differing, "restore")
                 self.watches.renew(self._plane.blocker, entries, standing)
+            elif self.halted:
+                self.watches.forget([watching.prefix for watching in self.watches.all()])
             self._clear_strangers(entries)
             self._orders.note_seen(*boot)
         except OSError as error:
@@ -223,7 +233,7 @@ class Enforcer:
         if not self._is_ours(order):
             return False
         here = self._here(order)
-        return not _matches(order, here, entry) and (entry is not None or bool(here))
+        return not listing.matches(order, here, entry) and (entry is not None or bool(here))
 
     def _here(self, order: Order) -> tuple[str, ...]:
         """The interfaces the order was approved for that the program is attached to."""
@@ -234,7 +244,7 @@ class Enforcer:
         return order.network == self._ledger.network
 
     def _write(self, orders: Sequence[Order], kind: str) -> None:
-        if orders:
+        if orders and self._spared is not None:
             self._writer.write(orders, kind)
             self._changed()
 
@@ -294,8 +304,7 @@ class Enforcer:
             state = BlockState.FAILED if entry is None else BlockState.DRIFTED
             return listing.ordered(order, entry, state, FORGED, self._clock)
         if order is not None:
-            reason = self._writer.failure(order) or self._unmet(order)
-            return listing.ordered(order, entry, self._state(order, entry), reason, self._clock)
+            return listing.ordered(order, entry, *self._told(order, entry), self._clock)
         assert entry is not None  # noqa: S101 - a row has one of the two
         watching = self.watches.get(entry.prefix)
         if watching is not None:
@@ -305,10 +314,9 @@ class Enforcer:
     def written(self, order: Order) -> Block:
         """Return the block of an order that was just written and read back, with what its entry counted before."""
         entry = self._entry(order.prefix)
-        state = self._state(order, entry)
-        if state is BlockState.PENDING:
+        state, reason = self._told(order, entry)
+        if state is BlockState.PENDING and self._spared is not None:
             state = BlockState.LIVE
-        reason = self._writer.failure(order) or self._unmet(order)
         block = listing.ordered(order, entry, state, reason, self._clock)
         return replace(block, ifaces=self._here(order) or order.ifaces)
 
@@ -322,7 +330,7 @@ class Enforcer:
     def covering(self, asked: Terms) -> str:
         """Say which block in force drops all that is asked for, for no shorter term, and how long still; or nothing."""
         now = self._clock.boot_ns()
-        for order in self._orders.holding(asked.prefix):
+        for order in () if self.halted else self._orders.holding(asked.prefix):
             in_force = self._is_ours(order) and not order.trial_ns and not order.over(self._clock.boot_id, now)
             enough = set(asked.ifaces) <= set(order.ifaces) and (not order.ttl_s or 0 < asked.ttl_s <= order.ttl_s)
             if in_force and enough and not self._writer.failure(order):
@@ -335,30 +343,42 @@ class Enforcer:
         """Return how many of these the kernel did not take."""
         return sum([bool(self._writer.failure(order)) for order in orders])
 
-    def _state(self, order: Order, entry: Entry | None) -> BlockState:
+    def _told(self, order: Order, entry: Entry | None) -> tuple[BlockState, str]:
+        """Return what the kernel does about an order, and why it does not drop as approved, or what it spares."""
+        sparing = self._passing.of(order.prefix)
+        reason = self._writer.failure(order) or self._unmet(order, entry)
+        if not reason and sparing.whole:
+            reason = f"passes: {sparing.whole}"
+        elif not reason and sparing.within:
+            reason = "; ".join(filter(None, (f"spares {sparing.within}", order.reason)))
+        return self._state(order, entry, passes=bool(sparing.whole)), reason
+
+    def _state(self, order: Order, entry: Entry | None, passes: bool) -> BlockState:
+        """Return what the kernel does about an order.
+
+        One whose packets all pass because the never-block set holds its prefix is ``failed``, like one on an
+        interface without attachment: it is approved and drops nothing, and a person has to change that. The
+        kernel has seen it and holds it as approved, so it is neither ``pending`` nor ``drifted``.
+        """
         if self.halted:
             return BlockState.HALTED
         if order.over(self._clock.boot_id, self._clock.boot_ns()):
             return BlockState.EXPIRED
-        if bool(self._writer.failure(order)) or not self._here(order):
+        if bool(self._writer.failure(order)) or not self._here(order) or passes:
             return BlockState.FAILED
         if entry is None:
             return BlockState.PENDING
-        return BlockState.LIVE if _matches(order, self._here(order), entry) else BlockState.DRIFTED
+        return BlockState.LIVE if listing.matches(order, self._here(order), entry) else BlockState.DRIFTED
 
-    def _unmet(self, order: Order) -> str:
+    def _unmet(self, order: Order, entry: Entry | None) -> str:
         """Say where an order is not enforced although it should be, or nothing."""
         if not self._is_ours(order):
             return "approved in another network namespace: only a guard there enforces it"
+        if self._plane.blocker is None:
+            return f"{self._plane.trouble()}; {UNKNOWN}"
         missing = [iface for iface in order.ifaces if iface not in self._plane.attached]
-        if not missing and order.ifaces:
-            return ""
-        return f"not enforced on {', '.join(missing) or 'any interface'}: the guard is not attached there"
-
-
-def _matches(order: Order, ifaces: tuple[str, ...], entry: Entry | None) -> bool:
-    if entry is None or entry.entry_id != order.entry_id or entry.count_only or entry.ifaces != ifaces:
-        return False
-    if not entry.deadline_ns or not order.until_ns:
-        return entry.deadline_ns == order.until_ns
-    return abs(entry.deadline_ns - order.until_ns) < SAME_DEADLINE_NS
+        if missing or not order.ifaces:
+            return f"not enforced on {', '.join(missing) or 'any interface'}: the guard is not attached there"
+        if self._spared is None and not self.halted and not listing.matches(order, self._here(order), entry):
+            return "; ".join([WAITING, *filter(None, [self._plane.troubles.get("allow")])])
+        return ""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.guard.policy import Protected, canonical_prefix
+from engine.guard.policy import Protected, broadcasts, canonical_prefix
 from engine.host import management, ssh
 from engine.host.addresses import connected_prefixes, host_addresses
 from engine.host.logins import login_peers
@@ -28,16 +28,18 @@ class HostView:
 
     def look(self) -> tuple[Protected, tuple[str, ...]]:
         """Look now, and return what is protected and what is reached without a gateway; raises ``OSError``."""
-        self._servers = ssh.look()
+        self._servers = ssh.look(self._ports)
         now = host_addresses({}, self._parent if os.getppid() == self._parent else os.getpid())
         operators = tuple(dict.fromkeys((*self._first, *now.operators)))
+        connected = connected_prefixes()
         protected = Protected(
             replace(now, operators=operators),
             self._endpoints,
             shared_hops=self._hops,
+            broadcasts=broadcasts(connected),
             logins=login_peers(self._servers),
         )
-        return protected, connected_prefixes()
+        return protected, connected
 
     def flows(self) -> Sequence[tuple[str, str]]:
         """Return the connections over which people manage this host, as of the last look; raises ``OSError``."""

@@ -12,6 +12,8 @@ from engine.guard.clock import Clock
 from engine.guard.orders import Ended, Order, wall_of
 from engine.types import Block, BlockState
 
+SAME_DEADLINE_NS = 10**9
+"""Deadlines closer than this are the same."""
 STRANGE = "in the kernel without an approval in the guard's ledger"
 COUNTING = "only counts: every packet passes"
 
@@ -52,6 +54,15 @@ class Watching(NamedTuple):
     ifaces: tuple[str, ...]
     proposal_id: str
     incident_id: str
+
+
+def matches(order: Order, ifaces: tuple[str, ...], entry: Entry | None) -> bool:
+    """Whether the kernel holds an order as it was approved, for these interfaces."""
+    if entry is None or entry.entry_id != order.entry_id or entry.count_only or entry.ifaces != ifaces:
+        return False
+    if not entry.deadline_ns or not order.until_ns:
+        return entry.deadline_ns == order.until_ns
+    return abs(entry.deadline_ns - order.until_ns) < SAME_DEADLINE_NS
 
 
 def ordered(order: Order, entry: Entry | None, state: BlockState, reason: str, clock: Clock) -> Block:

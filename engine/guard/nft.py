@@ -14,7 +14,16 @@ from engine.guard import nftrules as rules
 from engine.guard.blocker import HEARTBEAT_S, SSH_PORTS, Attached, Wanted
 from engine.guard.layout import Entry
 from engine.guard.nftrules import Element, ElementSet, Ruleset
-from engine.guard.nfttable import boot_ns, interfaces, read, read_names, read_table, refuse_strangers, run_nft
+from engine.guard.nfttable import (
+    boot_ns,
+    delete_element,
+    interfaces,
+    read,
+    read_names,
+    read_table,
+    refuse_strangers,
+    run_nft,
+)
 
 MODE = "nftables"
 CONTRADICTION = -1
@@ -46,6 +55,8 @@ class NftBlocker:
         self._hits: dict[str, tuple[int, int]] | None = None
         self._whole: frozenset[tuple[str, str]] = frozenset()
         self._looked_at = -float(_LOOK_AGE_S)
+        self._elements_on: frozenset[str] | None = None
+        """Interfaces that any element named at the last look at all of them."""
         self._was_halted = False
         self._halted_at = (-_HALT_AGE_S, False)
         refuse_strangers(read_names())
@@ -134,6 +145,7 @@ class NftBlocker:
         hooked = {(hook, iface) for hook, iface in found.hooks if found.rules.get(rules.base_chain(hook, iface)) == 1}
         self._whole = frozenset(hooked) if sound else frozenset()
         self._looked_at = time.monotonic()
+        self._elements_on = frozenset(element.iface for element in found.elements)
         self._is_halted(found)
         return found
 
@@ -241,9 +253,12 @@ class NftBlocker:
     def remove_many(self, prefixes: Iterable[str]) -> int:
         """Take entries out in one transaction, and return how many there were."""
         unwanted = {str(ip_network(prefix)) for prefix in prefixes}
-        known = read_names().sets
+        shape = read_names()
+        known = shape.sets
         places = {place for prefix in unwanted for kind in (False, True) for place in rules.places(prefix, kind)}
         present = sorted(place for place in places if place.name in known)
+        if len(unwanted) == 1:
+            return int(self._delete(present, unwanted.pop(), shape))
         found = self._elements(present, unwanted)
         if not found:
             return 0
@@ -252,6 +267,17 @@ class NftBlocker:
         if self._elements(present, unwanted):
             raise OSError(f"{doing}: nftables still holds some")
         return len({element.prefix for element in found})
+
+    def _delete(self, places: Sequence[ElementSet], prefix: str, shape: Ruleset) -> bool:
+        """Delete the elements of one prefix until the kernel says there are none: nft would read whole sets back."""
+        if self._elements_on is None:
+            self._look()
+        ifaces = sorted({iface for _, iface in shape.hooks} | (self._elements_on or frozenset()))
+        elements = [Element(place, iface, prefix) for place in places for iface in ifaces]
+        gone = [element for element in elements if delete_element(element)]
+        if any(delete_element(element) for element in gone):
+            raise OSError(f"cannot remove {prefix}: somebody else puts it back")
+        return bool(gone)
 
     def entry(self, prefix: str) -> Entry | None:
         """Return the entry of exactly this prefix, or None where there is none."""

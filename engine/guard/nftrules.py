@@ -184,6 +184,11 @@ def take_out(elements: Sequence[Element]) -> list[str]:
     return _by_set(elements, "add", _key) + _by_set(elements, "delete", _key)
 
 
+def delete(element: Element) -> list[str]:
+    """Return what deletes one element, and fails where it is not there."""
+    return _add(element.place.name, [_key(element)], "delete")
+
+
 def _by_set(elements: Sequence[Element], verb: str, write: Callable[[Element], str]) -> list[str]:
     found: dict[str, list[str]] = {}
     for element in elements:

@@ -14,10 +14,12 @@ import time
 from collections.abc import Sequence
 
 from engine.guard import nftrules as rules
-from engine.guard.nftrules import Ruleset
+from engine.guard.nftrules import Element, Ruleset
 
 _FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 _NO_NFTABLES = re.compile("cache initialization failed: (?:Operation|Protocol) not supported")
+_ABSENT = "No such file or directory"
+"""What nft says of an element, a set or a table that is not there."""
 _LIMIT_S = 60
 """100,000 elements take nft 3 s."""
 
@@ -59,6 +61,17 @@ def read(script: Sequence[str], *options: str, only: str = "") -> Ruleset:
     began_ns = boot_ns()
     listed = run_nft(script, "cannot read nftables", *options)
     return rules.parse(listed, (began_ns, boot_ns()), only)
+
+
+def delete_element(element: Element) -> bool:
+    """Delete an element and return whether the kernel had it; raises ``OSError``."""
+    try:
+        run_nft(rules.delete(element), f"cannot remove {element.prefix}")
+    except OSError as error:
+        if _ABSENT in str(error):
+            return False
+        raise
+    return True
 
 
 def run_nft(script: Sequence[str], doing: str, *options: str) -> str:

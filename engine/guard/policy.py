@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -21,9 +21,13 @@ MAX_TTL_S = 7 * 86400.0
 MIN_TTL_S = 1.0
 TEXTS, TEXT_LIMIT = 16, 256
 """Most reasons told, and characters of each: an allow-list may be long."""
+SPARED_SHOWN = 3
+"""Most spared parts of a block that are named."""
 WIDEST = {4: 16, 6: 48}
 MAPPED = ip_network("::ffff:0:0/96")
 GLOBAL_UNICAST = IPv6Network("2000::/3")
+NAT64 = IPv6Network("64:ff9b::/96")
+"""RFC 6052: each address is an IPv4 address behind a translator, seen from a host that has IPv6 alone."""
 
 NEVER: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(prefix), name)
@@ -53,6 +57,8 @@ class Protected:
     """The allow-list: prefix and reason."""
     shared_hops: tuple[str, ...] = ()
     """Prefixes of proxies, CDNs and NATs that stand for many sources."""
+    broadcasts: tuple[str, ...] = ()
+    """Directed broadcast addresses: blocking one blocks what is said to the whole link."""
     logins: frozenset[str] = frozenset()
     """Addresses from which somebody is logged in now."""
 
@@ -95,6 +101,13 @@ def default_prefix(address: str, connected: tuple[str, ...]) -> str:
     return str(network.supernet(new_prefix=64))
 
 
+def broadcasts(connected: Iterable[str]) -> tuple[str, ...]:
+    """Return the directed broadcast address of each IPv4 prefix that is long enough to lie on one link."""
+    networks = (ip_network(prefix) for prefix in connected)
+    links = (network for network in networks if network.version == 4 and WIDEST[4] <= network.prefixlen <= 30)
+    return tuple(dict.fromkeys(str(network.broadcast_address) for network in links))
+
+
 def judge(prefix: str, ttl_s: float, protected: Protected, *, handshake: bool, reported_only: bool) -> Judgement:
     """Return whether a block may be proposed or enforced, and what a person has to know and do."""
     return _rules(protected).judge(prefix, ttl_s, handshake=handshake, reported_only=reported_only)
@@ -108,10 +121,46 @@ def typed_matches(typed: str, prefix: str) -> bool:
         return False
 
 
-def kernel_allow(protected: Protected) -> tuple[str, ...]:
-    """Return the prefixes for the kernel's allow map, which is consulted before the blocks."""
-    spared = (rule.network for rule in _spared(protected))
-    return tuple(dict.fromkeys(map(str, spared)))
+def kernel_allow(protected: Protected) -> dict[str, str]:
+    """Return the prefixes for the kernel's allow map, which is consulted before the blocks, and what each is.
+
+    The first are those that a person would be cut off without: where the map is full, it holds them.
+    """
+    spared: dict[str, str] = {}
+    for network, _, name in _spared(protected):
+        spared.setdefault(str(network), name)
+    return spared
+
+
+class Sparing(NamedTuple):
+    """What the kernel's allow map lets pass of a block, in words; empty for nothing."""
+
+    whole: str
+    """What it is that holds all of the block, so that every packet passes."""
+    within: str
+    """The prefixes inside the block, the first of them, each with what it is."""
+
+
+class Spared:
+    """Which blocks the kernel's allow map spares, in whole or in part."""
+
+    def __init__(self, spared: Mapping[str, str]) -> None:
+        """Take what ``kernel_allow`` returned."""
+        self._rules = [(ip_network(prefix), name) for prefix, name in spared.items()]
+        self._index = _Index([network for network, _ in self._rules])
+
+    def of(self, prefix: str) -> Sparing:
+        """Say what is spared of a block."""
+        network = ip_network(prefix)
+        whole, parts = "", list[str]()
+        for number in self._index.touched(network):
+            spared, name = self._rules[number]
+            if spared.prefixlen <= network.prefixlen:
+                whole = whole or name[:TEXT_LIMIT]
+            else:
+                parts.append(f"{spared} ({name})"[:TEXT_LIMIT])
+        more = f" and {len(parts) - SPARED_SHOWN} more" if len(parts) > SPARED_SHOWN else ""
+        return Sparing(whole, ", ".join(parts[:SPARED_SHOWN]) + more)
 
 
 class _Weight(Enum):
@@ -133,21 +182,42 @@ class _Rule(NamedTuple):
     name: str
 
 
+class _Index:
+    """Finds which of many networks hold a given one or lie in it."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._within: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        """By version: first address and number of each network, in the order of addresses."""
+        self._around: dict[int, dict[int, dict[int, list[int]]]] = {4: {}, 6: {}}
+        """By version, length and leading bits: the numbers of the networks."""
+        for number, network in enumerate(networks):
+            self._within[network.version].append((int(network.network_address), number))
+            lengths = self._around[network.version].setdefault(network.prefixlen, {})
+            lengths.setdefault(_leading(network, network.prefixlen), []).append(number)
+        for ordered in self._within.values():
+            ordered.sort()
+
+    def touched(self, network: Network) -> list[int]:
+        """Return the numbers of those networks, in their order."""
+        found = {
+            number
+            for length, numbers in self._around[network.version].items()
+            if length <= network.prefixlen
+            for number in numbers.get(_leading(network, length), ())
+        }
+        ordered = self._within[network.version]
+        start = bisect_left(ordered, (int(network.network_address), 0))
+        end = bisect_left(ordered, (int(network.broadcast_address) + 1, 0))
+        found |= {number for _, number in ordered[start:end]}
+        return sorted(found)
+
+
 class Rules:
     """The rules for one never-block set, made once to judge many prefixes."""
 
     def __init__(self, protected: Protected) -> None:
         self._rules = (*_spared(protected), *_doubtful(protected))
-        self._within: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-        """By version: first address and number of each rule, in the order of addresses."""
-        self._around: dict[int, dict[int, dict[int, list[int]]]] = {4: {}, 6: {}}
-        """By version, length and leading bits: the numbers of the rules."""
-        for number, (network, _, _) in enumerate(self._rules):
-            self._within[network.version].append((int(network.network_address), number))
-            lengths = self._around[network.version].setdefault(network.prefixlen, {})
-            lengths.setdefault(_leading(network, network.prefixlen), []).append(number)
-        for rules in self._within.values():
-            rules.sort()
+        self._index = _Index([rule.network for rule in self._rules])
 
     def judge(self, prefix: str, ttl_s: float, *, handshake: bool, reported_only: bool) -> Judgement:
         """Return what ``judge`` does."""
@@ -157,8 +227,10 @@ class Rules:
             return Judgement((str(error),), (), False)
         refusals, warnings = _ttl_refusals(ttl_s), []
         doubts = _doubts(ttl_s, handshake, reported_only)
-        touched = self._touched(network)
+        touched = [self._rules[number] for number in self._index.touched(network)]
         refusals += [f"{network} holds {rule.name} addresses" for rule in touched if rule.weight is _Weight.NEVER]
+        if isinstance(network, IPv6Network) and network.supernet_of(NAT64):
+            refusals.append(f"{network} holds every IPv4 address behind NAT64")
         if network.prefixlen < WIDEST[network.version]:
             refusals.append(f"{network} is wider than /{WIDEST[network.version]}")
         for rule in touched:
@@ -174,20 +246,6 @@ class Rules:
         if network.num_addresses > 1:
             warnings.append(f"the prefix holds {_count(network)} addresses")
         return Judgement(_bounded(refusals), _bounded([*doubts, *warnings]), bool(doubts))
-
-    def _touched(self, network: Network) -> list[_Rule]:
-        """The rules whose network holds the given one or lies in it, in their order."""
-        found = {
-            number
-            for length, rules in self._around[network.version].items()
-            if length <= network.prefixlen
-            for number in rules.get(_leading(network, length), ())
-        }
-        ordered = self._within[network.version]
-        start = bisect_left(ordered, (int(network.network_address), 0))
-        end = bisect_left(ordered, (int(network.broadcast_address) + 1, 0))
-        found |= {number for _, number in ordered[start:end]}
-        return [self._rules[number] for number in sorted(found)]
 
 
 @lru_cache(maxsize=2)
@@ -208,6 +266,7 @@ def _spared(protected: Protected) -> Iterator[_Rule]:
         (addresses.dhcp, _Weight.KEPT, "a DHCP server of this host"),
         (addresses.ntp, _Weight.KEPT, "a time server of this host"),
         (protected.endpoints, _Weight.KEPT, "the model's endpoint"),
+        (protected.broadcasts, _Weight.KEPT, "the broadcast address of a link of this host"),
     )
     for ips, weight, name in singles:
         for ip in ips:
@@ -217,6 +276,8 @@ def _spared(protected: Protected) -> Iterator[_Rule]:
 
 
 def _doubtful(protected: Protected) -> Iterator[_Rule]:
+    """What a person may block, but has to mean: NAT64 is how a host without IPv4 reaches single IPv4 addresses."""
+    yield _Rule(NAT64, _Weight.DOUBT, f"{NAT64} is NAT64: the addresses are of IPv4, behind a translator")
     for hop in protected.shared_hops:
         yield _Rule(ip_network(hop), _Weight.DOUBT, f"{hop} is a shared hop: it stands for many sources")
     for ip in sorted(protected.logins):

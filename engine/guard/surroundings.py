@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from engine.guard import policy
+from engine.guard import fields, policy
 from engine.guard.grants import Grants
 from engine.host.ip import canonical_ip
 from engine.types import Approver
@@ -61,7 +61,8 @@ class Surroundings:
     def managed_from(self, prefixes: Iterable[str]) -> dict[str, str]:
         """Return which of the prefixes hold the far end of a connection that manages this host, and which one."""
         try:
-            flows = [(ip_address(peer), words) for peer, words in self._management()]
+            # A user chooses the title that sshd tells.
+            flows = [(ip_address(peer), fields.plain(words)) for peer, words in self._management()]
         except OSError as error:
             return dict.fromkeys(prefixes, f"cannot tell whether it is managed from there: {error}")
         if not flows:

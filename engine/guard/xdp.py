@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,21 +84,36 @@ class XdpBlocker:
         return self._links.attached()
 
     def set_allow(self, prefixes: Iterable[str]) -> None:
-        """Make the allow maps hold exactly these prefixes, none that stays absent in between, and beat the heart."""
+        """Make the allow maps hold exactly these prefixes, none that stays absent in between, and beat the heart.
+
+        What is first goes in first: ``OSError`` names the first prefix that a full map has no place for.
+        """
         networks = [ip_network(prefix) for prefix in prefixes]
         for version, name in layout.ALLOW_MAPS.items():
-            allowed = self._maps[name]
-            wanted = {layout.net_key(network) for network in networks if network.version == version}
-            present = set(allowed.keys())
-            for key in wanted - present:
-                allowed.put(key, U32.pack(1))
-            for key in present - wanted:
-                allowed.delete(key)
+            self._allow(name, {layout.net_key(network): network for network in networks if network.version == version})
         for version, name in layout.NET_MAPS.items():
             # A foreign hand may have made the kernel look past prefixes that are there.
             self._announce(version, [key for key, _ in self._maps[name].items()], "cannot look for the prefixes")
         beat_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._maps["aegis_pulse"].put(_FIRST, layout.pack_pulse(beat_ns, self._pulse()[1]))
+
+    def _allow(self, name: str, wanted: Mapping[bytes, IPv4Network | IPv6Network]) -> None:
+        """Add what is missing in the order given, so that a full map holds the first of them; then drop the rest."""
+        allowed = self._maps[name]
+        present = set(allowed.keys())
+        stale = [key for key in present if key not in wanted]
+        for key, network in wanted.items():
+            if key in present:
+                continue
+            try:
+                allowed.put(key, U32.pack(1))
+            except OSError as error:
+                if not stale:
+                    raise OSError(f"cannot spare {network}: {error}") from None
+                allowed.delete(stale.pop())
+                allowed.put(key, U32.pack(1))
+        for key in stale:
+            allowed.delete(key)
 
     def set_ssh_ports(self, ports: Sequence[int]) -> None:
         """Set the ports that a stale heart spares; ``ValueError`` for more than there is room for."""

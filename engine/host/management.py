@@ -25,7 +25,7 @@ def live_flows(ports: Collection[int] = (), at: ssh.Look | None = None) -> tuple
 
     A connection to an SSH port that did not log in is none: whoever guesses passwords has those.
     """
-    seen = at or ssh.look()
+    seen = at or ssh.look(ports)
     found = [
         ManagementFlow(session.peer, " ".join(filter(None, ("SSH session", session.who, "from", session.peer))))
         for session in ssh.sessions(seen)

@@ -75,18 +75,18 @@ class Watch:
 
 def own_addresses() -> list[str]:
     """Return the addresses of every interface."""
-    return parse_addresses(_dump(RTM_GETADDR, 8))
+    return parse_addresses(dump(RTM_GETADDR, bytes(8))[0])
 
 
 def routes() -> list[Route]:
     """Return the unicast routes of every table, both families."""
-    return parse_routes(_dump(RTM_GETROUTE, 12))
+    return parse_routes(dump(RTM_GETROUTE, bytes(12))[0])
 
 
 def parse_addresses(content: bytes) -> list[str]:
     """Return the local addresses of a netlink address dump."""
     found = []
-    for kind, body in _messages(content):
+    for kind, body in messages(content):
         if kind == RTM_NEWADDR and len(body) >= 8:
             attributes = dict(_attributes(body[8:]))
             found.append(_address(body[0], attributes.get(IFA_LOCAL) or attributes.get(IFA_ADDRESS, b"")))
@@ -96,7 +96,7 @@ def parse_addresses(content: bytes) -> list[str]:
 def parse_routes(content: bytes) -> list[Route]:
     """Return the unicast routes of a netlink route dump."""
     found = []
-    for kind, body in _messages(content):
+    for kind, body in messages(content):
         if kind == RTM_NEWROUTE and len(body) >= 12 and body[7] == RTN_UNICAST:
             attributes = dict(_attributes(body[12:]))
             destination = _address(body[0], attributes.get(RTA_DST, b""))
@@ -121,7 +121,8 @@ def _address(family: int, content: bytes) -> str:
     return socket.inet_ntop(family, content) if ADDRESS_BYTES.get(family) == len(content) else ""
 
 
-def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
+def messages(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and body of each netlink message."""
     offset = 0
     while len(content) - offset >= 16:
         length, kind = struct.unpack_from("=IH", content, offset)
@@ -140,26 +141,24 @@ def _attributes(content: bytes) -> Iterator[tuple[int, bytes]]:
         content = content[(length + 3) & ~3 :]
 
 
-def _open() -> socket.socket:
-    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+def _open(protocol: int = 0) -> socket.socket:
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
 
 
-def _dump(kind: int, body_bytes: int) -> bytes:
-    """Return the kernel's answer to one netlink dump over both address families."""
+def dump(kind: int, body: bytes, protocol: int = 0, most: int = DUMP_MESSAGES) -> tuple[bytes, bool]:
+    """Return the kernel's answer to a dump, and whether that is all of it and not cut; raises ``OSError``."""
     answers = []
-    with _open() as netlink:
+    with _open(protocol) as netlink:
         netlink.settimeout(2)
-        netlink.sendto(
-            struct.pack("=IHHII", 16 + body_bytes, kind, NLM_F_REQUEST_DUMP, 1, 0) + bytes(body_bytes), (0, 0)
-        )
-        messages = 0
-        while messages < DUMP_MESSAGES:
+        netlink.sendto(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST_DUMP, 1, 0) + body, (0, 0))
+        count = 0
+        while count < most:
             answer = netlink.recv(1 << 18)
-            kinds = [found for found, _ in _messages(answer)]
+            kinds = [found for found, _ in messages(answer)]
             if not kinds or NLMSG_ERROR in kinds:
-                raise OSError(f"cannot read addresses and routes: netlink answered {kinds} to request {kind}")
+                raise OSError(f"cannot read what the kernel knows: netlink answered {kinds} to request {kind}")
             answers.append(answer)
-            messages += len(kinds)
+            count += len(kinds)
             if NLMSG_DONE in kinds:
-                break
-    return b"".join(answers)
+                return b"".join(answers), True
+    return b"".join(answers), False

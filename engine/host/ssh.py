@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from engine.host import procfs, sockets
+from engine.host import procfs, sockdiag, sockets
 
 PORT = 22
 COMMS = ("sshd", "dropbear")
@@ -42,15 +42,20 @@ class Process(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The processes of the SSH servers and the TCP sockets of this host, at one moment."""
+    """The processes of the SSH servers, and the TCP sockets that listen or are connected to them, at one moment."""
 
     processes: tuple[Process, ...]
     table: tuple[sockets.Socket, ...]
 
 
-def look() -> Look:
-    """Look at this host now; raises ``OSError``."""
-    return Look(tuple(_processes()), tuple(sockets.read_table("tcp")))
+def look(ports: Collection[int] = ()) -> Look:
+    """Look at this host now, also at the connections to further local ports; raises ``OSError``.
+
+    Whoever opens many connections to another port does not make this slower.
+    """
+    processes, listening = tuple(_processes()), sockdiag.tcp({sockets.TCP_LISTEN})
+    wanted = {PORT, *_ports(processes, listening), *ports}
+    return Look(processes, (*listening, *sockdiag.tcp({sockets.TCP_ESTABLISHED}, wanted)))
 
 
 def ports(at: Look | None = None) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.guard import messages, policy
@@ -43,6 +44,8 @@ class Bench:
         self.clock = FakeClock()
         self.blocker = blocker if isinstance(blocker, DryRunBlocker) else DryRunBlocker()
         self._blocker: Blocker = blocker or self.blocker
+        self.open: Callable[[], Blocker] = lambda: self._blocker
+        """Opens the kernel's maps."""
         self._clock: Clock = clock or self.clock
         self.protected = PROTECTED
         self.blind = ""
@@ -56,7 +59,7 @@ class Bench:
     def start(self, ifaces: tuple[str, ...] = ("eth0",), network: str = HOST_NETWORK) -> None:
         """Start the guard, or another one after it was killed."""
         self.ledger = Ledger(self.folder, network)
-        plane = Attachments(self.ledger.book, self.ledger.grants, self._clock, lambda: self._blocker, ifaces)
+        plane = Attachments(self.ledger.book, self.ledger.grants, self._clock, self.open, ifaces)
         enforcer = Enforcer(self.ledger, self._clock, plane)
         around = Surroundings(self._look, self.ledger.grants, lambda: self.managed, lambda: self.ssh_ports)
         self.guard = Guard(self.ledger, self._clock, plane, enforcer, around, pid=1)

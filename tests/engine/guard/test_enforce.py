@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from engine.guard import enforce, messages, writing
+from engine.guard.blocker import Wanted
 from engine.guard.fields import list_digest
 from engine.types import Block, BlockState
-from tests.engine.guard.bench import Bench, terms
+from tests.engine.guard.bench import HOST, PROTECTED, Bench, terms
+from tests.fakes import DryRunBlocker
 
 
 def blocks(bench: Bench) -> list[Block]:
@@ -324,3 +329,198 @@ def test_where_there_is_much_one_look_serves_for_a_moment_unless_the_guard_itsel
     bench.blocker.map.clear()
     bench.clock.advance(3)
     assert states(bench) == [BlockState.PENDING]
+
+
+def test_after_a_reboot_no_order_is_restored_before_the_kernel_knows_what_to_spare(bench: Bench) -> None:
+    bench.block("203.0.113.0/24")
+    bench.blocker.map.clear()
+    bench.blocker.allow = ()
+    bench.clock.reboot(60)
+    bench.blind = "netlink is closed"
+    bench.restart()
+    bench.guard.tick()
+    [block] = blocks(bench)
+    assert (bench.blocker.map, block.state) == ({}, BlockState.PENDING)
+    assert block.reason.startswith("waiting for the addresses of this host")
+    bench.blind = ""
+    bench.guard.tick()
+    assert (states(bench), "192.0.2.1/32" in bench.blocker.allow) == ([BlockState.LIVE], True)
+
+
+def test_no_order_is_written_after_the_allow_map_could_not_be_refreshed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.block("203.0.113.0/24")
+    bench.blocker.map.clear()
+
+    def full(*_: object) -> None:
+        raise OSError("cannot write map aegis_allow4: all 4096 places are taken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.blocker, "set_allow", full)
+        bench.guard.tick()
+    [block] = blocks(bench)
+    assert (bench.blocker.map, block.state) == ({}, BlockState.PENDING)
+    assert "all 4096 places are taken" in block.reason
+    bench.guard.tick()
+    assert states(bench) == [BlockState.LIVE]
+
+
+def test_an_approval_writes_nothing_while_the_kernel_cannot_be_told_what_to_spare(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("cannot write map aegis_allow4: all 4096 places are taken")
+
+    proposal = bench.propose()
+    token = bench.review(proposal.id).token
+    monkeypatch.setattr(bench.blocker, "set_allow", full)
+    bench.protected = replace(PROTECTED, endpoints=("203.0.113.201",))
+    reply = bench.ask(messages.Approve(proposal.id, token, ""))
+    assert bench.blocker.map == {}
+    assert isinstance(reply, messages.Refused) or reply.block.state is BlockState.PENDING  # type: ignore[union-attr]
+    monkeypatch.undo()
+
+
+def test_a_failing_look_at_this_host_does_not_stop_the_healing_of_what_was_spared_before(bench: Bench) -> None:
+    bench.block()
+    bench.blocker.map.clear()
+    bench.blind = "netlink is closed"
+    bench.guard.tick()
+    assert states(bench) == [BlockState.LIVE]
+
+
+class Picky(DryRunBlocker):
+    """Takes many at once, but none of those whose prefix is in ``bad``."""
+
+    bad: frozenset[str] = frozenset()
+    calls: int = 0
+
+    def add_many(self, wanted: Sequence[Wanted]) -> None:
+        self.calls += 1
+        if bad := [one.prefix for one in wanted if one.prefix in self.bad]:
+            raise OSError(f"cannot block {wanted[0].prefix} and more: {len(bad)} have no place")
+        for one in wanted:
+            super().add(*one)
+
+    def add(self, prefix: str, *rest: Any, **named: Any) -> None:
+        self.calls += 1
+        if prefix in self.bad:
+            raise OSError(f"cannot block {prefix}: it has no place")
+        super().add(prefix, *rest, **named)
+
+    def remove_many(self, prefixes: Sequence[str]) -> int:
+        return sum([self.remove(prefix) for prefix in prefixes])
+
+
+def block_list(bench: Bench, many: Sequence[str]) -> None:
+    bench.ask(messages.Stage("b", tuple(many)))
+    reply = bench.ask(messages.ProposeList("b", len(many), list_digest(many), 600.0, ("eth0",), "feed", True))
+    assert isinstance(reply, messages.Proposed)
+    assert isinstance(bench.approve(reply.proposal, typed=str(len(many))), messages.Approved)
+
+
+def test_orders_that_the_kernel_cannot_take_come_last_wait_and_are_reported_once(tmp_path: Path) -> None:
+    picky = Picky()
+    bench = Bench(tmp_path, picky)
+    many = [f"198.18.{number // 256}.{number % 256}/32" for number in range(600)]
+    picky.bad = frozenset(many[:3])
+    block_list(bench, many)
+    assert set(picky.map) == set(many[3:])
+    assert picky.calls < 40, "a failed chunk is halved, not tried one by one"
+    told = [entry.kind for entry in bench.audited()].count("write_failed")
+    bench.guard.tick()
+    calls = picky.calls
+    for _ in range(5):
+        bench.clock.advance(5)
+        bench.guard.tick()
+    assert (picky.calls, bench.guard.due_in()) == (calls, math.inf)
+    bench.block("203.0.113.77/32")
+    assert "203.0.113.77/32" in picky.map
+    assert [entry.kind for entry in bench.audited()].count("write_failed") == told
+    picky.bad = frozenset()
+    bench.clock.advance(60)
+    bench.guard.tick()
+    assert set(many) <= set(picky.map)
+
+
+def test_a_kernel_that_takes_nothing_holds_up_the_guard_for_no_longer_than_a_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "WRITE_S", 0.0)
+    picky = Picky()
+    bench = Bench(tmp_path, picky)
+    many = [f"198.18.0.{number}/32" for number in range(64)]
+    picky.bad = frozenset(many)
+    block_list(bench, many)
+    assert picky.calls == 7, "as many as it takes to find one order that fails"
+    assert bench.guard.due_in() == math.inf, "the next tick is soon enough"
+    picky.bad = frozenset(many[:8])
+    for _ in range(64):
+        bench.guard.tick()
+    assert set(picky.map) == set(many[8:]), "orders that fail do not keep later ones from their turn"
+
+
+def test_what_failed_before_is_tried_after_what_did_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picky = Picky()
+    bench = Bench(tmp_path, picky)
+    picky.bad = frozenset({"203.0.113.9/32"})
+    bench.block("203.0.113.9/32")
+    bench.block("203.0.113.10/32")
+    picky.map.clear()
+    monkeypatch.setattr(writing, "WRITE_S", 0.0)
+    bench.guard.tick()
+    assert set(picky.map) == {"203.0.113.10/32"}
+
+
+def test_a_block_that_the_allow_list_holds_whole_is_not_called_live(bench: Bench) -> None:
+    bench.block()
+    assert isinstance(bench.ask(messages.Allow("203.0.113.0/24", "office", 0.0)), messages.Done)
+    [block] = blocks(bench)
+    assert (block.state, block.reason) == (BlockState.FAILED, "passes: on the allow-list (office)")
+    bench.ask(messages.Disallow("203.0.113.0/24"))
+    assert states(bench) == [BlockState.LIVE]
+
+
+def test_a_block_whose_address_became_a_gateway_is_not_called_live(bench: Bench) -> None:
+    bench.block()
+    bench.protected = replace(PROTECTED, addresses=replace(HOST, gateways=("203.0.113.9",)))
+    bench.guard.tick()
+    [block] = blocks(bench)
+    assert (block.state, block.reason) == (BlockState.FAILED, "passes: a gateway of this host")
+
+
+def test_a_block_of_which_a_part_is_spared_says_which(bench: Bench) -> None:
+    bench.block("203.0.113.0/24")
+    [block] = blocks(bench)
+    told = "spares 203.0.113.200/32 (the model's endpoint); seen attacking"
+    assert (block.state, block.reason) == (BlockState.LIVE, told)
+
+
+def test_a_halt_ends_what_would_be_due_again_and_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "CHUNK", 1)
+    monkeypatch.setattr(writing, "WRITE_S", 0.0)
+    waiting = bench.propose(terms("203.0.113.50/32"))
+    assert isinstance(bench.ask(messages.Watch(waiting.id, 30.0)), messages.Watched)
+    block_list(bench, [f"198.18.0.{number}/32" for number in range(3)])
+    assert bench.guard.due_in() == 0.0
+    bench.blocker.halt()
+    bench.clock.advance(60)
+    bench.guard.tick()
+    assert bench.guard.due_in() == math.inf
+
+
+def test_where_the_kernels_maps_cannot_be_opened_the_list_says_that_and_not_that_nothing_is_attached(
+    bench: Bench,
+) -> None:
+    bench.block()
+    bench.ledger.close()
+
+    def broken() -> DryRunBlocker:
+        raise OSError("cannot load aegis.bpf.o: Operation not permitted")
+
+    bench.open = broken
+    bench.start()
+    [block] = blocks(bench)
+    assert block.state is BlockState.FAILED
+    assert block.reason == ("cannot load aegis.bpf.o: Operation not permitted; what the kernel holds is not known")

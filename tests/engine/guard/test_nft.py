@@ -566,6 +566,39 @@ def test_ten_thousand_entries_are_written_and_listed(wire: Wire, blocker: NftBlo
     assert nfttable.halt_table() == 10_001
 
 
+def test_one_block_among_many_is_removed_without_reading_them(
+    wire: Wire, blocker: NftBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocker.add(f"{BAD4}/32", 0, 1, ["v0"])
+    blocker.add("203.0.113.10/32", 0, 2, ["v0"])
+    blocker.entries()
+    monkeypatch.setattr(nft, "read_table", lambda: pytest.fail("the whole table was read"))
+    monkeypatch.setattr(nft, "read", lambda *_, **__: pytest.fail("a whole set was read"))
+    removed = [blocker.remove(prefix) for prefix in (f"{BAD4}/32", f"{BAD4}/32", "203.0.113.77/32", "10.0.0.0/9")]
+    monkeypatch.undo()
+    assert removed == [True, False, False, False]
+    assert passing(wire, "in", BAD4)
+    assert passing(wire, "out", BAD4)
+    assert [entry.prefix for entry in blocker.entries()] == ["203.0.113.10/32"]
+
+
+def test_a_block_that_somebody_puts_back_while_it_is_removed_is_told(
+    blocker: NftBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocker.add(f"{BAD4}/32", 0, 1, ["v0"])
+    write = nfttable.run_nft
+
+    def adding(script: list[str], doing: str, *options: str) -> str:
+        said = write(script, doing, *options)
+        if script[0].startswith("delete element"):
+            write([script[0].replace("delete", "add", 1)], doing)
+        return said
+
+    monkeypatch.setattr(nfttable, "run_nft", adding)
+    with pytest.raises(OSError, match="somebody else puts it back"):
+        blocker.remove(f"{BAD4}/32")
+
+
 def test_a_missing_nft_says_which_package_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nfttable, "_FOLDERS", "/nowhere")
     with pytest.raises(OSError, match=r"the program nft is missing \(package nftables\)"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
 
 import pytest
@@ -229,6 +229,14 @@ def test_the_kernel_spares_everything_that_is_never_blocked() -> None:
     assert not {"203.0.113.22/32", "198.18.8.0/22"} & set(allow)
 
 
+def test_the_kernel_is_first_told_to_spare_what_a_person_would_be_cut_off_without() -> None:
+    many = tuple((f"198.19.{number}.0/24", "office") for number in range(200))
+    allow = list(policy.kernel_allow(replace(PROTECTED, allowed=many)))
+    vital = {f"{ip}/{32 if '.' in ip else 128}" for ip in (*HOST.own, *HOST.gateways, *HOST.operators)}
+    assert max(allow.index(prefix) for prefix in vital) < min(allow.index(f"{ip}/32") for ip in HOST.dhcp)
+    assert vital <= set(allow[: len(policy.NEVER) + len(vital)])
+
+
 @given(st.text(max_size=40), st.floats())
 def test_no_text_and_no_number_makes_the_judge_raise(prefix: str, ttl_s: float) -> None:
     policy.judge(prefix, ttl_s, PROTECTED, handshake=True, reported_only=False)
@@ -266,3 +274,46 @@ def test_each_kind_of_protected_address_is_heeded_wherever_it_lies(
 def test_no_prefix_around_a_vital_address_is_ever_let_through(length: int, vital: str) -> None:
     around = ip_network(f"{vital}/{length}", strict=False)
     assert policy.judge(str(around), 60.0, PROTECTED, handshake=True, reported_only=False).refusals
+
+
+def look_at(prefix: str) -> policy.Judgement:
+    return policy.judge(prefix, 600.0, PROTECTED, handshake=True, reported_only=False)
+
+
+def test_a_nat64_address_takes_a_typed_confirmation_and_the_whole_of_nat64_is_refused() -> None:
+    one = look_at("64:ff9b::cb00:7109/128")
+    assert (one.refusals, one.typed_confirmation) == ((), True)
+    assert any("NAT64" in warning for warning in one.warnings)
+    assert look_at("64:ff9b::cb00:0/112").typed_confirmation
+    for whole in ("64:ff9b::/96", "64:ff9b::/64", "64:ff9b::/48"):
+        assert f"{whole} holds every IPv4 address behind NAT64" in look_at(whole).refusals
+    assert not look_at("64:ff9c::1/128").typed_confirmation
+
+
+def test_the_broadcast_address_of_a_connected_network_is_refused_and_spared_inside_a_wider_prefix() -> None:
+    connected = ("192.0.2.0/24", "203.0.113.0/25", "203.0.113.128/31", "2001:db8:1::/64", "10.0.0.0/8")
+    found = policy.broadcasts(connected)
+    assert found == ("192.0.2.255", "203.0.113.127")
+    protected = replace(PROTECTED, broadcasts=found)
+    broadcast = policy.judge("203.0.113.127/32", 600.0, protected, handshake=True, reported_only=False)
+    assert broadcast.refusals == ("203.0.113.127/32 is the broadcast address of a link of this host",)
+    wider = policy.judge("203.0.113.0/24", 600.0, protected, handshake=True, reported_only=False)
+    assert wider.refusals == ()
+    assert "203.0.113.127/32" in policy.kernel_allow(protected)
+
+
+@given(
+    spared=st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32)), max_size=6),
+    block=st.tuples(st.integers(0, 255), st.integers(24, 32)),
+)
+def test_what_is_spared_of_a_block_is_what_the_kernel_would_let_pass(
+    spared: list[tuple[int, int]], block: tuple[int, int]
+) -> None:
+    def network(last: int, length: int) -> IPv4Network:
+        return IPv4Network((f"203.0.113.{last}", length), strict=False)
+
+    target, rules = network(*block), [network(*one) for one in spared]
+    told = policy.Spared({str(rule): "spared" for rule in rules}).of(str(target))
+    assert bool(told.whole) == any(target.subnet_of(rule) for rule in rules)
+    inside = {rule for rule in rules if rule != target and rule.subnet_of(target)}
+    assert bool(told.within) == bool(inside)

@@ -95,6 +95,20 @@ def test_the_allow_set_is_replaced_by_its_difference(wire: XdpWire, blocker: OnT
     assert arrived == [False, True, True]
 
 
+def test_a_full_allow_map_holds_the_first_of_the_prefixes_and_names_one_that_has_no_place(
+    wire: XdpWire, blocker: OnTheWire
+) -> None:
+    blocker.add("203.0.113.0/24", 0, 1)
+    blocker.set_allow(["198.51.100.0/24"])
+    many = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(4096)]
+    with pytest.raises(OSError, match=r"cannot spare 10\.15\.255\.0/24: .*all 4096 places are taken"):
+        blocker.set_allow([f"{BAD4}/32", *many])
+    assert wire.delivers(IN.datagram(BAD4))
+    blocker.set_allow(["203.0.113.10/32", *many[1:]])
+    assert wire.delivers(IN.datagram("203.0.113.10"))
+    assert not wire.delivers(IN.datagram(BAD4))
+
+
 def test_a_deadline_lets_packets_pass_with_no_process_to_see_to_it(wire: XdpWire, blocker: OnTheWire) -> None:
     code = f"""
 import time

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.host import management, people, sockets, ssh
+from engine.host import management, people, sockdiag, ssh
 from engine.host.sockets import TCP_ESTABLISHED, TCP_LISTEN, Socket
 
 OPERATOR, GUESSER = "203.0.113.5", "203.0.113.66"
@@ -56,6 +58,13 @@ TABLE = (
 PRE_AUTH = (process(2, 1, b"sshd: root [priv]", 101), process(3, 2, b"sshd: root [net]", 101))
 
 
+def among(table: Sequence[Socket]) -> Callable[..., list[Socket]]:
+    """Return what answers for the kernel from a table."""
+    return lambda states, ports=(): [
+        sock for sock in table if sock.state in states and (not ports or sock.local_port in ports)
+    ]
+
+
 @pytest.mark.parametrize(
     ("processes", "peers"),
     [
@@ -88,18 +97,14 @@ def test_only_a_finished_login_on_an_ssh_port_is_a_session(
     monkeypatch: pytest.MonkeyPatch, processes: tuple[ssh.Process, ...], peers: list[str]
 ) -> None:
     monkeypatch.setattr(ssh, "_processes", lambda: iter(processes))
-    monkeypatch.setattr(sockets, "read_table", lambda proto, ports=(): iter(TABLE))
+    monkeypatch.setattr(sockdiag, "tcp", among(TABLE))
     assert [session.peer for session in ssh.sessions()] == peers
 
 
 def test_management_flows_are_sessions_and_connections_to_named_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = (listener(), *PRE_AUTH, process(4, 1, b"sshd: root@pts/0", 100))
     monkeypatch.setattr(ssh, "_processes", lambda: iter(processes))
-    monkeypatch.setattr(
-        sockets,
-        "read_table",
-        lambda proto, ports=(): (sock for sock in TABLE if not ports or sock.local_port in ports),
-    )
+    monkeypatch.setattr(sockdiag, "tcp", among(TABLE))
     session = management.ManagementFlow(OPERATOR, f"SSH session root@pts/0 from {OPERATOR}")
     assert management.live_flows() == (session,)
     panel = management.ManagementFlow(OPERATOR, f"connection to management port 2222 from {OPERATOR}")
@@ -110,7 +115,7 @@ def test_ssh_ports_begin_with_the_operators_own_and_stay_few(monkeypatch: pytest
     listening = [Socket("tcp", "::", port, "::", 0, TCP_LISTEN, 7) for port in (22, *range(3000, 3020))]
     monkeypatch.setattr(people, "ssh_sessions", lambda pid: ((OPERATOR, 2200), (OPERATOR, 0)))
     monkeypatch.setattr(ssh, "_processes", lambda: iter((listener(7),)))
-    monkeypatch.setattr(sockets, "read_table", lambda proto, ports=(): iter(listening))
+    monkeypatch.setattr(sockdiag, "tcp", among(listening))
     assert management.ssh_ports(1) == (2200, 22, 3000, 3001, 3002, 3003, 3004, 3005)
 
 
