@@ -16,13 +16,14 @@ from engine.guard.ledger import Asked, Asker, Ledger, Question, approver_text
 from engine.guard.listing import Watching
 from engine.guard.orders import PRIOR_LINES, Order
 from engine.guard.quota import Breaker
+from engine.guard.standing import Standing
 from engine.guard.surroundings import Surroundings
 from engine.guard.watches import WATCH_S
 from engine.types import Approver, Block, Proposal, ProposalState, Terms
 
 WRITES_PER_MINUTE = 30
 PROPOSALS_PER_MINUTE = 120
-"""Of each kind of asker."""
+"""Of each kind of asker, and of sources that completed a handshake or did not: forged ones crowd out nobody."""
 LISTS_PER_MINUTE = 6
 TEXT_LIMIT = 512
 LIST = "block list"
@@ -44,19 +45,22 @@ class Approvals:
         self._trouble = trouble
         self._secret = secrets.token_bytes(32)
         self._writes, self._lists = RateLimit(WRITES_PER_MINUTE), RateLimit(LISTS_PER_MINUTE)
-        self._asked = {asker: RateLimit(PROPOSALS_PER_MINUTE) for asker in Asker}
-        self._breaker = Breaker()
+        kinds = ((asker, met) for asker in Asker for met in (False, True))
+        self._asked = {kind: RateLimit(PROPOSALS_PER_MINUTE) for kind in kinds}
+        self._breakers = {False: Breaker("sources that may be spoofed"), True: Breaker("sources that were met")}
         self._stage = lists.Stage()
+        self._standing = Standing(ledger.orders, ledger.network)
 
     def held_off(self) -> str:
         """Say why the engine's proposals are refused for now, or nothing."""
-        return self._breaker.held_off(self._clock.boot_ns())
+        now = self._clock.boot_ns()
+        return "; ".join(filter(None, (breaker.held_off(now) for breaker in self._breakers.values())))
 
     # --- questions
 
     def propose(self, request: messages.Propose, asker: Asker) -> Proposal:
         """Store a question about one prefix, or return the same one that waits."""
-        self._count(asker)
+        self._count(asker, request.handshake)
         asked_terms = self._complete(request.terms)
         if asker is Asker.ENGINE and (blocked := self._enforcer.covering(asked_terms)):
             raise PermissionError(blocked)
@@ -78,11 +82,13 @@ class Approvals:
 
     def extend(self, request: messages.Extend, asker: Asker) -> Proposal:
         """Store the question whether a block in force gets another term, counted from the approval."""
-        self._count(asker)
+        self._count(asker, met=True)
         prefix = _canonical(request.prefix)
         order = self._ledger.orders.by_prefix().get(prefix)
         if order is None:
             raise PermissionError(f"{prefix} is not blocked: there is nothing to extend")
+        if not self._standing.is_ours(order):
+            raise PermissionError(f"{prefix} is blocked in another network namespace: only a guard there extends it")
         before = self._ledger.question(order.proposal_id)
         met = before is not None and before.genuine and before.proposal.listed is None
         digest = before.proposal.terms.evidence_digest if before is not None else ""
@@ -100,18 +106,22 @@ class Approvals:
         """Take a part of a list and return how many prefixes it has by now."""
         if not fields.INCIDENT_ID.fullmatch(request.batch):
             raise PermissionError("a list's name is at most 64 letters, digits and dashes")
-        return self._stage.put((owner, request.batch), request.prefixes)
+        return self._stage.put(owner, request.batch, request.prefixes)
 
     def propose_list(self, owner: Hashable, request: messages.ProposeList, asker: Asker) -> Proposal:
         """Store one question about a whole staged list; what the rules refuse is left out and named."""
-        self._count(asker)
+        self._count(asker, met=False)
+        if not request.ttl_s:
+            raise PermissionError("a list is never permanent: give it a term")
         self._limit(self._lists, f"more than {LISTS_PER_MINUTE} lists a minute")
-        staged = self._stage.take((owner, request.batch), request.count, request.digest)
+        staged = self._stage.take(owner, request.batch, request.count, request.digest)
         about = Terms("", "", request.ttl_s, request.ifaces, "", LIST)
         fields.check_ifaces(about.ifaces)
-        sifted = self._sift(staged, about)
+        sifted = self._sift(staged, about.ttl_s)
         if not sifted.targets:
             raise PermissionError(f"the rules refuse all of the list: {'; '.join(sifted.refused[:4])}")
+        if refusals := self._standing.against_list(sifted.targets):
+            raise PermissionError("; ".join(refusals))
         ifaces = tuple(sorted(set(request.ifaces or self._plane.proposable())))
         about = replace(about, ifaces=ifaces, evidence_digest=fields.list_digest(sifted.targets))
         asked = Asked(about, _reason(request.reason), False, True, asker, sifted.warnings, True)
@@ -119,28 +129,29 @@ class Approvals:
 
     def _ask(self, asked: Asked) -> Proposal:
         """Judge a question about one prefix and store it."""
-        judgement = self._judge(asked.terms, asked.handshake, asked.reported_only)
-        if judgement.refusals:
-            raise PermissionError("; ".join(judgement.refusals))
+        judgement = self._judge(asked.terms.prefix, asked.terms.ttl_s, asked.handshake, asked.reported_only)
+        if refusals := (*judgement.refusals, *self._standing.unfit([asked.terms.prefix])):
+            raise PermissionError("; ".join(refusals))
         return self._store(replace(asked, warnings=judgement.warnings, typed_confirmation=judgement.typed_confirmation))
 
     def _store(self, asked: Asked) -> Proposal:
         if not asked.terms.ttl_s and asked.asker is Asker.ENGINE:
             raise PermissionError("only a person may ask for a block without an end")
-        waiting = self._ledger.waiting(asked)
+        now, wall = self._clock.boot_ns(), self._clock.wall()
+        waiting = self._ledger.waiting(asked, wall)
         if waiting is not None:
             return waiting
-        now, wall = self._clock.boot_ns(), self._clock.wall()
         if asked.asker is Asker.ENGINE:
-            before = self.held_off()
-            if not self._breaker.trip(now):
+            breaker = self._breakers[asked.handshake]
+            before = breaker.held_off(now)
+            if not breaker.trip(now):
                 if not before:
-                    self._ledger.book.note(wall, "held_off", why=self.held_off())
-                raise PermissionError(self.held_off())
+                    self._ledger.book.note(wall, "held_off", why=breaker.held_off(now))
+                raise PermissionError(breaker.held_off(now))
         return self._ledger.propose(asked, wall, (self._clock.boot_id, now))
 
-    def _count(self, asker: Asker) -> None:
-        self._limit(self._asked[asker], f"more than {PROPOSALS_PER_MINUTE} proposals a minute")
+    def _count(self, asker: Asker, met: bool) -> None:
+        self._limit(self._asked[asker, met], f"more than {PROPOSALS_PER_MINUTE} proposals a minute")
 
     def _complete(self, asked: Terms) -> Terms:
         """Put the terms into canonical form; a bare address gets its default prefix."""
@@ -154,17 +165,16 @@ class Approvals:
         ifaces = tuple(sorted(set(asked.ifaces or self._plane.proposable())))
         return replace(asked, prefix=prefix, ifaces=ifaces)
 
-    def _judge(self, asked: Terms, handshake: bool, reported_only: bool) -> policy.Judgement:
-        return policy.judge(
-            asked.prefix, asked.ttl_s, self._around.protected, handshake=handshake, reported_only=reported_only
+    def _judge(self, prefix: str, ttl_s: float, handshake: bool, reported_only: bool) -> policy.Judgement:
+        judgement = policy.judge(
+            prefix, ttl_s, self._around.protected, handshake=handshake, reported_only=reported_only
         )
+        elsewhere = self._standing.elsewhere(prefix)
+        return replace(judgement, refusals=(*judgement.refusals, *elsewhere)) if elsewhere else judgement
 
-    def _sift(self, prefixes: Iterable[str], about: Terms) -> lists.Sifted:
+    def _sift(self, prefixes: Iterable[str], ttl_s: float) -> lists.Sifted:
         """Judge each target of a list; that nobody of it was met is told once, by the number to type."""
-        ttl_s, protected = about.ttl_s, self._around.protected
-        return lists.sift(
-            prefixes, lambda prefix: policy.judge(prefix, ttl_s, protected, handshake=True, reported_only=False)
-        )
+        return lists.sift(prefixes, lambda prefix: self._judge(prefix, ttl_s, handshake=True, reported_only=False))
 
     def question(self, proposal_id: str) -> Question:
         """Return a proposal with what it is judged by; raises ``PermissionError`` when there is none."""
@@ -189,7 +199,8 @@ class Approvals:
         typed = judgement.typed_confirmation
         warnings = (*self._replaced(proposal, targets), *judgement.warnings)
         halted = self._enforcer.halted
-        managed = self._managed(proposal, targets)
+        now = self._clock.boot_ns()
+        trials = self._trials(proposal, targets, now)
         prior = self._ledger.orders.prior(proposal.terms.prefix, self._clock.wall()) if not proposal.listed else []
         return messages.Review(
             proposal=replace(proposal, warnings=warnings[: policy.TEXTS], typed_confirmation=typed),
@@ -198,8 +209,8 @@ class Approvals:
             halted=halted,
             entry=self._entry(proposal),
             outbound=self._plane.drops_outbound(proposal.terms.ifaces),
-            trial_s=float(TRIAL_S) if managed else 0.0,
-            trial_why="; ".join(dict.fromkeys(managed.values()))[:TEXT_LIMIT],
+            trial_s=(min(until for until, _ in trials.values()) - now) / 1e9 if trials else 0.0,
+            trial_why="; ".join(dict.fromkeys(why for _, why in trials.values()))[:TEXT_LIMIT],
             prior=tuple(
                 f"{one.prefix} on {_day(one.added_at)} for {terms.words(one.ttl_s)}, {one.why}"
                 for one in prior[:PRIOR_LINES]
@@ -245,19 +256,26 @@ class Approvals:
         asked = proposal.terms
         deadline_ns = now + int(seconds * 1e9)
         watching = Watching(asked.prefix, deadline_ns, asked.ifaces, proposal.id, asked.incident_id)
+        before = self._enforcer.watches.get(asked.prefix)
         block = self._enforcer.watch(watching)
-        self._ledger.book.note(self._clock.wall(), "watch", prefix=asked.prefix, proposal=proposal.id, seconds=seconds)
+        if before is None or before.proposal_id != proposal.id:
+            told = {"prefix": asked.prefix, "proposal": proposal.id, "seconds": seconds}
+            self._ledger.book.note(self._clock.wall(), "watch", **told)
         return block
 
     def _rejudge(self, question: Question) -> tuple[Sequence[str], policy.Judgement]:
         """Return what an approval would block now, and the rules' say on it."""
         proposal = question.proposal
         if not proposal.listed:
-            return [proposal.terms.prefix], self._judge(proposal.terms, question.handshake, question.reported_only)
+            prefix, ttl_s = proposal.terms.prefix, proposal.terms.ttl_s
+            judgement = self._judge(prefix, ttl_s, question.handshake, question.reported_only)
+            refusals = (*judgement.refusals, *self._standing.unfit([prefix]))
+            return [prefix], replace(judgement, refusals=refusals)
         if proposal.state is not ProposalState.PENDING:
             return [], policy.Judgement((), proposal.warnings, True)
-        sifted = self._sift(self._ledger.targets(proposal), proposal.terms)
-        refusals = () if sifted.targets else ("the rules refuse all of the list by now",)
+        sifted = self._sift(self._ledger.targets(proposal), proposal.terms.ttl_s)
+        refusals = self._standing.against_list(sifted.targets)
+        refusals = refusals if sifted.targets else ("the rules refuse all of the list by now",)
         lost = f"{len(sifted.refused)} of the list are refused by now and left out: {'; '.join(sifted.refused[:2])}"
         warnings = (*((lost[: policy.TEXT_LIMIT],) if sifted.refused else ()), *sifted.warnings)
         return sifted.targets, policy.Judgement(refusals, warnings, True)
@@ -283,13 +301,26 @@ class Approvals:
         if proposal.listed:
             count = len(orders)
             return (f"{count} of the list are blocked already: this term takes the place of theirs",) if count else ()
+        if not all(self._standing.is_ours(order) for order in orders):
+            return ("the block in another network namespace ends: this one takes its place",)
         lost = sorted({iface for order in orders for iface in order.ifaces} - set(proposal.terms.ifaces))
         return (f"the block on {', '.join(lost)} ends: this one takes its place",) if lost else ()
 
-    def _managed(self, proposal: Proposal, targets: Sequence[str]) -> dict[str, str]:
-        """Return the targets that cut a connection of management, unless they end as soon by themselves."""
-        ttl_s = proposal.terms.ttl_s
-        return self._around.managed_from(targets) if not ttl_s or ttl_s > TRIAL_S else {}
+    def _trials(self, proposal: Proposal, targets: Sequence[str], now: int) -> dict[str, tuple[int, str]]:
+        """Return the targets whose blocks revert unless a person keeps them: the boot clock of that, and why.
+
+        Those are what cuts a connection of management, unless it ends as soon by itself, and what takes the place
+        of a block on trial: the connection may be gone because that block cut it.
+        """
+        ttl_s, term_ns = proposal.terms.ttl_s, int(proposal.terms.ttl_s * 1e9)
+        managed = self._around.managed_from(targets) if not ttl_s or ttl_s > TRIAL_S else {}
+        trials = {target: (now + TRIAL_S * 10**9, why) for target, why in managed.items()}
+        chosen = set(targets)
+        for order in self._ledger.orders.trials():
+            if order.prefix in chosen and not order.over(self._clock.boot_id, now):
+                until = min(order.trial_ns, now + term_ns) if term_ns else order.trial_ns
+                trials[order.prefix] = until, f"the block of {order.prefix} that it replaces is on trial"
+        return trials
 
     def _entry(self, proposal: Proposal) -> str:
         """Say what would be written, where, and until when."""
@@ -311,15 +342,14 @@ class Approvals:
 
     def _orders(self, proposal: Proposal, targets: Sequence[str], who: str, wall: float, now: int) -> list[Order]:
         asked = proposal.terms
-        managed = self._managed(proposal, targets)
+        trials = self._trials(proposal, targets, now)
         expires_at = wall + asked.ttl_s if asked.ttl_s else 0.0
         deadline_ns = now + int(asked.ttl_s * 1e9) if asked.ttl_s else 0
-        trial_ns = now + TRIAL_S * 10**9
         return [
             Order(
                 0, target, asked.ttl_s, expires_at, self._clock.boot_id, deadline_ns, proposal.id, asked.incident_id,
                 proposal.reason, who, wall, asked.ifaces, self._ledger.network, asked.ttl_s,
-                trial_ns if target in managed else 0,
+                trials[target][0] if target in trials else 0,
             )
             for target in targets
         ]  # fmt: skip

@@ -11,6 +11,7 @@ from engine.guard import codec, fields, messages, policy
 from engine.guard.approval import TEXT_LIMIT, Approvals
 from engine.guard.attachments import Attachments
 from engine.guard.book import summed
+from engine.guard.capacity import length_of
 from engine.guard.clock import Clock, RateLimit
 from engine.guard.enforce import FORGED, Enforcer
 from engine.guard.ledger import Asker, Ledger, approver_text
@@ -23,23 +24,16 @@ TICK_S = 5.0
 """How often the kernel and the never-block set are looked at: what a foreign hand flushed is healed within 10 s."""
 REFUSALS_PER_MINUTE = 120
 """Refusals that are noted; the asker must not fill the disk."""
+ALLOWED = 3000
+"""Most prefixes on the allow-list: the kernel's map of what it spares holds the host's own addresses as well."""
 WHY_LIMIT = 2048
 """Most characters of a reason that joins many."""
 ADDRESSES = 200
 """Most addresses of each kind in one reply; the rules themselves know them all."""
-BY_PERSON = (
-    messages.Show,
-    messages.Approve,
-    messages.Refuse,
-    messages.Remove,
-    messages.RemoveAll,
-    messages.Watch,
-    messages.Extend,
-    messages.Resume,
-    messages.Allow,
-    messages.Disallow,
-)
-"""What only the keys of a person make the console ask: it proves that they can still reach this host."""
+PROVES_A_PERSON = (messages.Keep, messages.Approve)
+"""What follows a key or a typed answer of a person: all else a program may send by itself."""
+NOTES_PER_MINUTE = {True: 30, False: 120}
+"""By whether nobody is at the channel: requests that only leave a note in the audit chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +73,7 @@ class Guard:
         self._approvals = Approvals(ledger, clock, plane, enforcer, around, self._trouble)
         self._pages = Pages(ledger, clock, enforcer)
         self._told = RateLimit(REFUSALS_PER_MINUTE)
+        self._notes = {nobody: RateLimit(most) for nobody, most in NOTES_PER_MINUTE.items()}
         self._sick = ""
 
     def start(self) -> None:
@@ -130,12 +125,23 @@ class Guard:
 
     def _reply_or_tell(self, request: messages.Request, channel: Channel) -> messages.Reply:
         try:
+            self._limit_notes(request, channel)
             self._notice(request, channel)
             return self._reply(request, channel)
         except PermissionError as error:
             refused = _refused(str(error))
             self._tell_refusal(request, channel, refused.reason)
             return refused
+
+    def _limit_notes(self, request: messages.Request, channel: Channel) -> None:
+        first_page = isinstance(request, messages.ExportAudit) and request.offset == 0
+        if not (first_page or isinstance(request, messages.Watch)):
+            return
+        limit, now = self._notes[bool(channel.why_not)], self._clock.boot_ns()
+        if limit.full(now):
+            most = NOTES_PER_MINUTE[bool(channel.why_not)]
+            raise PermissionError(f"more than {most} watches and exports a minute: wait")
+        limit.count(now)
 
     def _tell_refusal(self, request: messages.Request, channel: Channel, why: str) -> None:
         now = self._clock.boot_ns()
@@ -148,14 +154,14 @@ class Guard:
         self._ledger.book.note(self._clock.wall(), "refused", why=why[:WHY_LIMIT], **told)
 
     def _notice(self, request: messages.Request, channel: Channel) -> None:
-        """A person who got through keeps every interface attached before, and a review attaches what reverted."""
-        by_person = isinstance(request, BY_PERSON) or getattr(request, "by_person", False)
-        if channel.why_not or not by_person:
+        """An answer of a person keeps every interface attached before; a review attaches again what reverted."""
+        if channel.why_not:
             return
-        try:
-            self._plane.keep("", approver_text(channel.approver))
-        except OSError as error:
-            self._ledger.book.note(self._clock.wall(), "keep_failed", why=str(error))
+        if isinstance(request, PROVES_A_PERSON):
+            try:
+                self._plane.keep("", approver_text(channel.approver))
+            except OSError as error:
+                self._ledger.book.note(self._clock.wall(), "keep_failed", why=str(error))
         if isinstance(request, messages.Show) and self._plane.try_again():
             self._enforcer.reconcile()
 
@@ -191,7 +197,9 @@ class Guard:
                 self._look_before_writing()
                 return self._approvals.approve(question, request, channel.approver)
             case messages.Refuse(proposal_id):
-                self._approvals.refuse(self._approvals.question(proposal_id), channel.approver)
+                question = self._approvals.question(proposal_id)
+                self._need_person(channel)
+                self._approvals.refuse(question, channel.approver)
                 return messages.Done(f"{proposal_id} is refused")
             case messages.Remove(prefix):
                 return self._remove(prefix, channel)
@@ -306,19 +314,30 @@ class Guard:
         if not self._enforcer.halted:
             return messages.Done("blocking is not halted: nothing was changed")
         wall, who = self._clock.wall(), approver_text(channel.approver)
-        count = len(self._ledger.orders.by_prefix())
+        count = sum([order.network == self._ledger.network for order in self._ledger.orders.newest()])
         self._ledger.book.note(wall, "resume", by=who, restore=restore)
         if not restore:
             self._enforcer.lift(who)
         self._enforcer.resume()
         return messages.Done(f"blocking is resumed, {count} block(s) of before {'restored' if restore else 'lifted'}")
 
+    def _check_allowable(self, prefix: str, request: messages.Allow) -> None:
+        """Keep the allow-list a list of friends: one wide entry would let everybody pass, blocked or not."""
+        if request.ttl_s < 0 or request.ttl_s == math.inf or len(request.reason) > TEXT_LIMIT:
+            raise PermissionError("the time or the reason is out of range")
+        family, length = length_of(prefix)
+        if length < policy.WIDEST[family]:
+            words = "allowing everything ends all blocking" if not length else "no block would hold for so many"
+            raise PermissionError(f"{prefix} is wider than /{policy.WIDEST[family]}: {words}")
+        listed = [entry for entry, _, _ in self._ledger.grants.allowed(self._clock.wall())]
+        if prefix not in listed and len(listed) >= ALLOWED:
+            raise PermissionError(f"the allow-list holds {ALLOWED:,} prefixes already: take some off")
+
     def _change_allowed(self, request: messages.Allow | messages.Disallow, channel: Channel) -> messages.Reply:
         self._need_person(channel)
         prefix, wall = _canonical(request.prefix), self._clock.wall()
         if isinstance(request, messages.Allow):
-            if request.ttl_s < 0 or request.ttl_s == math.inf or len(request.reason) > TEXT_LIMIT:
-                raise PermissionError("the time or the reason is out of range")
+            self._check_allowable(prefix, request)
             self._ledger.grants.allow(prefix, fields.plain(request.reason), request.ttl_s, wall, channel.approver)
         elif not self._ledger.grants.disallow(prefix, wall, channel.approver):
             raise PermissionError(f"{prefix} is not on the allow-list")

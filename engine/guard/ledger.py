@@ -85,7 +85,8 @@ COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending' AND aske
 OLDEST_SPOOFABLE = (
     "SELECT id FROM proposals WHERE state = 'pending' AND asker = ? AND handshake = 0 ORDER BY id LIMIT 1"
 )
-SET_ASKER = "UPDATE proposals SET asker = ? WHERE id = ?"
+ASKED_AGAIN = "UPDATE proposals SET asker = ?, reason = ? WHERE id = ?"
+IS_ASKED_SO = "SELECT 1 FROM proposals WHERE id = ? AND asker = ? AND reason = ?"
 OVERDUE = "SELECT id FROM proposals WHERE state = 'pending' AND (expires_at <= ? OR (boot_id = ? AND deadline_ns <= ?))"
 CLOSE_PROPOSAL = "UPDATE proposals SET state = ? WHERE id = ? AND state = 'pending'"
 FORGET = "DELETE FROM proposals WHERE state != 'pending' AND id <= (SELECT MAX(id) FROM proposals) - ?"
@@ -112,14 +113,20 @@ class Ledger:
         """Close the database."""
         self.book.close()
 
-    def waiting(self, asked: Asked) -> Proposal | None:
-        """Return the proposal that waits already and asks the same; a person's interest is noted."""
+    def waiting(self, asked: Asked, at: float) -> Proposal | None:
+        """Return the proposal that waits already and asks the same; a person who asks has it stand for their reason."""
         row = self._db.execute(SAME_PROPOSAL, (asked.same(), asked.handshake, asked.reported_only)).fetchone()
         if row is None:
             return None
-        if asked.asker is not Asker.ENGINE:
-            self._db.execute(SET_ASKER, (asked.asker, row[0]))
-        return self._question(row).proposal
+        proposal = self._question(row).proposal
+        if asked.asker is Asker.ENGINE:
+            return proposal
+        theirs = replace(proposal, reason=asked.reason or proposal.reason)
+        if self._db.execute(IS_ASKED_SO, (row[0], asked.asker, theirs.reason)).fetchone() is None:
+            with self.book.step(at, "asked_again") as told:
+                self._db.execute(ASKED_AGAIN, (asked.asker, theirs.reason, row[0]))
+                told |= {"proposal": proposal.id, "reason": theirs.reason, "asker": asked.asker}
+        return theirs
 
     def propose(self, asked: Asked, at: float, boot: tuple[str, int]) -> Proposal:
         """Store a question; raises ``PermissionError`` when too many wait."""

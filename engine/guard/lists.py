@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from engine.guard import fields
 from engine.guard.policy import Judgement, canonical_prefix
@@ -12,12 +12,15 @@ from engine.types import Listed
 
 TARGETS = 100_000
 """Most prefixes of one list."""
-BATCHES = 2
-"""Lists that are handed over at once; the oldest gives way."""
+BATCHES, OWNERS = 2, 8
+"""Lists of one channel that are handed over at once, and channels that do so; the oldest gives way."""
 PREFIX_TEXT = 64
 SAMPLE = 16
 MOST_ADDRESSES = 1 << 62
 WARNINGS = 12
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class Sifted(NamedTuple):
@@ -41,27 +44,35 @@ class Stage:
     """Lists on their way in, in memory only: nothing is asked for until the whole list is there."""
 
     def __init__(self) -> None:
-        self._batches: dict[Hashable, list[str]] = {}
+        self._by_owner: dict[Hashable, dict[str, list[str]]] = {}
 
-    def put(self, batch: Hashable, prefixes: Iterable[str]) -> int:
+    def put(self, owner: Hashable, batch: str, prefixes: Iterable[str]) -> int:
         """Add a part and return how many prefixes the list has; raises ``PermissionError``."""
         added = list(prefixes)
         if any(len(prefix) > PREFIX_TEXT for prefix in added):
             raise PermissionError(f"a prefix of the list is longer than {PREFIX_TEXT} characters")
-        staged = self._batches.pop(batch, [])
+        batches = self._by_owner.get(owner, {})
+        staged = batches.get(batch, [])
         if len(staged) + len(added) > TARGETS:
             raise PermissionError(f"a list has more than {TARGETS} prefixes")
-        while len(self._batches) >= BATCHES:
-            del self._batches[next(iter(self._batches))]
-        self._batches[batch] = [*staged, *added]
-        return len(self._batches[batch])
+        _put(batches, batch, [*staged, *added], BATCHES)
+        _put(self._by_owner, owner, batches, OWNERS)
+        return len(staged) + len(added)
 
-    def take(self, batch: Hashable, count: int, digest: str) -> list[str]:
+    def take(self, owner: Hashable, batch: str, count: int, digest: str) -> list[str]:
         """Return a whole list and forget it; raises ``PermissionError`` when a part of it is missing."""
-        staged = self._batches.pop(batch, [])
+        staged = self._by_owner.get(owner, {}).pop(batch, [])
         if not staged or len(staged) != count or fields.list_digest(staged) != digest:
             raise PermissionError(f"the list has {len(staged)} prefixes here, not the {count} that were handed over")
         return staged
+
+
+def _put(kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Keep a value as the newest of so many."""
+    kept.pop(key, None)
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
 def sift(prefixes: Iterable[str], judge: Callable[[str], Judgement]) -> Sifted:
@@ -78,6 +89,9 @@ def sift(prefixes: Iterable[str], judge: Callable[[str], Judgement]) -> Sifted:
         judgement = judge(prefix)
         if judgement.refusals:
             refused.append(f"{prefix}: {judgement.refusals[0]}")
+            continue
+        if judgement.typed_confirmation:
+            refused.append(f"{prefix}: propose it alone: {judgement.warnings[0]}")
             continue
         targets[prefix] = None
         if len(warnings) < WARNINGS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from engine.guard.blocker import Entry
 from engine.guard.book import Book, summed
+from engine.guard.capacity import length_of
 from engine.guard.schema import SIGNED, span
 
 ENDED_KEPT = 10_000
@@ -139,6 +141,8 @@ class Orders:
         self.changes = 0
         """Grows with every change."""
         self._trials = {order.prefix for order in self._by_prefix.values() if order.trial_ns}
+        self.lengths = Counter(length_of(prefix) for prefix in self._by_prefix)
+        """How many orders there are of each family and length."""
 
     def by_prefix(self) -> Mapping[str, Order]:
         """Return what should be in the kernel, oldest first."""
@@ -187,7 +191,8 @@ class Orders:
         self.changes += 1
         for order in orders:
             self.forged.pop(order.prefix, None)
-            self._by_prefix.pop(order.prefix, None)
+            if self._by_prefix.pop(order.prefix, None) is None:
+                self.lengths[length_of(order.prefix)] += 1
             self._by_prefix[order.prefix] = order
             self._trials.discard(order.prefix)
             if order.trial_ns:
@@ -202,7 +207,8 @@ class Orders:
         self.changes += 1
         for one in gone:
             self.forged.pop(one.prefix, None)
-            self._by_prefix.pop(one.prefix, None)
+            if self._by_prefix.pop(one.prefix, None) is not None:
+                self.lengths[length_of(one.prefix)] -= 1
             self._trials.discard(one.prefix)
 
     def keep(self, prefix: str, at: float, who: str) -> Order:

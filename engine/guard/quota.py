@@ -11,9 +11,14 @@ HOLD_S = 300
 
 
 class Breaker:
-    """Opens when too many distinct proposals come at once, and closes when they have stopped for a while."""
+    """Opens when too many distinct proposals come at once, and closes when they have stopped for a while.
 
-    def __init__(self, most: int = BURST, hold_s: int = HOLD_S) -> None:
+    Sources that completed a handshake have one of their own: whoever forges addresses cannot open that.
+    """
+
+    def __init__(self, about: str, most: int = BURST, hold_s: int = HOLD_S) -> None:
+        """``about`` says what the proposals of this breaker are about."""
+        self._about = about
         self._recent, self._most, self._hold_ns = RateLimit(most), most, hold_s * 10**9
         self._until_ns = 0
 
@@ -31,6 +36,6 @@ class Breaker:
         if left_s <= 0:
             return ""
         return (
-            f"the engine made more than {self._most} proposals within a minute: it is held off for {left_s} s more,"
-            " a person may still propose"
+            f"the engine made more than {self._most} proposals within a minute about {self._about}:"
+            f" it is held off for {left_s} s more, a person may still propose"
         )

@@ -75,6 +75,8 @@ async def test_a_token_serves_once_and_for_its_own_terms_only(tmp_path: Path) ->
                 with pytest.raises(PermissionError):
                     await at_work.engine.decide(wrong, token, approve=True, typed="203.0.113.9/32")
             assert guard.bench.blocker.map == {}
+            states = [(await at_work.engine.review(one.id)).proposal.state for one in (proposal, revised)]
+            assert states == [ProposalState.REFUSED, ProposalState.PENDING]
 
 
 async def test_no_decision_is_a_refusal_that_is_kept(tmp_path: Path) -> None:

@@ -139,6 +139,9 @@ class Machine:
         for target in targets:
             on_trial = self._is_managed(target) and not 0 < said.ttl_s <= self.world.trial_s
             trial = now + self.world.trial_s * 10**9 if on_trial else 0
+            before = self.grants.get(target)
+            if before is not None and before.trial_ns and not before.over(now):
+                trial = min(before.trial_ns, until or before.trial_ns)
             self.grants[target] = Grant(said.ifaces, until, trial)
 
     def _targets(self, proposal_id: str) -> list[str]:
@@ -270,10 +273,11 @@ class Machine:
         assert len(self.decided) == len(set(self.decided)), "an approval was used twice"
 
     def _check_complete(self) -> None:
-        """After a tick every approved block drops, where the map takes it."""
+        """After a tick every approved block drops; one that the map did not take is told, and is tried again later."""
         if not self.broken:
             held = {entry.prefix for entry in self.world.blocker.entries() if not entry.count_only}
-            wanted = set(self.grants)
+            late = {block.prefix for block in self.bench.blocks() if block.state is BlockState.FAILED} - held
+            wanted = set(self.grants) - late
             assert held == wanted, f"missing {wanted - held}, too many {held - wanted}"
 
     WEIGHTS = {  # noqa: RUF012 - by step, how often it comes

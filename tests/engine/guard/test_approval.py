@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine.guard import messages
+from engine.guard import capacity, messages
 from engine.guard import terms as durations
+from engine.guard.approval import PROPOSALS_PER_MINUTE
+from engine.guard.fields import list_digest
 from engine.guard.quota import BURST, HOLD_S, Breaker
+from engine.guard.schema import HOST_NETWORK
 from engine.types import BlockState, Terms
 from tests.engine.guard.bench import HEADLESS, Bench, terms
 
@@ -96,8 +99,19 @@ def test_mass_proposals_of_the_engine_are_held_off_and_a_persons_are_not(bench: 
     assert [entry.kind for entry in bench.audited()].count("held_off") == 1
 
 
+def test_forged_sources_cannot_hold_off_the_proposals_about_those_that_were_met(bench: Bench) -> None:
+    for number in range(BURST):
+        bench.propose(terms(f"198.18.0.{number}/32"), handshake=False)
+    forged = messages.Propose(terms("198.18.1.1/32"), "why", False, False)
+    assert "about sources that may be spoofed: it is held off" in bench.refused(forged)
+    for number in range(PROPOSALS_PER_MINUTE):
+        bench.refused(replace(forged, terms=terms(f"198.18.2.{number}/32")))
+    assert "spoofed" in bench.welcome().held_off
+    assert bench.propose(handshake=True).terms.prefix == BAD
+
+
 def test_each_attempt_while_held_off_begins_the_wait_again() -> None:
-    breaker = Breaker(most=1, hold_s=300)
+    breaker = Breaker("anybody", most=1, hold_s=300)
     second = 10**9
     assert (breaker.trip(0), breaker.trip(second), breaker.trip(200 * second)) == (True, False, False)
     assert not breaker.trip(499 * second)
@@ -126,6 +140,82 @@ def test_an_extended_block_keeps_its_entry_and_is_no_ended_one(bench: Bench) -> 
     assert bench.propose(by_person=True).prior_blocks == 1
 
 
+def test_a_replacement_of_a_block_on_trial_inherits_what_is_left_of_the_trial(bench: Bench) -> None:
+    bench.managed = [("203.0.113.9", "SSH session of uid 1000 from 203.0.113.9")]
+    bench.block()
+    trial_ends = bench.clock.boot_ns() + 60 * 10**9
+    bench.managed = []  # the block itself cut it
+    bench.clock.advance(20)
+    asked = bench.ask(messages.Extend(BAD, 7200.0))
+    assert isinstance(asked, messages.Proposed)
+    review = bench.review(asked.proposal.id)
+    assert (review.trial_s, review.trial_why) == (40.0, f"the block of {BAD} that it replaces is on trial")
+    reply = bench.approve(asked.proposal)
+    assert isinstance(reply, messages.Approved)
+    assert (reply.block.keep_within_s, bench.blocker.map[BAD].deadline_ns) == (40.0, trial_ends)
+    bench.approve(bench.propose(terms(ttl_s=30.0), by_person=True))
+    assert bench.blocker.map[BAD].deadline_ns == bench.clock.boot_ns() + 30 * 10**9
+    bench.clock.advance(41)
+    bench.guard.tick()
+    assert (bench.blocker.map, bench.ended()[0].ended_why) == ({}, "reverted")
+
+
+def test_a_replacement_of_a_block_that_was_kept_is_on_no_trial(bench: Bench) -> None:
+    bench.managed = [("203.0.113.9", "SSH session of uid 1000 from 203.0.113.9")]
+    bench.block()
+    bench.ask(messages.Keep(BAD))
+    bench.managed = []
+    extend(bench)
+    assert bench.blocks()[0].keep_within_s == 0.0
+
+
+def test_a_block_of_a_namespace_that_may_be_gone_gives_way_and_that_is_told(bench: Bench) -> None:
+    bench.restart(network="4026532001")
+    bench.block()
+    bench.restart(network="4026532002")
+    assert "only a guard there extends it" in bench.refused(messages.Extend(BAD, 7200.0))
+    again = bench.propose(terms(ttl_s=600.0))
+    assert "in another network namespace ends" in bench.review(again.id).proposal.warnings[0]
+    assert isinstance(bench.approve(again), messages.Approved)
+    assert bench.ledger.orders.by_prefix()[BAD].network == "4026532002"
+
+
+def test_a_block_of_the_host_is_not_replaced_nor_lifted_in_another_network_namespace(bench: Bench) -> None:
+    bench.block()
+    waiting = bench.propose(terms(ttl_s=7200.0), by_person=True)
+    bench.restart(network="4026532001")
+    words = f"{BAD} is blocked by the guard of the host's own network namespace"
+    assert "only a guard there extends it" in bench.refused(messages.Extend(BAD, 7200.0))
+    assert bench.refused(messages.Propose(terms(ttl_s=600.0), "why", True, False)) == words
+    assert words in bench.review(waiting.id).refusals
+    other = ("203.0.113.10/32", BAD)
+    bench.ask(messages.Stage("b", other))
+    listed = bench.ask(messages.ProposeList("b", 2, list_digest(other), 600.0, ("eth0",), "feed", True))
+    assert isinstance(listed, messages.Proposed)
+    assert listed.proposal.listed is not None
+    assert listed.proposal.listed.left_out_sample == (f"{BAD}: {words}",)
+    bench.blocker.halt()
+    bench.ask(messages.Resume(restore=False))
+    assert bench.ledger.orders.by_prefix()[BAD].network == HOST_NETWORK
+
+
+def test_what_the_kernel_has_no_room_for_is_refused_when_asked_shown_and_approved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "SINGLES", 2)
+    bench.block("198.18.0.1/32")
+    late = bench.propose(terms("198.18.0.2/32"))
+    token = bench.review(late.id).token
+    bench.block("198.18.0.3/32")
+    words = "the kernel holds 2 IPv4 addresses; 1 of these would not fit"
+    assert bench.refused(messages.Propose(terms("198.18.0.4/32"), "why", True, False)) == words
+    assert (bench.review(late.id).refusals, bench.review(late.id).token) == ((words,), "")
+    assert bench.refused(messages.Approve(late.id, token, "")) == words
+    assert isinstance(bench.ask(messages.Extend("198.18.0.3/32", 60.0)), messages.Proposed)
+    bench.ask(messages.Remove("198.18.0.1/32"))
+    assert isinstance(bench.approve(late), messages.Approved)
+
+
 def test_a_permanent_extension_takes_the_typed_address(bench: Bench) -> None:
     bench.block()
     reply = bench.ask(messages.Extend(BAD, 0.0))
@@ -144,6 +234,14 @@ def test_a_watch_counts_and_drops_nothing(bench: Bench) -> None:
     assert (reply.block.watch, reply.block.state, reply.block.remaining_s) == (True, BlockState.LIVE, 300.0)
     assert (bench.blocker.map[BAD].count_only, bench.blocks()[0].watch) == (True, True)
     assert bench.welcome().drifted == ()
+
+
+def test_a_watch_that_is_renewed_is_noted_once(bench: Bench) -> None:
+    proposal = bench.propose()
+    for seconds in (30.0, 60.0, 90.0):
+        assert isinstance(bench.ask(messages.Watch(proposal.id, seconds)), messages.Watched)
+    assert bench.blocks()[0].remaining_s == 90.0
+    assert [entry.kind for entry in bench.audited()].count("watch") == 1
 
 
 def test_a_watch_vanishes_with_its_deadline(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.guard import approval, codec, messages
+from engine.guard import approval, codec, guard, messages
 from engine.guard import ledger as ledgers
 from engine.guard.blocker import Attached
 from engine.guard.codec import encode
@@ -122,6 +122,8 @@ def test_a_channel_without_a_person_may_not_approve(bench: Bench) -> None:
     bench.refused(messages.Resume(restore=False), HEADLESS)
     bench.refused(messages.Allow("203.0.113.0/24", "mine", 0.0), HEADLESS)
     bench.refused(messages.Attach(("eth1",)), HEADLESS)
+    assert bench.refused(messages.Refuse(proposal.id), HEADLESS) == reason
+    assert bench.review(proposal.id).proposal.state is ProposalState.PENDING
     assert (bench.blocker.writes, set(bench.blocker.links)) == ([], {"eth0"})
 
 
@@ -242,6 +244,52 @@ def test_an_allowed_prefix_is_spared_at_once(bench: Bench) -> None:
     assert "203.0.113.0/24" not in bench.blocker.allow
 
 
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("0.0.0.0/0", "0.0.0.0/0 is wider than /16: allowing everything ends all blocking"),
+        ("::/0", "::/0 is wider than /48: allowing everything ends all blocking"),
+        ("20.0.0.0/15", "20.0.0.0/15 is wider than /16: no block would hold for so many"),
+        ("2001:db8::/47", "2001:db8::/47 is wider than /48: no block would hold for so many"),
+    ],
+)
+def test_nobody_allows_a_large_part_of_the_internet(bench: Bench, prefix: str, words: str) -> None:
+    before = bench.blocker.allow
+    assert bench.refused(messages.Allow(prefix, "everybody", 0.0)) == words
+    assert bench.blocker.allow == before
+
+
+@pytest.mark.parametrize("prefix", ["20.0.0.0/16", "2001:db8::/48"])
+def test_the_widest_prefix_that_may_be_blocked_may_be_allowed(bench: Bench, prefix: str) -> None:
+    assert isinstance(bench.ask(messages.Allow(prefix, "mine", 0.0)), messages.Done)
+
+
+def test_the_allow_list_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "ALLOWED", 2)
+    for prefix in ("20.0.0.0/16", "20.1.0.0/16"):
+        bench.ask(messages.Allow(prefix, "mine", 0.0))
+    assert "holds 2 prefixes already" in bench.refused(messages.Allow("20.2.0.0/16", "mine", 0.0))
+    assert isinstance(bench.ask(messages.Allow("20.1.0.0/16", "still mine", 60.0)), messages.Done)
+
+
+@pytest.mark.parametrize(
+    ("channel", "most"),
+    [(HEADLESS, guard.NOTES_PER_MINUTE[True]), (AT_TERMINAL, guard.NOTES_PER_MINUTE[False])],
+    ids=["nobody", "person"],
+)
+def test_what_only_leaves_a_note_is_limited_for_each_kind_of_channel(bench: Bench, channel: Channel, most: int) -> None:
+    other = AT_TERMINAL if channel is HEADLESS else HEADLESS
+    for _ in range(most):
+        assert isinstance(bench.ask(messages.ExportAudit(), channel), messages.AuditPage)
+    words = f"more than {most} watches and exports a minute: wait"
+    assert bench.refused(messages.ExportAudit(), channel) == words
+    assert bench.refused(messages.Watch(bench.propose().id, 60.0), channel) == words
+    assert isinstance(bench.ask(messages.ExportAudit(1), channel), messages.AuditPage)
+    assert isinstance(bench.ask(messages.ExportAudit(), other), messages.AuditPage)
+    bench.clock.advance(60)
+    assert isinstance(bench.ask(messages.ExportAudit(), channel), messages.AuditPage)
+
+
 def test_the_never_block_set_is_in_the_kernel_from_the_start(bench: Bench) -> None:
     assert {"192.0.2.2/32", "192.0.2.1/32", "198.51.100.7/32", "203.0.113.200/32"} <= set(bench.blocker.allow)
 
@@ -351,6 +399,18 @@ def test_a_proposal_made_twice_is_one_proposal(bench: Bench) -> None:
     reply = bench.ask(messages.Proposals())
     assert isinstance(reply, messages.ProposalList)
     assert [proposal.state for proposal in reply.proposals] == [ProposalState.PENDING]
+
+
+def test_a_proposal_of_the_engine_that_a_person_asks_for_too_stands_for_their_reason(bench: Bench) -> None:
+    first = bench.propose()
+    again = messages.Propose(terms(), "the customer called", True, False, by_person=True)
+    for _ in range(3):
+        reply = bench.ask(again)
+        assert isinstance(reply, messages.Proposed)
+        assert reply.proposal == replace(first, reason="the customer called")
+    assert bench.review(first.id).proposal.reason == "the customer called"
+    assert bench.propose().reason == "the customer called"
+    assert [entry.kind for entry in bench.audited()].count("asked_again") == 1
 
 
 def test_the_person_at_the_channel_is_told(bench: Bench) -> None:

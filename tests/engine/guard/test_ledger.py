@@ -30,7 +30,7 @@ def propose(ledger: Ledger, prefix: str = "203.0.113.9/32", at: float = 0.0) -> 
 
 
 def ask(ledger: Ledger, asked: Asked, at: float = 0.0) -> Proposal:
-    return ledger.waiting(asked) or ledger.propose(asked, at, BOOT)
+    return ledger.waiting(asked, at) or ledger.propose(asked, at, BOOT)
 
 
 def approve(ledger: Ledger, proposal: Proposal, at: float = 0.0) -> Order:

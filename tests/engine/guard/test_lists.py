@@ -214,5 +214,58 @@ def test_removals_one_after_another_do_not_read_a_big_map_again(bench: Bench, mo
     assert {block.prefix for block in bench.blocks()} == set(prefixes[90:])
 
 
+def test_no_list_is_permanent(bench: Bench) -> None:
+    asked = replace(stage(bench, GOOD), ttl_s=0.0)
+    assert bench.refused(asked) == "a list is never permanent: give it a term"
+
+
+def test_what_takes_a_typed_address_is_not_slipped_into_a_list(bench: Bench) -> None:
+    hop = "198.18.1.0/24"
+    bench.protected = replace(bench.protected, logins=frozenset({"198.18.0.1"}), shared_hops=(hop,))
+    bench.guard.tick()
+    proposal = propose(bench)
+    assert proposal.listed is not None
+    assert proposal.listed.left_out_sample == (
+        "198.18.0.1/32: propose it alone: somebody is logged in from 198.18.0.1",
+        f"{hop}: propose it alone: {hop} is a shared hop: it stands for many sources",
+    )
+    bench.protected = replace(bench.protected, logins=frozenset(), shared_hops=())
+    bench.guard.tick()
+    late = propose(bench, ("198.18.0.1/32", "198.18.0.2/32"))
+    bench.protected = replace(bench.protected, logins=frozenset({"198.18.0.1"}))
+    bench.approve(late, typed="2")
+    assert set(bench.blocker.map) == {"198.18.0.2/32"}
+
+
+def test_a_list_as_a_whole_is_no_wider_than_one_person_may_answer_for(bench: Bench) -> None:
+    slash16s = tuple(f"20.{number}.0.0/16" for number in range(256))
+    assert isinstance(bench.ask(stage(bench, slash16s)), messages.Proposed)
+    words = "a list holds at most 16,777,216 IPv4 addresses (a /8), this one 16,777,217"
+    assert bench.refused(stage(bench, (*slash16s, "21.0.0.1/32"))) == words
+    slash48s = tuple(f"2001:db8:{number:x}::/48" for number in range(0x1000, 0x1401))
+    assert isinstance(bench.ask(stage(bench, slash48s[:-1])), messages.Proposed)
+    assert bench.refused(stage(bench, slash48s)).endswith("1,024 /48s of IPv6 addresses, this one as many as 1,025")
+
+
+def test_a_list_that_the_kernel_has_no_room_for_says_how_much_of_it(bench: Bench) -> None:
+    networks = tuple(f"198.{18 + n // 65536}.{n // 256 % 256}.{n % 256 & 254}/31" for n in range(0, 2 * 16_484, 2))
+    words = "the kernel holds 16,384 IPv4 networks; 100 of these would not fit"
+    assert bench.refused(stage(bench, networks)) == words
+    bench.approve(propose(bench, networks[:100]), typed="100")
+    assert isinstance(bench.ask(stage(bench, networks[:16_384])), messages.Proposed)
+    assert bench.refused(stage(bench, (*networks[101:16_384], "203.0.113.0/24", "203.0.113.128/25"))).endswith(
+        "networks; 1 of these would not fit"
+    )
+
+
+def test_two_lists_of_the_engine_do_not_push_out_that_of_a_person_elsewhere(bench: Bench) -> None:
+    at_roots_socket = replace(AT_TERMINAL, roots_terminal=True)
+    bench.ask(messages.Stage("mine", GOOD), at_roots_socket)
+    for batch in ("b", "c", "d"):
+        stage(bench, GOOD, batch)
+    asked = messages.ProposeList("mine", 3, list_digest(GOOD), 600.0, ("eth0",), "feed", True)
+    assert isinstance(bench.ask(asked, at_roots_socket), messages.Proposed)
+
+
 def test_a_list_of_one_is_told_as_one(bench: Bench) -> None:
     assert bench.review(propose(bench, GOOD[:1]).id).entry.startswith("drop from and to 1 prefix on eth0")

@@ -81,6 +81,39 @@ def test_what_a_console_asks_by_itself_keeps_nothing(fresh: Bench, asked: messag
     assert on_trial(fresh) == {"eth1": 60.0}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        messages.Propose(terms(), "why", True, False, by_person=True),
+        messages.ProposeList("b", 1, "", 60.0, ("eth1",), "feed", by_person=True),
+        messages.Show("P-1"),
+        messages.Refuse("P-1"),
+        messages.Remove(BAD),
+        messages.RemoveAll("P-1"),
+        messages.Extend(BAD, 60.0),
+        messages.Watch("P-1", 60.0),
+        messages.Resume(restore=True),
+        messages.Allow("198.51.100.0/24", "office", 0.0),
+        messages.Disallow("198.51.100.0/24"),
+    ],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_what_a_command_may_send_without_a_key_keeps_no_attachment(fresh: Bench, asked: messages.Request) -> None:
+    fresh.propose()
+    fresh.ask(asked)
+    fresh.clock.advance(60)
+    fresh.guard.tick()
+    assert set(fresh.blocker.links) == {"eth0"}
+
+
+def test_a_block_asked_for_and_shown_over_a_connection_that_the_program_broke_reverts(fresh: Bench) -> None:
+    proposal = fresh.propose(by_person=True)
+    assert fresh.review(proposal.id).token
+    assert on_trial(fresh) == {"eth1": 60.0}
+    fresh.approve(proposal)
+    assert on_trial(fresh) == {}
+
+
 @pytest.mark.parametrize("asked", [messages.Keep(), messages.Keep("eth1"), messages.Remove(BAD), messages.Show("P-1")])
 def test_a_channel_without_a_person_keeps_nothing(fresh: Bench, asked: messages.Request) -> None:
     fresh.ask(asked, HEADLESS)
@@ -193,3 +226,10 @@ def test_what_fell_back_is_told_again_by_the_next_guard(bench: Bench) -> None:
     bench.blocker.links["eth1"] = Attached("generic", "")
     bench.restart()
     assert bench.welcome().degraded == ("eth1: generic XDP: slower than native", "eth1: outbound packets still leave")
+
+
+def test_a_title_that_a_user_chose_steers_no_terminal(bench: Bench) -> None:
+    bench.managed = [("203.0.113.9", "SSH session \x1b]0;root\x07 from\u202e 203.0.113.9")]
+    review = bench.review(bench.propose().id)
+    assert review.trial_why.isprintable()
+    assert "SSH session" in review.trial_why
