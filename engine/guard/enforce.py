@@ -224,9 +224,9 @@ class Enforcer:
                 self._orders.end(gone, why)
             for order in those:
                 self._writer.forget(order)
-                if order.prefix in entries and self._plane.blocker is not None:
-                    self._plane.blocker.remove(order.prefix)
-                    self._changed()
+            held = [order.prefix for order in those if order.prefix in entries]
+            if held:
+                self._take_out(held)
 
     def _differs(self, order: Order, entry: Entry | None) -> bool:
         """Whether the kernel holds something else than it should; another network's guard sees to its own."""
