@@ -102,5 +102,3 @@ def test_the_audit_chain_is_exported_as_it_is_stored(
     assert main(["audit", "export"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [int(row.split()[0]) for row in rows][: len(entries)] == [entry["seq"] for entry in entries]
-    assert main(["audit", "verify"]) == 0
-    assert "entries, chain whole" in capsys.readouterr().out
