@@ -17,7 +17,7 @@ test: test-tools
 	$(BIN)/python -m pytest $(PYTEST)
 
 bench: test-tools
-	@set -e; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+	@missed=0; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || missed=1; done; exit $$missed
 
 demo-capture: test-tools
 	$(BIN)/python -m tests.lab.record
