@@ -27,7 +27,7 @@ POLLED_BLOCKS = 500
 """Blocks read at each poll; of the others only the totals are asked for."""
 ENDED_BLOCKS = 300
 HALTED = "halted by panic-unblock: every packet passes"
-SPOOFABLE = "the source never completed a handshake here: it may be spoofed"
+SPOOFABLE = "no completed handshake of the source is known here: it may be spoofed"
 
 
 class Decisions:

@@ -60,7 +60,9 @@ class BatchDialog(Decision):
             return "the list is empty"
         wanted = str(self.listed.prefixes)
         typed = self.query_one("#typed", Input).value.strip()
-        return "" if typed == wanted else f"type {wanted} to confirm {prefixes(self.listed.prefixes)}"
+        return (
+            "" if typed == wanted else f"tab to the field and type {wanted} to confirm {prefixes(self.listed.prefixes)}"
+        )
 
     @on(Input.Changed, "#typed")
     def _typed_changed(self) -> None:

@@ -85,7 +85,7 @@ class BlockDialog(Decision):
         if not all(choice.is_settled for choice in self.query(Choice)):
             return "press enter to ask for these terms"
         if self.must_type() and not _same(self.query_one("#typed", Input).value, prefix):
-            return f"type {prefix.partition('/')[0]} to confirm"
+            return f"tab to the field and type {prefix.partition('/')[0]} to confirm"
         return ""
 
     def status(self, snapshot: Snapshot) -> list[Paragraph]:

@@ -84,7 +84,7 @@ def batch_facts(
         *(_before(review) if review.prior or proposal.prior_blocks else []),
         *_entry(review, "them"),
         *_trial(review),
-        _fact(4, "Undo", "u on screen 3 (m marks several), or: aegis-tui panic-unblock"),
+        _fact(4, "Undo", f"aegis-tui blocks remove {proposal.id}; aegis-tui panic-unblock"),
     ]
 
 

@@ -112,10 +112,18 @@ class Pane(Widget, can_focus=True):
         """Move to the start or the end."""
         self.action_move(direction * (len(self.lines) + 1))
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Draw anew for the new size."""
+    def fit(self) -> None:
+        """Draw anew for the size there is now."""
         self._strips.clear()
         self.repaint()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw anew for the new size."""
+        self.fit()
+
+    def on_show(self, event: events.Show) -> None:
+        """Draw anew: what came while the pane was hidden, and had no width, was laid out for none."""
+        self.fit()
 
     def on_focus(self) -> None:
         """Mark the heading."""
@@ -150,8 +158,8 @@ class TextPane(Pane):
         if not same or (heading is not None and heading != self.heading):
             self.show(self._wrapped(), heading)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Wrap again at the new width."""
+    def fit(self) -> None:
+        """Wrap again at the width there is now."""
         self._strips.clear()
         self.show(self._wrapped())
 

@@ -91,7 +91,9 @@ def incident_rows(snapshot: Snapshot) -> list[Row]:
 def incident_state(incident: Incident, snapshot: Snapshot) -> Span:
     """Return the one thing to know about an incident: asked, blocked, judged or new."""
     pending = ProposalState.PENDING
-    block = next((b for b in snapshot.blocks if b.incident_id == incident.id and not b.watch), None)
+    alone = (f"{incident.target_ip}/32", f"{incident.target_ip}/128")
+    about = (b for b in snapshot.blocks if b.incident_id == incident.id or b.prefix in alone)
+    block = next((b for b in about if not b.watch), None)
     if block:
         state = block_state(block)
         live = block.state is BlockState.LIVE and not block.keep_within_s

@@ -78,6 +78,8 @@ class Table(Pane):
         self._words = heading
         self._empty: Sequence[str] = ()
         self._head: Line = ()
+        self._laid_out_for = 0
+        """The width the lines were made for: none while the table is hidden."""
         self.marked: dict[str, Aim] = {}
         """The rows a person marked: key to what each is about. A mark outlives its row."""
 
@@ -129,7 +131,8 @@ class Table(Pane):
 
     def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
         """Replace the rows; ``empty`` is what to say when there are none."""
-        if (tuple(rows), heading, empty) == (self._rows, self._words, self._empty):
+        same = (tuple(rows), heading, empty) == (self._rows, self._words, self._empty)
+        if same and self._laid_out_for == self.size.width:
             return
         self._rows, self._words, self._empty = tuple(rows), heading, empty
         self._arrange()
@@ -167,7 +170,7 @@ class Table(Pane):
         if event.y >= self.above:
             self.action_move(self.offset_y + event.y - self.above - self.cursor)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Choose the columns again."""
         self._strips.clear()
         self._arrange()
@@ -181,6 +184,7 @@ class Table(Pane):
         self.cursor = keys.index(key) if key in keys else max(0, min(self.cursor, len(keys) - 1))
         if self.cursor < self.offset_y or self.cursor >= self.offset_y + self.room:
             self.offset_y = max(0, self.cursor - self.room // 2)
+        self._laid_out_for = self.size.width
         widths = self._widths()
         self._head = line(("  " + " ".join(_cell(c.title, w, c.right) for c, w in widths), "dim"))
         self.show([self._line(number, row, widths) for number, row in enumerate(self._shown)] or self._nothing())

@@ -289,7 +289,12 @@ class Guard:
         who = approver_text(channel.approver)
         kept = self._plane.keep(target, who)
         if target and not kept:
-            prefix = _canonical(target)
+            try:
+                prefix = policy.canonical_prefix(target)
+            except ValueError:
+                shown = fields.plain(target[: fields.SHOWN])
+                words = "reviewing a proposal attaches again what was taken off"
+                raise PermissionError(f"{shown} is not on trial: {words}") from None
             if not self._enforcer.keep(prefix, who):
                 raise PermissionError(f"{prefix} is not on trial")
             kept = (prefix,)

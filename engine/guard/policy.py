@@ -287,7 +287,7 @@ def _doubtful(protected: Protected) -> Iterator[_Rule]:
 def _ttl_refusals(ttl_s: float) -> list[str]:
     if not math.isfinite(ttl_s) or ttl_s < 0 or 0 < ttl_s < MIN_TTL_S:
         return [f"{ttl_s} s is no duration for a block"]
-    return [f"longer than {MAX_TTL_S / 86400:.0f} days; permanent is 0"] if ttl_s > MAX_TTL_S else []
+    return [f"longer than {MAX_TTL_S / 86400:.0f} days, the longest term beside permanent"] if ttl_s > MAX_TTL_S else []
 
 
 def _doubts(ttl_s: float, handshake: bool, reported_only: bool) -> list[str]:
@@ -296,7 +296,7 @@ def _doubts(ttl_s: float, handshake: bool, reported_only: bool) -> list[str]:
     if ttl_s == 0:
         doubts.append("the block is permanent")
     if not handshake:
-        doubts.append("the source never completed a handshake here: it may be spoofed")
+        doubts.append("no completed handshake of the source is known here: it may be spoofed")
     if reported_only:
         doubts.append("the source was only reported, not seen by this host")
     return doubts

@@ -24,7 +24,7 @@ LOOK_SHARE = 10
 """A look that takes long is followed by a pause so many times as long: a host with many routes has much to tell."""
 PEERS = 16
 """Most connections at once; a further one is hung up on."""
-NO_TTY = "only a person at a terminal may approve, and this process has none"
+NO_TTY = "this takes a person at a terminal, and this process has none"
 
 
 def console_channel(pid: int, may_approve: bool) -> Channel:

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from aegis_tui.screens.block_dialog import BlockDialog
+from aegis_tui.widgets.table import Table
 from engine.types import Block, BlockState, Snapshot
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import Clock, Host, LateClock, console, engine, replay, settle
@@ -50,6 +51,25 @@ async def test_every_state_has_a_word(size: tuple[int, int]) -> None:
         shown = text(pilot)
     words = ["trial 41s", "watch", *(state.value for state in BlockState)]
     assert [word for word in words if word not in shown] == []
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told of its size", "told of nothing"])
+async def test_what_came_while_a_pane_was_hidden_has_all_its_columns(
+    told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not told:
+        monkeypatch.setattr(Table, "fit", lambda _: None)
+    fake = engine(scenario.snapshot(blocks=()))
+    async with screen(fake) as pilot:
+        await press(pilot, "tab")
+        fake.state = replace(fake.state, blocks=every_state())
+        pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
+        await press(pilot, "shift+tab")
+        pilot.app.poll()  # type: ignore[attr-defined]
+        await settle(pilot)
+        shown = text(pilot).splitlines()
+    assert shown[2].split()[:4] == ["state", "prefix", "remaining", "in"]
+    assert "41" in shown[3]
 
 
 async def test_a_small_terminal_keeps_state_prefix_remaining_and_packets() -> None:
