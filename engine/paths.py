@@ -18,7 +18,6 @@ BPF_OBJECT = ROOT / "bpf" / "aegis.bpf.o"
 LIVE_STATE = Path("/var/lib/aegis")
 """Root-owned; the guard's database, and below it the engine's own folder."""
 LIVE_DATABASE = LIVE_STATE / "engine" / "aegis.db"
-RUNTIME = Path("/run/aegis")
 
 
 def user_state() -> Path:

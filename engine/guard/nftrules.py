@@ -137,10 +137,6 @@ def halt_table(markers: Iterable[str]) -> list[str]:
     return [f"delete table {TABLE}", f"add table {TABLE}", *(_plain_set(name) for name in markers)]
 
 
-def arm() -> list[str]:
-    return [_plain_set(ARMED)]
-
-
 def need_armed() -> list[str]:
     """Return what makes the whole transaction fail when blocking is halted."""
     return [f"add element {TABLE} {ARMED} {{ ip }}"]

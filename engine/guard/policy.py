@@ -16,7 +16,6 @@ from engine.types import HostAddresses
 
 Network = IPv4Network | IPv6Network
 
-DEFAULT_TTL_S = 3600.0
 MAX_TTL_S = 7 * 86400.0
 MIN_TTL_S = 1.0
 TEXTS, TEXT_LIMIT = 16, 256
