@@ -45,6 +45,10 @@ class Announcer:
         self._subscribers.append(queue)
         return queue
 
+    def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
+        """Forget a queue."""
+        self._subscribers = [one for one in self._subscribers if one is not queue]
+
     def publish(self, event: Event) -> None:
         """Tell everybody."""
         self._state.apply(event)

@@ -37,9 +37,40 @@ class Settings:
     block_ttl: float = 3600.0
     """Seconds that a proposed block lasts."""
     model_name: str = ""
+    """The chat model that investigates."""
     openai_base_url: str = ""
     openai_api_key: str = ""
+    classifier_model_name: str = ""
+    """The chat model that refines the class of a reported event; empty means the one that investigates."""
+    classifier_base_url: str = ""
+    """Where it is; empty means ``openai_base_url``."""
+    classifier_api_key: str = ""
+    """Its key; empty means ``openai_api_key``, where both have the same address."""
     embedding_model_name: str = ""
+    """A model of the endpoint that embeds user documents and queries; empty means the one that is shipped."""
+    tokens_per_day: int = 500_000
+    """What the endpoints may be sent and may answer in a day (UTC), in tokens; 0 is no limit."""
+    price_in: float = 0.0
+    """Of a million tokens sent, in any currency."""
+    price_out: float = 0.0
+    """Of a million tokens answered."""
+    investigations: int = 2
+    """Incidents investigated at the same time."""
+    prompts: str = ""
+    """Folder of prompts that replace the shipped ones of the same name."""
+    playbooks: str = ""
+    """Folder of playbooks that replace the shipped ones of the same class."""
+    tools: tuple[str, ...] = ()
+    """Names of the user's own tools that the analyst may use: entry points, or files of the folder below."""
+    tools_folder: str = ""
+    """Folder of the user's own tools."""
+    asn_database: str = ""
+    """MaxMind DB file (mmdb) that tells the network of an address; empty means none."""
+    http: bool = False
+    """In the console: open the HTTP door; ``serve`` opens it always."""
+    http_port: int = 9999
+    mcp: bool = False
+    """In the console: open the MCP door; ``serve`` opens it always."""
     mcp_port: int = 8000
     max_flows: int = 65536
     rules: str = ""
@@ -76,7 +107,7 @@ ENVIRONMENT = {
 }
 """Environment variables and the field each one sets."""
 
-SECRET = frozenset({"openai_api_key"})
+SECRET = frozenset({"openai_api_key", "classifier_api_key"})
 """Fields whose value is never shown."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -84,6 +115,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "dedup_window": (0.0, 86400.0),
     "block_ttl": (60.0, 604800.0),
     "mcp_port": (1, 65535),
+    "http_port": (1, 65535),
+    "tokens_per_day": (0, 10_000_000_000),
+    "price_in": (0.0, 1e6),
+    "price_out": (0.0, 1e6),
+    "investigations": (1, 2),
     "max_flows": (64, 4_000_000),
 }
 
@@ -106,11 +142,12 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
 
 
 def _steering(settings: Settings) -> list[Path]:
-    """Return the model and the rules that were named, where they exist, with the folder that rules lie in."""
-    rules = Path(settings.rules) if settings.rules else None
-    named = [rules, *sorted(rules.iterdir())] if rules and rules.is_dir() else [rules] if rules else []
-    model = [Path(settings.model)] if settings.model else []
-    return [path for path in (*named, *model) if path.exists()]
+    """Return the files and folders that were named and what lies in these, where they exist."""
+    named = (settings.model, settings.asn_database, settings.rules, settings.prompts, settings.playbooks)
+    found: list[Path] = []
+    for path in [Path(name) for name in (*named, settings.tools_folder) if name]:
+        found += [path, *sorted(path.iterdir())] if path.is_dir() else [path] if path.exists() else []
+    return found
 
 
 def _refuse_foreign(path: Path, found: os.stat_result, environ: Mapping[str, str]) -> None:

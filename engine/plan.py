@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from engine.config import Settings
 from engine.intake import Reader
+from engine.paths import user_state
 from engine.types import Fault
 
 if TYPE_CHECKING:
     from engine.agent.case import HostFacts
+    from engine.edge.view import Door
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,15 @@ class Plan:
     """Replay of a stored incident: tell of no other."""
     recordings: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
     """Replay of stored incidents: by incident id, one for each investigation."""
+    filing: bool = False
+    """Whether each verdict and decision also goes to the folder of reports."""
+    doors: tuple[Door, ...] = ()
+    """Ways into the engine from outside the program, each served by a task of its own."""
+
+    @property
+    def reports(self) -> Path:
+        """The folder for reports, beside the database; without one, in the user's state folder."""
+        return (self.database.parent if self.database else user_state()) / "reports"
 
     @property
     def local_addresses(self) -> tuple[str, ...]:

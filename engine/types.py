@@ -55,6 +55,26 @@ class FiveTuple(NamedTuple):
     """``tcp``, ``udp``, ``icmp``, ``icmp6``, or ``ip-N`` for any other protocol number N."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedEvent:
+    """What another product reported, as an event line or an EVE record: nothing of it was seen here."""
+
+    at: float
+    """When it happened, by the report."""
+    src_ip: str
+    src_port: int
+    dst_ip: str
+    dst_port: int
+    name: str
+    """The product's name for the event: hostile text."""
+    content: str
+    """The rest of the report: hostile text."""
+    proto: str = ""
+    """``tcp`` or ``udp`` where the report says so, else empty."""
+    origin: str = "line"
+    """``line`` or ``eve``."""
+
+
 # --- flow -----------------------------------------------------------------------------------
 
 
@@ -125,9 +145,11 @@ class UpdateReason(StrEnum):
     """The table was full: the flow leaves it early."""
     FLUSH = "flush"
     """The source ended: the flow leaves the table."""
+    REPORT = "report"
+    """Another product reported an event: ``event`` holds it, and the flow has its ends and nothing else."""
 
 
-JUDGE_REASONS = frozenset(UpdateReason) - {UpdateReason.NEW, UpdateReason.PAYLOAD}
+JUDGE_REASONS = frozenset(UpdateReason) - {UpdateReason.NEW, UpdateReason.PAYLOAD, UpdateReason.REPORT}
 """The reasons on which the model judges a flow, where it holds payload not judged before."""
 
 
@@ -148,6 +170,8 @@ class FlowUpdate:
     """The new in-order payload, for ``payload``."""
     offset: int = 0
     """Where ``chunk`` starts in the direction's payload stream."""
+    event: ReportedEvent | None = None
+    """Set for ``report``; a report without it is a flow that was seen here and goes with one."""
 
 
 # --- judge ----------------------------------------------------------------------------------
@@ -191,7 +215,7 @@ class Detection:
     flow_id: str
     at: float
     detector: str
-    """``rules``, ``model``, ``scan``, ``bruteforce``: the file under ``engine/detect``."""
+    """``rules``, ``model``, ``scan``, ``bruteforce``, ``event``: the file under ``engine/detect``."""
     version: str
     """Version of the detector; for the model the first 12 hex digits of the file's SHA-256."""
     label: str
@@ -209,6 +233,8 @@ class Detection:
     spans: tuple[Span, ...] = ()
     excerpt: bytes = b""
     """At most 256 captured bytes around the first span: hostile, escaped wherever it is shown."""
+    event: ReportedEvent | None = None
+    """The report, for the detector ``event``."""
 
 
 class Detector(Protocol):
@@ -220,6 +246,21 @@ class Detector(Protocol):
     def inspect(self, update: FlowUpdate) -> Sequence[Detection]:
         """Return what this detector holds against the flow, usually nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Which event class a text belongs to."""
+
+    event_class: str
+    confidence: float
+    """0 to 1, calibrated: of the lines given 0.8, about four in five are right."""
+    by: str
+    """``rules and meaning``, ``words only``, or a model's name."""
+    ranking: tuple[tuple[str, float], ...] = ()
+    """The likeliest classes, best first, each with its share."""
+    reasons: tuple[str, ...] = ()
+    """What spoke for the class, in the program's own words."""
 
 
 class Broken(NamedTuple):
@@ -337,6 +378,131 @@ class ProcessFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A socket of this host that waits for connections."""
+
+    proto: str
+    ip: str
+    port: int
+    pid: int = 0
+    comm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What this host offers to the network."""
+
+    finding: Finding
+    entries: tuple[Service, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Attempts of one user from one address to log in, all with the same result."""
+
+    user: str
+    ip: str
+    ok: bool
+    method: str
+    """``password``, ``publickey`` or another word of the log, or empty."""
+    count: int
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """What the log of this host says about logins from one address."""
+
+    finding: Finding
+    entries: tuple[Login, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """The program file of a process."""
+
+    finding: Finding
+    pid: int
+    path: str = ""
+    owner: str = ""
+    mode: str = ""
+    """Octal, such as ``0755``."""
+    size_bytes: int = 0
+    modified_at: float = 0.0
+    changed_at: float = 0.0
+    deleted: bool = False
+    sha256: str = ""
+    package: str = ""
+    """The distribution's package that the file belongs to, or empty."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersistencePoint:
+    """A place from which something is started again by itself."""
+
+    kind: str
+    """``cron``, ``unit``, ``authorized_keys``, ``ld_preload`` or ``rc``."""
+    path: str
+    modified_at: float
+    owner: str = ""
+    excerpt: str = ""
+    """Its first telling line: hostile text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """The places that were changed last, newest first."""
+
+    finding: Finding
+    points: tuple[PersistencePoint, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressFacts:
+    """What is known of an address without asking anybody."""
+
+    finding: Finding
+    ip: str
+    scope: str = ""
+    """``global``, ``private``, ``loopback``, ``link-local``, ``multicast``, ``documentation`` or ``reserved``."""
+    own: bool = False
+    names: tuple[str, ...] = ()
+    """Names that DNS answers seen here gave for it: hostile text."""
+    asn: int = 0
+    as_name: str = ""
+    """From a configured database, or empty."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastIncident:
+    """An earlier incident with the same target."""
+
+    id: str
+    opened_at: float
+    title: str
+    severity: Severity
+    disposition: Disposition
+    conclusion: str = ""
+    """Of the analyst, or empty."""
+    event_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastIncidents:
+    """The earlier incidents with one address, newest first."""
+
+    finding: Finding
+    entries: tuple[PastIncident, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostAddresses:
     """The addresses of this host and of those it cannot do without."""
 
@@ -361,7 +527,7 @@ class Evidence:
     """``E-`` and 10 hex digits of the SHA-256 over kind and content."""
     incident_id: str
     kind: str
-    """``alert``, ``flow``, ``payload``, ``socket_owner``, ``process``, ``related_flows``, ``related_alerts``."""
+    """``alert``, ``flow``, ``event``, or what a tool found: ``payload``, ``process``, ``logins`` ..."""
     at: float
     summary: str
     """One line, made by the program; captured text in it is escaped."""
@@ -373,6 +539,8 @@ class Evidence:
 class StepKind(StrEnum):
     """What a trace step records."""
 
+    PLAN = "plan"
+    """What the analyst means to do, before it does it."""
     PROMPT = "prompt"
     TOOL_CALL = "tool_call"
     TOOL_RESULT = "tool_result"
@@ -390,7 +558,7 @@ class TraceStep:
     at: float
     """Wall clock."""
     role: str
-    """``investigator``, ``commander``, ``verdict`` or ``proposal``: the node of the graph."""
+    """``plan``, ``investigator``, ``commander``, ``verdict`` or ``proposal``: the node of the graph."""
     kind: StepKind
     name: str
     """The tool's or model's name."""
@@ -398,6 +566,8 @@ class TraceStep:
     tokens_in: int = 0
     tokens_out: int = 0
     elapsed_s: float = 0.0
+    digest: str = ""
+    """SHA-256, hex, over the digest of the incident's step before and this step: a chain that shows an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +622,36 @@ class Verdict:
     """Recommended next steps."""
     summary: str
     """The program's words for the playbook analyst; a model's own text otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedAnswer:
+    """What the analyst says to a person's question."""
+
+    question: str
+    claims: tuple[Claim, ...]
+    """Each with the evidence or knowledge that it rests on."""
+    passages: tuple[Passage, ...]
+    """The knowledge that was found, best first."""
+    analyst: str
+    """``playbook``, or the model's name."""
+    free_text: str = ""
+    """A model's own words, not checked; empty for the playbook analyst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the endpoints were asked today, in UTC."""
+
+    tokens: int = 0
+    """In and out."""
+    tokens_limit: int = 0
+    """A day; 0 is no limit."""
+    calls: int = 0
+    cost: float = 0.0
+    """In the currency of the configured prices; 0 without prices."""
+    paused_until: float = 0.0
+    """Wall clock until which an endpoint that failed is left alone; 0 when it is asked."""
 
 
 # --- proposal, approval, block --------------------------------------------------------------
@@ -676,6 +876,7 @@ class Status:
     """Whether an approval would be enforced."""
     keep_within_s: float = 0.0
     """Seconds left in which a key of the person keeps the first attachment to an interface; 0 when none is on trial."""
+    spending: Spending = Spending()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,16 @@ from engine.types import (
     FlowUpdate,
     Incident,
     IncidentView,
+    PastIncident,
     Proposal,
     TraceStep,
     Verdict,
 )
 
 log = logging.getLogger(__name__)
+
+FLOWS_LOOKED_AT = 5000
+"""Flows among which those with one address are looked for: the latest, some milliseconds of work."""
 
 BUSY_S = 0.5
 """How long one write waits for another program's; then the writer says so and tries again."""
@@ -78,6 +82,10 @@ _PUT_PACKETS = (
 )
 _PUT_FLOW = "INSERT OR REPLACE INTO flow VALUES (?, ?, ?, ?, ?)"
 _PUT_FAULT = "INSERT INTO fault (at, body) VALUES (?, ?)"
+_PUT_SPENDING = (
+    "INSERT INTO spending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens_in = tokens_in + excluded.tokens_in,"
+    " tokens_out = tokens_out + excluded.tokens_out, calls = calls + excluded.calls"
+)
 _PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?, ?, ?)"
 
 
@@ -156,6 +164,11 @@ def put_fault(fault: Fault) -> Row:
 def put_quarantine(at: float, stage: str, reason: str, item: str) -> Row:
     """Store an item that broke a stage."""
     return _PUT_QUARANTINE, (at, stage, _storable(reason), item)
+
+
+def put_spending(day: str, model: str, tokens_in: int, tokens_out: int, calls: int = 1) -> Row:
+    """Add to what an endpoint was asked on a day, such as ``2026-11-22`` in UTC."""
+    return _PUT_SPENDING, (day, _storable(model), tokens_in, tokens_out, calls)
 
 
 def is_expendable(row: Row) -> bool:
@@ -284,14 +297,49 @@ class Store:
         rows = await self._all("SELECT pcap FROM packets WHERE incident_id = ?", incident_id)
         return bytes(rows[0][0]) if rows else b""
 
-    async def held(self, incident_id: str) -> tuple[int, int]:
-        """Return the numbers of the last step and of the next flow input of an incident."""
+    async def held(self, incident_id: str) -> tuple[int, str, int]:
+        """Return the last step's number and digest, and the number of the next flow input of an incident."""
         query = (
             "SELECT (SELECT COALESCE(MAX(seq), 0) FROM step WHERE incident_id = ?),"
+            " (SELECT json_extract(body, '$.digest') FROM step WHERE incident_id = ? ORDER BY seq DESC LIMIT 1),"
             " (SELECT COALESCE(MAX(seq) + 1, 0) FROM input WHERE incident_id = ?)"
         )
-        ((steps, inputs),) = await self._all(query, incident_id, incident_id)
-        return int(steps), int(inputs)
+        ((steps, digest, inputs),) = await self._all(query, incident_id, incident_id, incident_id)
+        return int(steps), str(digest or ""), int(inputs)
+
+    async def spending(self, day: str) -> list[tuple[str, int, int, int]]:
+        """Return model, tokens in, tokens out and calls of a day."""
+        query = "SELECT model, tokens_in, tokens_out, calls FROM spending WHERE day = ? ORDER BY model"
+        return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in await self._all(query, day)]
+
+    async def past_incidents(self, target_ip: str, before: float, limit: int) -> list[PastIncident]:
+        """Return the earlier incidents with a target, newest first."""
+        query = (
+            "SELECT body, (SELECT body FROM verdict WHERE incident_id = incident.id ORDER BY seq DESC LIMIT 1),"
+            " (SELECT json_extract(body, '$.detection.event_class') FROM alert WHERE incident_id = incident.id LIMIT 1)"
+            " FROM incident WHERE target_ip = ? AND opened_at < ? ORDER BY opened_at DESC, id LIMIT ?"
+        )
+        found = []
+        for body, verdict, event_class in await self._all(query, target_ip, before, limit):
+            for incident in _readable(Incident, [(body,)]):
+                concluded = _readable(Verdict, [(verdict,)]) if verdict else []
+                conclusion = str(concluded[0].conclusion) if concluded else ""
+                found.append(
+                    PastIncident(
+                        incident.id, incident.opened_at, incident.title, incident.severity, incident.disposition,
+                        conclusion, str(event_class or ""),
+                    )
+                )  # fmt: skip
+        return found
+
+    async def flows_with(self, ip: str, limit: int) -> list[Flow]:
+        """Return the latest flows with an address at either end, newest first, out of the last that ended."""
+        query = (
+            "SELECT body FROM (SELECT body, last_seen FROM flow ORDER BY last_seen DESC LIMIT ?)"
+            " WHERE ? IN (json_extract(body, '$.five_tuple.src_ip'), json_extract(body, '$.five_tuple.dst_ip'))"
+            " ORDER BY last_seen DESC LIMIT ?"
+        )
+        return _readable(Flow, await self._all(query, FLOWS_LOOKED_AT, ip, limit))
 
     async def counts(self) -> Mapping[str, int]:
         """Return how many rows each table holds."""

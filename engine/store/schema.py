@@ -55,7 +55,16 @@ def m001_create_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_create_tables]
+def m002_count_spending(db: sqlite3.Connection) -> None:
+    """Create the table of what the endpoints were asked each day."""
+    db.execute(
+        "CREATE TABLE spending (day TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL,"
+        " tokens_out INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (day, model)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX incident_by_target ON incident (target_ip, opened_at)")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_create_tables, m002_count_spending]
 """Appended to, never edited: a database's ``user_version`` is how many of these it has had."""
 
 
