@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 KNOWLEDGE = ROOT / "knowledge"
 RULES = KNOWLEDGE / "rules"
 PLAYBOOKS = KNOWLEDGE / "playbooks"
+CLASSES = KNOWLEDGE / "classes"
 PROMPTS = KNOWLEDGE / "prompts"
 MODELS = ROOT / "models"
 BPF_OBJECT = ROOT / "bpf" / "aegis.bpf.o"

@@ -1,29 +1,33 @@
-"""Retrieval cites techniques that exist, alike on every Python; playbooks are read and checked."""
+"""The knowledge base answers from ATT&CK and from documents, and has a playbook for each class of event."""
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine import paths
-from engine.knowledge import Knowledge, parse_playbook, read_playbooks
-from engine.types import Severity
+from engine.knowledge import Knowledge
+from engine.playbooks import parse_playbook, read_playbooks
+from engine.types import Passage, Severity
 
-ATTACK = paths.KNOWLEDGE / "attack"
-QUERIES = [
-    "reverse shell from the web server",
-    "port scan",
-    "xmrig stratum+tcp mining.subscribe",
-    "${jndi:ldap://203.0.113.9/a}",
-    "' UNION SELECT password FROM users --",
-    "ssh keys appended to authorized_keys; DROP TABLE passages",
-    "docker.sock",
-]
-LOADS_EXTENSIONS = hasattr(sqlite3.Connection, "enable_load_extension")
+QUERY = "someone guesses ssh passwords"
+
+
+class DocumentsFake:
+    """Documents that answer every query with the passages given."""
+
+    def __init__(self, *scores: float) -> None:
+        self.passages = [Passage(f"K-{at:010x}", "runbook", "text", "runbook.md", s) for at, s in enumerate(scores)]
+        self.asked: list[tuple[str, int, str]] = []
+
+    def search(self, query: str, k: int, base: str = "") -> list[Passage]:
+        self.asked.append((query, k, base))
+        return self.passages[:k]
+
+    def get(self, passage_id: str, /) -> Passage | None:
+        return next((passage for passage in self.passages if passage.id == passage_id), None)
 
 
 @pytest.fixture(scope="module")
@@ -33,101 +37,69 @@ def knowledge() -> Iterator[Knowledge]:
     base.close()
 
 
-def test_the_backend_is_named(knowledge: Knowledge) -> None:
-    assert knowledge.backend == ("sqlite-vec" if LOADS_EXTENSIONS else "numpy")
+def with_documents(*scores: float) -> tuple[Knowledge, DocumentsFake]:
+    documents = DocumentsFake(*scores)
+    return Knowledge(documents=documents, embedding=False), documents
 
 
-@pytest.mark.skipif(not LOADS_EXTENSIONS, reason="this Python's sqlite3 loads no extensions")
-def test_both_backends_give_the_same_passages_and_scores(knowledge: Knowledge) -> None:
-    plain = Knowledge(extensions=False)
-    assert plain.backend == "numpy"
-    for query in QUERIES:
-        assert plain.search(query, 10) == knowledge.search(query, 10)
+def test_a_document_that_fits_better_comes_first() -> None:
+    base, documents = with_documents(0.99)
+    found = base.search(QUERY)
+    assert found[0] == documents.passages[0]
+    assert found[1:] == Knowledge(embedding=False).search(QUERY)[:4]
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_passages_are_distinct_techniques_in_falling_order_with_their_source(knowledge: Knowledge, query: str) -> None:
-    found = knowledge.search(query, k=5)
-    scores = [passage.score for passage in found]
-    assert len({passage.id for passage in found}) == 5
-    assert scores == sorted(scores, reverse=True)
-    assert 0 < scores[-1] <= scores[0] <= 1
-    for passage in found:
-        assert passage.source.startswith("MITRE ATT&CK v18.1, https://attack.mitre.org/techniques/")
+def test_documents_that_fit_worse_change_nothing() -> None:
+    base, _ = with_documents(0.01, 0.01)
+    assert base.search(QUERY) == Knowledge(embedding=False).search(QUERY)
 
 
-def test_a_technique_named_in_the_query_comes_first(knowledge: Knowledge) -> None:
-    assert knowledge.search("is this T1496.001 or T9999?", k=2)[0].id == "T1496.001"
+def test_documents_never_crowd_attack_out() -> None:
+    base, _ = with_documents(*[1.0] * 20)
+    found = base.search(QUERY, 5)
+    assert [passage.id[0] for passage in found] == ["K", "K", "T", "T", "T"]
+    assert found[2:] == Knowledge(embedding=False).search(QUERY, 3)
 
 
-@pytest.mark.parametrize("query", ["", "   ", "the of and", '"*) OR NEAR(', "\x00\x1b[2J", "木马", "a" * 50_000])
-def test_any_text_can_be_a_query(knowledge: Knowledge, query: str) -> None:
-    assert len(knowledge.search(query)) <= 5
+def test_documents_alone_fill_the_answer_where_attack_has_none() -> None:
+    base, documents = with_documents(0.9, 0.8, 0.7)
+    assert base.search("龘", 5) == documents.passages
 
 
-def test_a_technique_is_found_by_its_id_whatever_its_platform(knowledge: Knowledge) -> None:
-    windows_only = knowledge.get("T1003.001")
-    assert windows_only is not None
-    assert windows_only.title.startswith("OS Credential Dumping: LSASS Memory")
-    assert windows_only.source.endswith("https://attack.mitre.org/techniques/T1003/001")
+def test_attack_can_be_searched_alone() -> None:
+    base, documents = with_documents(1.0)
+    assert base.search(QUERY, base="attack") == Knowledge(embedding=False).search(QUERY)
+    assert documents.asked == []
 
 
-@pytest.mark.parametrize("passage_id", ["T9999", "", "t1190", "' OR 1=1 --"])
-def test_an_unknown_id_gives_nothing(knowledge: Knowledge, passage_id: str) -> None:
-    assert knowledge.get(passage_id) is None
+def test_one_collection_of_documents_can_be_searched_alone() -> None:
+    base, documents = with_documents(0.2, 0.1)
+    assert base.search(QUERY, 1, "runbooks") == documents.passages[:1]
+    assert documents.asked == [(QUERY, 1, "runbooks")]
 
 
-def test_without_the_embedding_model_the_words_still_find(knowledge: Knowledge) -> None:
-    words = Knowledge(embedding=False)
-    assert words.backend == "words only: switched off"
-    assert words.search("port knocking")[0].id == "T1205.001"
+def test_a_collection_without_documents_answers_nothing(knowledge: Knowledge) -> None:
+    assert knowledge.search(QUERY, base="runbooks") == []
 
 
-def test_a_missing_vocabulary_leaves_the_words(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(ATTACK, tmp_path / "attack"))
-    (folder / "vocab.txt").unlink()
-    assert Knowledge(folder=folder).backend.startswith("words only: ")
+def test_a_passage_is_found_by_its_id_wherever_it_is() -> None:
+    base, documents = with_documents(0.5)
+    technique = base.get("T1110.001")
+    assert technique is not None
+    assert technique.title.startswith("Brute Force: Password Guessing")
+    assert base.get(documents.passages[0].id) == documents.passages[0]
+    assert base.get("K-ffffffffff") is None
 
 
-def test_the_database_is_made_once_and_used_again(tmp_path: Path, knowledge: Knowledge) -> None:
-    path = tmp_path / "knowledge.db"
-    Knowledge(path).close()
-    made = path.stat().st_ino
-    again = Knowledge(path)
-    assert path.stat().st_ino == made
-    assert again.search("port scan") == knowledge.search("port scan")
+def test_documents_may_come_later_and_use_the_same_model(knowledge: Knowledge) -> None:
+    assert knowledge.embedder is not None
+    knowledge.documents = DocumentsFake(1.0)
+    assert knowledge.search(QUERY)[0].id.startswith("K-")
+    knowledge.documents = None
 
 
-def test_a_database_made_without_the_extension_serves_with_it(tmp_path: Path, knowledge: Knowledge) -> None:
-    path = tmp_path / "knowledge.db"
-    Knowledge(path, extensions=False).close()
-    Knowledge(path).close()
-    assert Knowledge(path, extensions=False).search("port scan") == knowledge.search("port scan")
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"no database", b"SQLite format 3\x00" + b"\xff" * 5000], ids=["0", "x", "cut"]
-)
-def test_a_damaged_database_is_made_anew(tmp_path: Path, content: bytes, knowledge: Knowledge) -> None:
-    path = tmp_path / "knowledge.db"
-    path.write_bytes(content)
-    assert Knowledge(path).search("port scan") == knowledge.search("port scan")
-
-
-@pytest.mark.parametrize("name", ["techniques.json.xz", "vectors.npy", "vocab.txt", "manifest.json"])
-def test_a_damaged_shipped_file_is_named(tmp_path: Path, name: str) -> None:
-    folder = Path(shutil.copytree(ATTACK, tmp_path / "attack"))
-    (folder / name).write_bytes((folder / name).read_bytes()[:-20])
-    with pytest.raises(ValueError, match=f"cannot read the knowledge base: .*{name}"):
-        Knowledge(folder=folder)
-
-
-@pytest.mark.parametrize("name", ["techniques.json.xz", "vectors.npy", "manifest.json"])
-def test_a_missing_shipped_file_is_named(tmp_path: Path, name: str) -> None:
-    folder = Path(shutil.copytree(ATTACK, tmp_path / "attack"))
-    (folder / name).unlink()
-    with pytest.raises(FileNotFoundError, match=name):
-        Knowledge(folder=folder)
+def test_any_text_can_be_a_query(knowledge: Knowledge) -> None:
+    assert knowledge.search("\x00\x1b[2J") is not None
 
 
 # --- playbooks ------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""MITRE ATT&CK, searched by words and by meaning, in English and Chinese."""
