@@ -1,0 +1,61 @@
+"""Opens the database of the user's documents, or a new one in place of one that is damaged."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from engine.config import Settings
+from engine.documents.collection import Documents
+from engine.documents.schema import migrate
+from engine.documents.wanted import Embedders
+from engine.embedding import Embedder
+from engine.store.database import set_aside
+
+NAME = "documents.db"
+"""Of the file, in the folder of the engine's own database."""
+BUSY_S = 5.0
+"""How long a write waits for another program's."""
+
+
+def open_documents(
+    path: Path | None, settings: Settings, *, shipped: Embedder | None = None, extensions: bool = True
+) -> Documents:
+    """Open the database at ``path``, or one in memory for ``None``.
+
+    One that is damaged is put aside, and ``Documents.fault`` says so. ``shipped`` is the model of the knowledge base
+    where it is loaded already.
+
+    Raises:
+        ValueError: a later version of the program wrote it.
+        OSError, sqlite3.OperationalError: it cannot be opened or made.
+    """
+    try:
+        return _open(path, settings, shipped, extensions)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        if path is None:
+            raise
+        aside = set_aside(path)
+        documents = _open(path, settings, shipped, extensions)
+        documents.tell(f"{path} was damaged ({error}) and is now {aside.name}: add the documents again")
+        return documents
+
+
+def _open(path: Path | None, settings: Settings, shipped: Embedder | None, extensions: bool) -> Documents:
+    if path is not None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=BUSY_S)
+    try:
+        ((state,),) = db.execute("PRAGMA quick_check(1)")
+        if state != "ok":
+            raise sqlite3.DatabaseError(state)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return Documents(db, Embedders(settings, shipped), extensions=extensions)
