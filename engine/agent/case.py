@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.types import (
+    AddressFacts,
     Alert,
     Evidence,
     Fault,
+    FileFacts,
     FiveTuple,
     Flow,
     Incident,
+    Logins,
     Passage,
+    PastIncidents,
+    Persistence,
     ProcessFacts,
+    ReportedEvent,
+    Services,
     Severity,
     SocketOwner,
     Verdict,
@@ -76,12 +83,36 @@ class HostFacts(Protocol):
         """Return what is known of a process; a ``start_time`` of 0 means any."""
         ...
 
+    def services(self) -> Services:
+        """Return what this host offers to the network."""
+        ...
+
+    def logins(self, ip: str) -> Logins:
+        """Return what the log says about logins from an address."""
+        ...
+
+    def program_file(self, pid: int, start_time: float) -> FileFacts:
+        """Return the facts of the program file of a process."""
+        ...
+
+    def persistence(self) -> Persistence:
+        """Return the places that start something by themselves and were changed last."""
+        ...
+
+    def address(self, ip: str) -> AddressFacts:
+        """Return what is known of an address without asking anybody."""
+        ...
+
+    def past_incidents(self, ip: str) -> PastIncidents:
+        """Return the earlier incidents with an address as their target."""
+        ...
+
 
 class KnowledgeView(Protocol):
     """The knowledge base, read only."""
 
-    def search(self, query: str, k: int = 5) -> list[Passage]:
-        """Return the passages nearest to ``query``, best first."""
+    def search(self, query: str, k: int = 5, base: str = "") -> list[Passage]:
+        """Return the passages nearest to ``query``, best first; ``base`` names one collection of documents."""
         ...
 
     def get(self, passage_id: str, /) -> Passage | None:
@@ -105,6 +136,18 @@ class Case:
     now: float
     """Packet clock."""
     replay: bool
+    local_ips: tuple[str, ...] = ()
+    """The addresses of this host."""
+
+    @property
+    def event(self) -> ReportedEvent | None:
+        """The report that the incident began with, where it did."""
+        return next((alert.detection.event for alert in self.alerts if alert.detection.event), None)
+
+    @property
+    def reported_only(self) -> bool:
+        """Whether no sensor of this host saw anything of it."""
+        return all(alert.detection.detector == "event" for alert in self.alerts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +183,5 @@ class Outcome:
     tool_calls: int = 0
     model_calls: int = 0
     tokens: int = 0
+    reported_only: bool = False
+    """Whether the target was only named by a report: then a block takes the typed address."""

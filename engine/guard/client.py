@@ -14,7 +14,18 @@ from time import monotonic
 from typing import Self, TypeVar
 
 from engine.guard import codec, fields, messages
-from engine.types import Block, FiveTuple, ProcessFacts, Proposal, SocketOwner, Terms
+from engine.host.loglines import Lines
+from engine.types import (
+    Block,
+    FileFacts,
+    FiveTuple,
+    Persistence,
+    ProcessFacts,
+    Proposal,
+    Services,
+    SocketOwner,
+    Terms,
+)
 
 SOCKET = Path("/run/aegis/guard.sock")
 TIMEOUT_S = 10.0
@@ -165,6 +176,22 @@ class GuardClient:
     def process_facts(self, pid: int, start_time: float = 0.0) -> ProcessFacts:
         """Return the facts of a process."""
         return self._ask(messages.Describe(pid, start_time), messages.Process).facts
+
+    def services(self) -> Services:
+        """Return what this host offers to the network."""
+        return self._ask(messages.ListServices(), messages.ServiceList).services
+
+    def program_file(self, pid: int, start_time: float = 0.0) -> FileFacts:
+        """Return the facts of the file that a process runs."""
+        return self._ask(messages.DescribeFile(pid, start_time), messages.ProgramFile).facts
+
+    def persistence(self) -> Persistence:
+        """Return the places that start something by themselves and changed last."""
+        return self._ask(messages.ListPersistence(), messages.PersistenceList).persistence
+
+    def log_lines(self, ip: str) -> Lines:
+        """Return the lines of the login log that name an address."""
+        return self._ask(messages.SearchLog(ip), messages.LogLines).found
 
     def resume(self, *, restore: bool = False) -> str:
         """Clear the halt that panic-unblock set; the blocks of before come back only with ``restore``."""

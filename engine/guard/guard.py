@@ -14,10 +14,12 @@ from engine.guard.book import summed
 from engine.guard.capacity import length_of
 from engine.guard.clock import Clock, RateLimit
 from engine.guard.enforce import FORGED, Enforcer
+from engine.guard.hostlook import HostLook
 from engine.guard.ledger import Asker, Ledger, approver_text
 from engine.guard.pages import PAGE, Pages
 from engine.guard.surroundings import Surroundings
 from engine.host import processes, sockets
+from engine.host.loglines import find_journal
 from engine.types import Approver, HostAddresses
 
 TICK_S = 5.0
@@ -66,12 +68,14 @@ class Guard:
         pid: int,
         *,
         told: bool = True,
+        host: HostLook | None = None,
     ) -> None:
-        """With ``told`` the audit chain says when this guard starts and ends."""
+        """With ``told`` the audit chain says when this guard starts and ends; ``host`` looks at this one by default."""
         self._ledger, self._clock, self._plane, self._enforcer = ledger, clock, plane, enforcer
         self._around, self._pid, self._tells_life = around, pid, told
         self._approvals = Approvals(ledger, clock, plane, enforcer, around, self._trouble)
         self._pages = Pages(ledger, clock, enforcer)
+        self._host = host or HostLook(clock, journal=find_journal())
         self._told = RateLimit(REFUSALS_PER_MINUTE)
         self._notes = {nobody: RateLimit(most) for nobody, most in NOTES_PER_MINUTE.items()}
         self._sick = ""
@@ -211,6 +215,14 @@ class Guard:
                 return messages.Owner(sockets.find_owner(five_tuple))
             case messages.Describe(pid, start_time):
                 return messages.Process(processes.describe(pid, start_time))
+            case messages.ListServices():
+                return messages.ServiceList(self._host.services())
+            case messages.DescribeFile(pid, start_time):
+                return messages.ProgramFile(self._host.program_file(pid, start_time))
+            case messages.ListPersistence():
+                return messages.PersistenceList(self._host.persistence())
+            case messages.SearchLog(ip):
+                return messages.LogLines(self._host.log_lines(ip))
             case messages.Resume():
                 return self._resume(request.restore, channel)
             case messages.VerifyAudit():

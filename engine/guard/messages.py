@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.guard import codec
-from engine.types import Approver, Block, FiveTuple, HostAddresses, ProcessFacts, Proposal, SocketOwner, Terms
+from engine.host.loglines import Lines
+from engine.types import (
+    Approver,
+    Block,
+    FileFacts,
+    FiveTuple,
+    HostAddresses,
+    Persistence,
+    ProcessFacts,
+    Proposal,
+    Services,
+    SocketOwner,
+    Terms,
+)
 
 # --- requests -------------------------------------------------------------------------------
 
@@ -161,6 +174,31 @@ class Describe:
 
     pid: int
     start_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListServices:
+    """Asks what this host offers to the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeFile:
+    """Asks for the facts of the file that a process runs."""
+
+    pid: int
+    start_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListPersistence:
+    """Asks which places that start something by themselves changed last."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLog:
+    """Asks for the lines of the login log that name an address."""
+
+    ip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +381,34 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceList:
+    """What this host offers to the network."""
+
+    services: Services
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFile:
+    """The facts of the file that a process runs."""
+
+    facts: FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PersistenceList:
+    """The places that start something by themselves."""
+
+    persistence: Persistence
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """Lines of the login log, as they stand in it."""
+
+    found: Lines
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What checking the audit chain found."""
 
@@ -422,6 +488,10 @@ Request = (
     | Blocks
     | FindOwner
     | Describe
+    | ListServices
+    | DescribeFile
+    | ListPersistence
+    | SearchLog
     | Resume
     | VerifyAudit
     | Allow
@@ -440,6 +510,10 @@ Reply = (
     | BlockList
     | Owner
     | Process
+    | ServiceList
+    | ProgramFile
+    | PersistenceList
+    | LogLines
     | Audit
     | AllowList
     | AuditPage

@@ -27,11 +27,11 @@ def describe(pid: int, start_time: float = 0.0) -> ProcessFacts:
     process = procfs.stat(pid)
     if process is None:
         return ProcessFacts(Finding.GONE, pid, detail="no such process any more")
-    started = procfs.start_time(process.start_ticks)
-    if start_time and abs(started - start_time) > SAME_START_S:
+    if not is_same(process, start_time):
         return ProcessFacts(Finding.GONE, pid, detail="the process is gone, its PID belongs to another one now")
+    started = procfs.start_time(process.start_ticks)
     notes: list[str] = []
-    exe, deleted = _exe(pid, notes)
+    exe, deleted = parse_exe(_link(pid, "exe", notes))
     uid = procfs.parse_uid(_read(pid, "status", notes))
     facts = ProcessFacts(
         finding=Finding.FOUND,
@@ -39,11 +39,11 @@ def describe(pid: int, start_time: float = 0.0) -> ProcessFacts:
         ppid=process.ppid,
         start_time=started,
         uid=uid,
-        user=_user(uid),
+        user=user_name(uid),
         comm=process.comm,
         exe=exe,
         exe_deleted=deleted,
-        exe_sha256=_hash(pid, notes),
+        exe_sha256=program_hash(pid, notes),
         cmdline=parse_cmdline(_read(pid, "cmdline", notes)),
         cwd=_link(pid, "cwd", notes),
         unit=parse_unit(_read(pid, "cgroup", notes)),
@@ -56,6 +56,11 @@ def describe(pid: int, start_time: float = 0.0) -> ProcessFacts:
     if again is None or again.start_ticks != process.start_ticks:
         return ProcessFacts(Finding.GONE, pid, detail="the process ended while it was looked at")
     return facts
+
+
+def is_same(process: procfs.Stat, start_time: float) -> bool:
+    """Say whether a process is the one that started then; 0 means any."""
+    return not start_time or abs(procfs.start_time(process.start_ticks) - start_time) <= SAME_START_S
 
 
 def parse_cmdline(content: bytes) -> tuple[str, ...]:
@@ -81,23 +86,32 @@ def parse_exe(link: str) -> tuple[str, bool]:
     return (link.removesuffix(" (deleted)"), True) if link.endswith(" (deleted)") else (link, False)
 
 
-def _exe(pid: int, notes: list[str]) -> tuple[str, bool]:
-    return parse_exe(_link(pid, "exe", notes))
+def exe_of(pid: int) -> tuple[str, bool]:
+    """Return the path of a process's program and whether the file was deleted since; raises ``OSError``."""
+    return parse_exe(procfs.text(os.fsencode(Path(f"/proc/{pid}/exe").readlink()), LINK_BYTES))
 
 
-def _hash(pid: int, notes: list[str]) -> str:
-    """SHA-256 of the program that runs, even when its file was deleted or replaced."""
+def program_hash(pid: int, notes: list[str]) -> str:
+    """Return the SHA-256 of the program that runs, even when its file was deleted or replaced; empty with a note."""
     try:
-        fd = os.open(f"/proc/{pid}/exe", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return file_hash(f"/proc/{pid}/exe")
     except OSError as error:
-        notes.append(f"exe not hashed: {error.strerror}")
+        notes.append(f"exe not hashed: {error.strerror or error}")
         return ""
+
+
+def file_hash(path: str) -> str:
+    """Return the SHA-256 of a regular file of at most ``HASH_BYTES``, also while it grows; raises ``OSError``."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(fd, "rb") as program:
         status = os.fstat(fd)
-        if not modes.S_ISREG(status.st_mode) or status.st_size > HASH_BYTES:
-            notes.append(f"exe not hashed: not a regular file of at most {HASH_BYTES >> 20} MiB")
-            return ""
-        return hashlib.file_digest(program, "sha256").hexdigest()
+        digest, left = hashlib.sha256(), HASH_BYTES
+        if not modes.S_ISREG(status.st_mode) or status.st_size > left:
+            raise OSError(f"not a regular file of at most {HASH_BYTES >> 20} MiB")
+        while left > 0 and (part := program.read(min(left, 1 << 20))):
+            digest.update(part)
+            left -= len(part)
+        return digest.hexdigest()
 
 
 def _read(pid: int, name: str, notes: list[str]) -> bytes:
@@ -116,7 +130,8 @@ def _link(pid: int, name: str, notes: list[str]) -> str:
         return ""
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Return the name of a user, empty where there is none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):

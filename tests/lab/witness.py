@@ -8,7 +8,7 @@ import socket
 import sys
 from ipaddress import ip_address
 
-from engine.agent.recorded import RecordingHost
+from engine.agent.recorded import RecordedHost, RecordingHost
 from engine.host.processes import describe
 from engine.host.sockets import find_owner
 from engine.packet import Packet, parse
@@ -17,8 +17,8 @@ from engine.types import Finding, FiveTuple, ProcessFacts, SocketOwner
 ETHERNET, ALL_PROTOCOLS, TCP = 1, 3, 6
 
 
-class ThisHost:
-    """The host's facts, asked of the kernel directly."""
+class ThisHost(RecordedHost):
+    """The host's sockets and processes, asked of the kernel directly; nothing else is known."""
 
     def socket_owner(self, five_tuple: FiveTuple) -> SocketOwner:
         """Return the process behind a five-tuple."""

@@ -7,17 +7,28 @@ from typing import Any
 
 from engine.agent.case import Case, PlaybookView
 from engine.types import (
+    AddressFacts,
     Alert,
     Detection,
     Direction,
+    Disposition,
+    FileFacts,
     Finding,
     FiveTuple,
     Flow,
     FlowState,
     Incident,
+    Login,
+    Logins,
     Party,
     Passage,
+    PastIncident,
+    PastIncidents,
+    Persistence,
+    PersistencePoint,
     ProcessFacts,
+    Service,
+    Services,
     Severity,
     SocketOwner,
     Span,
@@ -54,7 +65,7 @@ class KnowledgeFake:
         "T1105": Passage("T1105", "Ingress Tool Transfer", "Adversaries may transfer tools.", "ATT&CK", 0.5),
     }
 
-    def search(self, query: str, k: int = 5) -> list[Passage]:
+    def search(self, query: str, k: int = 5, base: str = "") -> list[Passage]:
         return list(self.passages.values())[:k]
 
     def get(self, passage_id: str, /) -> Passage | None:
@@ -84,6 +95,31 @@ class HostFake:
             Finding.FOUND, pid, 1, start_time, 1000, "app", "java", "/usr/bin/java", parents=("1 systemd",)
         )
         return replace(facts, **self._facts)
+
+    def services(self) -> Services:
+        self.asked.append("services")
+        return Services(self._finding, (Service("tcp", "0.0.0.0", 8080, 4242, "java"),))
+
+    def logins(self, ip: str) -> Logins:
+        self.asked.append(("logins", ip))
+        return Logins(self._finding, (Login("root", ip, False, "password", 3, 90.0, 99.0),))
+
+    def program_file(self, pid: int, start_time: float) -> FileFacts:
+        self.asked.append(("program_file", pid, start_time))
+        return FileFacts(self._finding, pid, "/usr/bin/java", "root", "0755")
+
+    def persistence(self) -> Persistence:
+        self.asked.append("persistence")
+        return Persistence(self._finding, (PersistencePoint("cron", "/etc/cron.d/x", 100.0, "root", "* * * * * x"),))
+
+    def address(self, ip: str) -> AddressFacts:
+        self.asked.append(("address", ip))
+        return AddressFacts(self._finding, ip, "documentation", names=("evil.example",))
+
+    def past_incidents(self, ip: str) -> PastIncidents:
+        self.asked.append(("past_incidents", ip))
+        past = PastIncident("INC-00000001", 10.0, "Scan", Severity.LOW, Disposition.UNDETERMINED)
+        return PastIncidents(self._finding, (past,))
 
 
 def flow(payload: bytes = JNDI, *, flow_id: str = "1:flowone=", handshake: bool = True, **changes: Any) -> Flow:

@@ -6,15 +6,21 @@ from dataclasses import replace
 import pytest
 
 from engine.guard import codec, messages
+from engine.host.loglines import Lines
 from engine.types import (
     Block,
     BlockState,
+    FileFacts,
     Finding,
     FiveTuple,
     Listed,
+    Persistence,
+    PersistencePoint,
     ProcessFacts,
     Proposal,
     ProposalState,
+    Service,
+    Services,
     SocketOwner,
 )
 from tests.engine.guard.bench import HOST, PERSON, terms
@@ -40,6 +46,10 @@ REQUESTS: list[messages.Request] = [
     messages.Blocks(64),
     messages.FindOwner(FiveTuple("203.0.113.9", 1, "192.0.2.2", 22, "tcp")),
     messages.Describe(1, 0.5),
+    messages.ListServices(),
+    messages.DescribeFile(1, 0.5),
+    messages.ListPersistence(),
+    messages.SearchLog("203.0.113.9"),
     messages.Resume(restore=False),
     messages.VerifyAudit(),
     messages.Allow("203.0.113.0/24", "office", 0.0),
@@ -60,6 +70,10 @@ REPLIES: list[messages.Reply] = [
     messages.AuditPage((messages.AuditEntry(1, 5.0, "start", "{}", "ab"),), True),
     messages.Owner(SocketOwner(Finding.GONE, detail="gone")),
     messages.Process(ProcessFacts(Finding.FOUND, 1, cmdline=("sh", "-c", "\x1b]0;x\x07"))),
+    messages.ServiceList(Services(Finding.FOUND, (Service("tcp", "::", 22, 1, "sshd"),))),
+    messages.ProgramFile(FileFacts(Finding.FOUND, 1, "/usr/sbin/sshd", "root", "0755", 1, 5.0, 6.0, True)),
+    messages.PersistenceList(Persistence(Finding.FOUND, (PersistencePoint("cron", "/etc/x", 5.0, "root", "\x1b"),))),
+    messages.LogLines(Lines(Finding.FOUND, ("sshd[1]: \xff\x1b",), "/var/log/auth.log", 2)),
     messages.Audit(3, ("entry 2 was edited, moved or forged",)),
     messages.Done("done"),
     messages.Refused("no"),
