@@ -33,7 +33,14 @@ class Detectors:
         from engine.detect.bruteforce import BruteForceDetector  # noqa: PLC0415 - after the first paint
         from engine.detect.scan import ScanDetector  # noqa: PLC0415 - after the first paint
 
-        return [*self.lasting, ScanDetector(), BruteForceDetector()]
+        return [*self.lasting, ScanDetector(), BruteForceDetector(), *self.for_reports()]
+
+    def for_reports(self) -> list[Detector]:
+        """Return the judge of what other products report; it loads what it needs at the first report."""
+        from engine.classifier import shipped_classifier  # noqa: PLC0415 - after the first paint
+        from engine.detect.event import EventDetector  # noqa: PLC0415 - after the first paint
+
+        return [EventDetector(shipped_classifier)]
 
     @property
     def scores(self) -> Mapping[str, float]:

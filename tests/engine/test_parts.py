@@ -13,7 +13,7 @@ from engine.parts import NO_MODEL, load_detectors
 def test_the_shipped_parts_are_had_without_a_fault() -> None:
     detectors = load_detectors(Settings(), 1.0)
     assert detectors.faults == []
-    assert [judge.name for judge in detectors.for_source()] == ["rules", "model", "scan", "bruteforce"]
+    assert [judge.name for judge in detectors.for_source()] == ["rules", "model", "scan", "bruteforce", "event"]
     assert detectors.model_name != NO_MODEL
 
 
@@ -32,7 +32,7 @@ def test_rules_that_cannot_be_read_are_a_fault_and_the_model_judges_alone(tmp_pa
         (folder / "a.yar").write_text(rule)
     detectors = load_detectors(Settings(rules=str(folder)), 1.0)
     assert [fault.ability for fault in detectors.faults] == ["rules"]
-    assert [judge.name for judge in detectors.for_source()] == ["model", "scan", "bruteforce"]
+    assert [judge.name for judge in detectors.for_source()] == ["model", "scan", "bruteforce", "event"]
 
 
 def test_a_model_that_is_missing_is_named(tmp_path: Path) -> None:
