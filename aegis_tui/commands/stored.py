@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine import paths, wire
 from engine.store.database import Store
 from engine.store.reading import LIMIT_S, read_store
 from engine.text import escape
-from engine.types import Incident, IncidentView, Verdict
+from engine.types import Alert, Incident, IncidentView, StepKind, TraceStep, Verdict
 
 Question = Callable[[Store, str], Awaitable[Any]]
 """What is asked of a store about the incident with an id."""
@@ -45,19 +45,32 @@ def incidents(arguments: argparse.Namespace) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Print one incident."""
+    """Print one incident, with ``--trace`` every step of its investigation in full."""
     view = _view(arguments)
-    for line in [json.dumps(wire.encode(view))] if arguments.json else _lines(view):
-        say(line, as_json=arguments.json)
+    if arguments.json:
+        say(json.dumps(wire.encode(view)), as_json=True)
+        return 0
+    for line in _lines(view):
+        say(line)
+    for line in _trace_lines(view.steps) if arguments.trace else ():
+        say(line)
     return 0
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Print the report of one incident."""
-    from engine.agent.report import report as render  # noqa: PLC0415 - only where it is asked for
+    """Print the report of one incident, or save it in the folder of its day."""
+    from engine.agent.report import FORMS, save_report  # noqa: PLC0415 - only where it is asked for
+    from engine.agent.report import report as render  # noqa: PLC0415
 
-    text = render(_view(arguments), arguments.format)
-    print(text if arguments.format == "json" else escape(text, keep_newlines=True))
+    view = _view(arguments)
+    if arguments.save:
+        forms = (arguments.format,) if arguments.format else FORMS
+        for file in save_report(paths.user_state() / "reports", view, forms, arguments.lang):
+            say(str(file))
+        return 0
+    form = arguments.format or "md"
+    text = render(view, form, arguments.lang)
+    print(text if form == "json" else escape(text, keep_newlines=True))
     return 0
 
 
@@ -137,7 +150,16 @@ def _owner(path: Path) -> int:
 
 
 def _view(arguments: argparse.Namespace) -> IncidentView:
-    found = ask(arguments, arguments.id, IncidentView, lambda store, incident_id: store.view(incident_id))
+    return incident_view(arguments, arguments.id)
+
+
+def incident_view(arguments: argparse.Namespace, named: str) -> IncidentView:
+    """Return everything stored about an incident, named by its id or the beginning of it.
+
+    Raises:
+        LookupError: no database holds it, several incidents fit, or a database cannot be read.
+    """
+    found = ask(arguments, named, IncidentView, lambda store, incident_id: store.view(incident_id))
     assert isinstance(found, IncidentView)  # noqa: S101 - find() returned an id that is stored
     return found
 
@@ -150,19 +172,49 @@ def _row(incident: Incident) -> str:
 
 
 def _lines(view: IncidentView) -> list[str]:
+    from engine.agent.report.trace import trace_line  # noqa: PLC0415 - only where an incident is shown
+    from engine.agent.tongue import Tongue  # noqa: PLC0415
+
     lines = [_row(view.incident), ""]
-    lines += [
-        f"alert     {moment(alert.first_at)}  x{alert.count}  {alert.detection.severity}  {alert.detection.label}: "
-        f"{alert.detection.reason}  |{escape(alert.detection.excerpt, limit=120)}|"
-        for alert in view.alerts
-    ]
+    for alert in view.alerts:
+        lines += _alert_lines(alert)
     lines += [f"evidence  {item.id}  {item.kind}: {item.summary}" for item in view.evidence]
+    lines += _plan_lines(view.steps)
     lines += [f"step {step.seq:3}  {step.role} {step.kind} {step.name}" for step in view.steps]
+    lines += [f"trace     {trace_line(view.steps, Tongue()).words}"] if view.steps else []
     if view.verdict is not None:
         lines += _verdict_lines(view.verdict)
     lines += [f"proposal  {item.id}  block {item.terms.prefix}: {item.state}" for item in view.proposals]
     lines += [f"decision  {line}" for line in view.decisions]
     return lines
+
+
+def _alert_lines(alert: Alert) -> list[str]:
+    found = alert.detection
+    lines = [
+        f"alert     {moment(alert.first_at)}  x{alert.count}  {found.severity}  {found.label}: "
+        f"{found.reason}  |{escape(found.excerpt, limit=120)}|"
+    ]
+    if found.event is not None:
+        reported = f"{found.event_class or 'no class'}, confidence {found.score:.2f}; only reported, not seen here"
+        lines.append(f"reported  {reported}: {escape(found.event.name, limit=200)}")
+    return lines
+
+
+def _plan_lines(steps: Sequence[TraceStep]) -> list[str]:
+    from engine.agent.report.trace import plan_of  # noqa: PLC0415 - only where an incident is shown
+
+    planned = [step for step in steps if step.kind is StepKind.PLAN]
+    return [f"plan      {' '.join(filter(None, one))}" for one in (plan_of(planned[-1]) if planned else ())]
+
+
+def _trace_lines(steps: Sequence[TraceStep]) -> Iterator[str]:
+    """Yield each step in full, line by line: what a line holds is made inert where it is printed."""
+    for step in steps:
+        spent = f", {step.tokens_in} tokens in, {step.tokens_out} out" if step.tokens_in or step.tokens_out else ""
+        yield ""
+        yield f"== {step.seq} {moment(step.at)} {step.role} {step.kind} {step.name}, {step.elapsed_s:.3f} s{spent}"
+        yield from (f"   {line}" for line in step.content.splitlines())
 
 
 def _verdict_lines(verdict: Verdict) -> list[str]:

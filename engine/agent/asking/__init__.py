@@ -1,0 +1,1 @@
+"""Answers that need no model: from the incident's own records, and from sentences of the knowledge."""
