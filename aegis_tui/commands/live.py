@@ -8,9 +8,12 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from aegis_tui.commands.doors import configured
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective, endpoint_addresses
 from aegis_tui.commands.terminal import need_terminal, say
@@ -20,49 +23,82 @@ from engine.plan import Plan
 from engine.types import BlockState, Fault
 
 if TYPE_CHECKING:
+    from aegis_tui.commands.output import Printer
     from engine.core import Engine
+    from engine.edge.view import Door
     from engine.guard.client import GuardClient
     from engine.intake import Intake
     from engine.sources.live import LivePcap
+    from engine.types import Event
 
 FLOWS_SHOWN = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What was opened while there were privileges to open it."""
+
+    guard: GuardClient
+    sources: list[LivePcap]
+    faults: tuple[Fault, ...]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch the interfaces until the console is closed, or a signal comes."""
     settings = effective(arguments).settings
-    ifaces = settings.interface
-    _check(ifaces)
+    check(settings.interface)
     if not arguments.headless:
         need_terminal()
+    watch = begin(settings, may_approve=not arguments.headless)
+    opened = configured(settings, paths.LIVE_DATABASE)
+    if not arguments.headless:
+        from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
+
+        return run_console(build(watch, settings, None, opened=opened, view_flows=FLOWS_SHOWN))
+    from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after privileges are dropped
+
+    printer = Printer(arguments.json, arguments.extra)
+    engine = build(watch, settings, printer, opened=opened)
+    try:
+        asyncio.run(headless(engine, printer))
+    finally:
+        farewell(engine)
+    return 2 if tell_failures(engine) else 0
+
+
+def begin(settings: Settings, *, may_approve: bool) -> Watch:
+    """Start the guard, open the captures, and give up root for good.
+
+    Raises:
+        ValueError: there is no such interface.
+        PermissionError: this is not root.
+    """
+    check(settings.interface)
     from engine.guard.client import spawn  # noqa: PLC0415 - only after the arguments are known to be right
     from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
 
     guard = spawn(
-        ifaces,
+        settings.interface,
         endpoints=endpoint_addresses(settings),
         shared_hops=settings.trusted_proxies,
         management_ports=settings.management_ports,
-        may_approve=not arguments.headless,
+        may_approve=may_approve,
         dataplane=not settings.no_dataplane,
     )
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
     sources = _open_sources(settings)
     dropped = drop(os.environ)
     log_to(paths.LIVE_DATABASE.parent)
-    engine, printer = _build(arguments, settings, guard, sources, [dropped.fault] if dropped.fault else [])
-    if arguments.headless:
-        try:
-            asyncio.run(headless(engine, printer))
-        finally:
-            _farewell(engine)
-        return 2 if tell_failures(engine) else 0
-    from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
-
-    return run_console(engine)
+    return Watch(guard, sources, (dropped.fault,) if dropped.fault else ())
 
 
-def _check(ifaces: tuple[str, ...]) -> None:
+def check(ifaces: tuple[str, ...]) -> None:
+    """Refuse what cannot be watched.
+
+    Raises:
+        ValueError: no interface is named, or there is no such interface.
+        PermissionError: this is not root.
+    """
     present = [name for _, name in socket.if_nameindex()]
     if not ifaces:
         msg = f"name an interface with --iface (here: {', '.join(present)}), or try `aegis-tui demo`"
@@ -82,22 +118,23 @@ def _open_sources(settings: Settings) -> list[LivePcap]:
     return [LivePcap(iface, promiscuous=settings.promiscuous) for iface in settings.interface]
 
 
-def _build(
-    arguments: argparse.Namespace,
+def build(
+    watch: Watch,
     settings: Settings,
-    guard: GuardClient,
-    sources: list[LivePcap],
-    faults: list[Fault],
-) -> tuple[Engine, Any]:
-    from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after privileges are dropped
-    from engine.core import Engine  # noqa: PLC0415
+    on_event: Callable[[Event], None] | None,
+    *,
+    opened: tuple[Door, ...] = (),
+    view_flows: int = 0,
+) -> Engine:
+    """Return an engine over what was opened."""
+    from engine.core import Engine  # noqa: PLC0415 - after privileges are dropped
     from engine.hostdoor import HostDoor  # noqa: PLC0415
     from engine.intake import Intake  # noqa: PLC0415
 
-    shown = 0 if arguments.headless else FLOWS_SHOWN
-    readers = [Intake(source, max_flows=settings.max_flows, live=True, view_flows=shown) for source in sources]
-    printer = Printer(arguments.json, arguments.extra) if arguments.headless else None
-    known = guard.addresses()
+    readers = [
+        Intake(source, max_flows=settings.max_flows, live=True, view_flows=view_flows) for source in watch.sources
+    ]
+    known = watch.guard.addresses()
     plan = Plan(
         source="live",
         title=" ".join(settings.interface),
@@ -108,9 +145,11 @@ def _build(
         live=True,
         local_ips=known.addresses.own,
         connected=known.connected,
-        faults=tuple(faults),
+        faults=watch.faults,
+        filing=True,
+        doors=opened,
     )
-    return Engine(plan, HostDoor(guard), printer), printer
+    return Engine(plan, HostDoor(watch.guard), on_event)
 
 
 def _opened(reader: Intake) -> Intake:
@@ -125,20 +164,18 @@ def tell_failures(engine: Engine) -> int:
     return len(engine.failed)
 
 
-async def headless(engine: Engine, printer: Any) -> None:
+async def headless(engine: Engine, printer: Printer | None = None) -> None:
     """Run the engine to its end, or until a signal asks it to stop; print what the run amounted to."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, engine.stop)
     await engine.run()
-    printer.summary(engine)
+    if printer is not None:
+        printer.summary(engine)
 
 
-def _farewell(engine: Engine) -> None:
+def farewell(engine: Engine) -> None:
     """Say what stays in force by the last look: the engine's thread may still be asking the guard."""
     live = [block for block in engine.snapshot().blocks if block.state is BlockState.LIVE]
     if live:
         say(f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock", sys.stderr)
-
-
-__all__ = ["headless", "run", "tell_failures"]

@@ -1,0 +1,1 @@
+"""Doors: the ways into the engine from outside the program."""
