@@ -9,6 +9,7 @@ from engine import wire
 from engine.agent.case import Outcome
 from engine.announcer import Announcer
 from engine.casebook import Due
+from engine.chain import chained
 from engine.desk import Work
 from engine.plan import Context, Plan, Recording
 from engine.state import State
@@ -38,13 +39,14 @@ class Books:
         self._writer = writer
         self._announcer = announcer
         self._clock = clock
-        self._steps: dict[str, int] = {}
+        self._steps: dict[str, tuple[int, str]] = {}
+        """Number and digest of the last step of each incident."""
         self._inputs_before: dict[str, int] = {}
 
-    def take_up(self, incident_id: str, steps: int, inputs: int) -> None:
+    def take_up(self, incident_id: str, steps: int, digest: str, inputs: int) -> None:
         """Go on with an incident stored by an earlier run, after the steps and inputs it has already."""
         self.opened.add(incident_id)
-        self._steps[incident_id], self._inputs_before[incident_id] = steps, inputs
+        self._steps[incident_id], self._inputs_before[incident_id] = (steps, digest), inputs
 
     def is_elsewhere(self, item: Item) -> bool:
         """Say whether an item belongs to another incident than the only one wanted."""
@@ -103,12 +105,14 @@ class Books:
         self.quarantined += 1
         self._announcer.fault("quarantine", f"a row was set aside: {reason}", "report it with `aegis-tui doctor`")
 
-    def step(self, step: TraceStep) -> None:
-        """Store and tell a step of the analyst, numbered within its incident."""
-        number = self._steps[step.incident_id] = self._steps.get(step.incident_id, 0) + 1
-        step = replace(step, seq=number)
+    def step(self, step: TraceStep) -> TraceStep:
+        """Store and tell a step of the analyst, numbered and chained within its incident, and return it."""
+        number, before = self._steps.get(step.incident_id, (0, ""))
+        step = chained(replace(step, seq=number + 1), before)
+        self._steps[step.incident_id] = (step.seq, step.digest)
         self._writer.add([db.put_step(step)])
         self._announcer.publish(step)
+        return step
 
     def conclude(self, incident: Incident, outcome: Outcome) -> None:
         """Store and tell what an investigation came to."""
@@ -117,11 +121,15 @@ class Books:
         rows += [db.put_recording(incident.id, heard), db.put_verdict(outcome.verdict)]
         self._writer.add(rows)
         for fault in outcome.faults:
-            self._announcer.publish(fault)
+            self._announcer.fault(fault.ability, fault.message, fault.remedy)
         if outcome.answers and not outcome.faults:
             self._announcer.clear("llm")
         self._announcer.clear("agent")
         self._announcer.publish(outcome.verdict)
+
+    def spend(self, day: str, model: str, tokens_in: int, tokens_out: int) -> None:
+        """Store one call of an endpoint."""
+        self._writer.add([db.put_spending(day, model, tokens_in, tokens_out)])
 
     def _forget_earlier(self, incident_id: str) -> list[db.Row]:
         """Make way for an incident that an earlier replay of the same capture stored under the same id."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
+from engine.agent.spending import Ledger, day_of
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
@@ -15,12 +20,15 @@ from engine.desk import Desk
 from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
-from engine.types import Alert, Incident
+from engine.types import Alert, Incident, Spending, TraceStep
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
+    from engine.agent.tools import Tool
     from engine.hostdoor import HostDoor
+    from engine.hostfacts import Past
     from engine.investigation import Investigator
+    from engine.names import Names
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +37,11 @@ WAITING_CASES = 256
 
 RESTORE_S = 1800.0
 """Incidents this recent may still take alerts after a restart."""
+
+PATIENCE_S = 20.0
+"""How long a case waits for its turn at the model, from when it came; then the playbook analyst takes it."""
+
+PLAYBOOK = "playbook"
 
 
 class Caseload:
@@ -47,8 +60,18 @@ class Caseload:
         self._announcer = announcer
         self._clock = clock
         self._propose = propose
-        self._cases: asyncio.PriorityQueue[tuple[int, int, Due]] = asyncio.PriorityQueue(WAITING_CASES)
+        self._cases: asyncio.PriorityQueue[tuple[int, int, Due, float]] = asyncio.PriorityQueue(WAITING_CASES)
         self._case_number = 0
+        settings = plan.settings
+        self._ledger = Ledger(settings.tokens_per_day, settings.price_in, settings.price_out, books.spend)
+        self._restored = False
+        self._turns = asyncio.Semaphore(settings.investigations)
+        self._at_work: set[str] = set()
+        """Incidents that a worker has in hand."""
+        self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By incident: two investigations of one would mix their steps."""
+        self.file: Callable[[str], None] = _nowhere
+        """Told of each incident whose report is to be written anew."""
         self._postponed = False
         self._investigator: Investigator | None = None
 
@@ -56,6 +79,33 @@ class Caseload:
     def analyst(self) -> str:
         """Who investigates, for the header."""
         return self._investigator.name if self._investigator else "loading"
+
+    def spending(self) -> Spending:
+        """Return what the endpoints were asked today."""
+        paused = self._investigator.paused_until if self._investigator else 0.0
+        return self._ledger.spending(time.time(), paused)
+
+    @property
+    def workers(self) -> int:
+        """How many tasks call ``work``: one more than may ask the model, for what cannot wait for it."""
+        return self._plan.settings.investigations + 1
+
+    async def investigator(self) -> Investigator:
+        """Return the analyst, once it is loaded."""
+        await self.ready.wait()
+        assert self._investigator is not None  # noqa: S101 - set before the event
+        return self._investigator
+
+    def user_tools(self) -> list[Tool]:
+        """Return the user's own tools, once the analyst is loaded."""
+        return [tool.shown for tool in self._investigator.user_tools] if self._investigator else []
+
+    async def check_model(self, name: str) -> None:
+        """Raise ``LookupError`` unless a name is ``playbook``, a configured chat model's, or empty."""
+        names = (await self.investigator()).models
+        if name and name not in names:
+            msg = f"no such model is configured; there is {', '.join(names)}"
+            raise LookupError(msg)
 
     def fill(self) -> tuple[int, int]:
         """Return how many cases wait, and how many may."""
@@ -65,44 +115,57 @@ class Caseload:
         """Wait until every case is investigated."""
         await self._cases.join()
 
-    async def load(self, door: HostDoor | None) -> None:
-        """Load the analyst; cases wait until then."""
-        from engine.investigation import load_investigator  # noqa: PLC0415 - heavy, after the first paint
+    async def load(self, door: HostDoor | None, names: Names, past: Past | None) -> None:
+        """Load the analyst; cases wait until then. ``past`` tells of earlier incidents."""
+        from engine.investigation import Sources, load_investigator  # noqa: PLC0415 - heavy, after the first paint
 
-        investigator = await asyncio.to_thread(load_investigator, self._plan, door, self._clock())
+        sources = Sources(door, names, past)
+        investigator = await asyncio.to_thread(load_investigator, self._plan, sources, self._clock(), self._ledger)
         self._investigator = investigator
         for fault in investigator.faults:
             self._announcer.publish(fault)
         self.ready.set()
 
     async def work(self, store: db.Store, settled: Callable[[], Awaitable[object]]) -> None:
-        """Investigate case after case; ``settled`` waits until what was found is in the database."""
+        """Investigate case after case, beside other tasks that do; ``settled`` waits until the database knows all."""
+        await self._restore_spending(store)
         while True:
-            _, _, due = await self._cases.get()
-            await self.investigate(due)
+            _, _, due, came = await self._cases.get()
+            self._at_work.add(due.incident.id)
+            await self.investigate(due, waited_s=time.monotonic() - came)
+            self._at_work.discard(due.incident.id)
             if self._postponed and self._cases.empty():
                 self._postponed = False
+                in_hand = set(self._at_work)
                 await settled()
-                await self._take_up_postponed(store)
+                await self._take_up_postponed(store, in_hand)
             self._cases.task_done()
 
     def add(self, due: Due) -> None:
         """Let a case wait for the analyst."""
         self._case_number += 1
         try:
-            self._cases.put_nowait((-due.incident.severity.rank, self._case_number, due))
+            self._cases.put_nowait((-due.incident.severity.rank, self._case_number, due, time.monotonic()))
         except asyncio.QueueFull:
             self._postponed = True
             self._announcer.fault(
                 "agent", f"over {WAITING_CASES} incidents wait for the analyst", "later ones come after them"
             )
 
-    async def investigate(self, due: Due) -> None:
-        """Investigate a case now, and book and propose what that comes to."""
-        await self.ready.wait()
-        assert self._investigator is not None  # noqa: S101 - set before the event
+    async def investigate(
+        self,
+        due: Due,
+        *,
+        model: str = "",
+        on_step: Callable[[TraceStep], None] | None = None,
+        waited_s: float = 0.0,
+    ) -> None:
+        """Investigate a case now, and book and propose what that comes to; ``check_model`` takes ``model``."""
+        investigator = await self.investigator()
+        tell = self._books.step if on_step is None else partial(_tell_both, self._books.step, on_step)
         try:
-            outcome = await self._investigator.investigate(due, self._books.step)
+            async with self._alone_with(due.incident), self._turn(model or investigator.name, waited_s) as analyst:
+                outcome = await investigator.investigate(due, tell, analyst)
         except Exception as error:  # the stage's boundary: one case must not end the engine
             log.exception("investigating %s", due.incident.id)
             self._announcer.fault(
@@ -112,6 +175,38 @@ class Caseload:
         self._books.conclude(due.incident, outcome)
         if outcome.propose_block:
             await self._propose(due.incident, outcome)
+        self.file(due.incident.id)
+
+    def _alone_with(self, incident: Incident) -> asyncio.Lock:
+        return self._one_at_a_time.setdefault(incident.id, asyncio.Lock())
+
+    @asynccontextmanager
+    async def _turn(self, model: str, waited_s: float) -> AsyncIterator[str]:
+        """Yield who investigates: the model when its turn comes in time, else the playbook analyst."""
+        if model == PLAYBOOK:
+            yield model
+            return
+        try:
+            async with asyncio.timeout(max(0.0, PATIENCE_S - waited_s)):
+                await self._turns.acquire()
+        except TimeoutError:
+            yield PLAYBOOK
+            return
+        try:
+            yield model
+        finally:
+            self._turns.release()
+
+    async def _restore_spending(self, store: db.Store) -> None:
+        """Go on with what an earlier run spent today; whichever worker comes first does it."""
+        if self._restored:
+            return
+        self._restored = True
+        day = day_of(time.time())
+        try:
+            self._ledger.restore(day, await store.spending(day))
+        except sqlite3.Error as error:
+            self._announcer.fault("agent", f"cannot read what was spent today: {error}", "the day counts from now")
 
     async def take_up(self, store: db.Store, desk: Desk) -> None:
         """Continue the incidents of an earlier run; those never judged are investigated now.
@@ -135,15 +230,24 @@ class Caseload:
         for incident in undone:
             self.add(_stored_case(incident, alerts[incident.id]))
 
-    async def _take_up_postponed(self, store: db.Store) -> None:
-        """Turn to the incidents that came while too many waited."""
+    async def _take_up_postponed(self, store: db.Store, in_hand: set[str]) -> None:
+        """Turn to the incidents that came while too many waited; those ``in_hand`` have no verdict yet either."""
         try:
-            for incident in await store.uninvestigated(self._plan.source, WAITING_CASES):
+            postponed = await store.uninvestigated(self._plan.source, WAITING_CASES)
+            for incident in (one for one in postponed if one.id not in in_hand | self._at_work):
                 self.add(_stored_case(incident, await store.alerts(incident.id)))
         except sqlite3.Error as error:
             self._announcer.fault(
                 "agent", f"cannot read the incidents that wait: {error}", "they come at the next start"
             )
+
+
+def _nowhere(_: str) -> None:
+    return
+
+
+def _tell_both(first: Callable[[TraceStep], TraceStep], second: Callable[[TraceStep], None], step: TraceStep) -> None:
+    second(first(step))
 
 
 def _stored_case(incident: Incident, alerts: Sequence[Alert]) -> Due:

@@ -17,8 +17,12 @@ from engine.casebook import Due
 from engine.caseload import Caseload
 from engine.decisions import Decisions
 from engine.desk import Desk, Work
+from engine.filing import Filing
+from engine.hostfacts import from_loop
 from engine.impact import Traffic
+from engine.inquiries import Inquiries
 from engine.intake import Batch, Reader
+from engine.names import Names
 from engine.parts import NO_MODEL, Detectors, load_detectors
 from engine.plan import Plan
 from engine.sources.pcapfile import CaptureError
@@ -27,28 +31,39 @@ from engine.store import database as db
 from engine.store.opening import open_or_begin_anew
 from engine.store.writer import Writer
 from engine.transport import Transport
+from engine.triage import SEEN_FLOWS, Triage
 from engine.types import (
     Alert,
     Counters,
     Detection,
     Disposition,
     Event,
+    Finding,
     FiveTuple,
     Impact,
     Incident,
     IncidentView,
+    PastIncidents,
+    Proposal,
+    ReportedEvent,
     Snapshot,
     Status,
+    TraceStep,
 )
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
+    from engine.edge.view import Door
     from engine.hostdoor import HostDoor
+    from engine.hostfacts import Past
 
 _SUMMED = (
     "kernel_seen", "kernel_dropped", "delivered", "parsed", "filtered", "malformed", "bytes",
     "flows_now", "flows_total", "flows_evicted",
 )  # fmt: skip
+
+PAST_INCIDENTS = 20
+"""Earlier incidents with a target that the analyst is told of, the newest."""
 
 BATCHES = 64
 """Batches between capture and judge; when full the capture waits and the kernel ring fills, which is counted."""
@@ -82,6 +97,7 @@ class Engine:
         self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._traffic = Traffic()
         """Written and read in the judge's thread only."""
+        self._names = Names()
         self.decisions = decisions = Decisions(
             plan, door, self._state, self._writer, self._announcer.publish, self.impact
         )
@@ -91,12 +107,27 @@ class Engine:
         self.watch, self.keep, self.unblock = decisions.watch, decisions.keep, decisions.unblock
         self.allow, self.ended_blocks = decisions.allow, decisions.ended_blocks
         self._caseload = Caseload(plan, self._state, self._books, self._announcer, self._clock, self._propose)
+        self._judges = asyncio.Event()
+        """Set when the detectors are loaded."""
+        self._triage = Triage(plan, self._books, self._writer, self._caseload)
+        inquiries = Inquiries(self._caseload, self.incident, plan.reports)
+        self.ask, self.search, self.preview = inquiries.ask, inquiries.search, inquiries.preview
+        self.report, self.save_report = inquiries.report, inquiries.save_report
+        self.tools, self.use_tool = inquiries.tools, inquiries.use_tool
+        self._filing = Filing(inquiries.save_report, self._announcer.fault, self._announcer.clear)
+        self.filed = self._filing.done
+        if plan.filing:
+            self._caseload.file = decisions.file = self._filing.add
 
     # --- what the console sees ----------------------------------------------------------------
 
     def subscribe(self) -> asyncio.Queue[Event]:
         """Return a queue on which every event from now on arrives."""
         return self._announcer.subscribe()
+
+    def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
+        """Forget a queue."""
+        self._announcer.unsubscribe(queue)
 
     def snapshot(self) -> Snapshot:
         """Return the state as it stands."""
@@ -122,6 +153,8 @@ class Engine:
             queues={
                 "batches": (self._batches.qsize(), BATCHES),
                 "cases": self._caseload.fill(),
+                "events": self._triage.fill(),
+                "reports": self._filing.fill(),
                 "rows": self._writer.fill(),
             },
         )
@@ -138,6 +171,42 @@ class Engine:
             msg = f"no incident {incident_id}"
             raise LookupError(msg)
         return view
+
+    async def incidents(self, limit: int = 100) -> Sequence[Incident]:
+        """Return the newest stored incidents first."""
+        await self._writer.settled()
+        return await self._open_store().incidents(limit)
+
+    async def triage(
+        self, event: ReportedEvent, *, model: str = "", on_step: Callable[[TraceStep], None] | None = None
+    ) -> IncidentView:
+        """Return the incident that a reported event came to, investigated.
+
+        Raises:
+            BusyError: too many events wait.
+            LookupError: no such model is configured.
+        """
+        await self._judges.wait()
+        assert self._detectors is not None  # noqa: S101 - set before the event
+        store = self._open_store()
+        seen = [flow for ip in self._foreign_ends(event) for flow in await store.flows_with(ip, SEEN_FLOWS)]
+        return await self.incident(await self._triage.take(event, seen, self._detectors, model, on_step))
+
+    def _foreign_ends(self, event: ReportedEvent) -> list[str]:
+        """Return the ends of a report that are not this host's; nothing is stored of flows but when live."""
+        ends = dict.fromkeys((event.src_ip, event.dst_ip)) if self.plan.live else {}
+        return [ip for ip in ends if ip not in self.plan.local_addresses]
+
+    async def propose_block(self, incident_id: str) -> Proposal:
+        """Ask a person to block an incident's target, on behalf of a program outside; nothing is blocked by it.
+
+        Raises:
+            LookupError: there is no such incident.
+            PermissionError: the guard refuses, or there is none.
+        """
+        view = await self.incident(incident_id)
+        reported_only = all(alert.detection.detector == "event" for alert in view.alerts)
+        return await self.decisions.propose_by_program(view.incident, reported_only)
 
     async def impact(self, prefixes: Sequence[str]) -> Impact:
         """Return what a block of these addresses and prefixes would have dropped lately.
@@ -205,21 +274,44 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             lasting = [
                 tasks.create_task(self._writer.run(store), name="write"),
-                tasks.create_task(self._caseload.load(self._door), name="load analyst"),
-                tasks.create_task(self._caseload.work(store, self._writer.settled), name="investigate"),
+                tasks.create_task(self._caseload.load(self._door, self._names, self._past(store)), name="load analyst"),
+                tasks.create_task(self._filing.work(), name="reports"),
+                *(
+                    tasks.create_task(self._caseload.work(store, self._writer.settled), name=f"investigate {number}")
+                    for number in range(1, self._caseload.workers + 1)
+                ),
             ]
             if self._door is not None:
                 lasting.append(tasks.create_task(self.decisions.follow(), name="guard"))
+            lasting += [tasks.create_task(self._open(door), name=f"door {door.name}") for door in self.plan.doors]
             await self._work()
             if self.plan.live:
                 await self._stopped.wait()
             await self._unless_stopped(self._caseload.done())
+            await self._unless_stopped(self._filing.done())
             await self._unless_stopped(self._writer.drained())
             self.finished.set()
             if stay:
                 await asyncio.Event().wait()
             for task in lasting:
                 task.cancel()
+
+    def _past(self, store: db.Store) -> Past | None:
+        """Return what tells of earlier incidents; a replay is not told, so that it repeats itself."""
+        if not self.plan.live:
+            return None
+
+        async def earlier(ip: str) -> PastIncidents:
+            return PastIncidents(Finding.FOUND, tuple(await store.past_incidents(ip, self._clock(), PAST_INCIDENTS)))
+
+        return from_loop(asyncio.get_running_loop(), earlier)
+
+    async def _open(self, door: Door) -> None:
+        try:
+            await door.serve(self)
+        except OSError as error:
+            remedy = "another program may listen there: choose another port"
+            self._announcer.fault(door.name, f"cannot open the {door.name} door: {error}", remedy)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for something, but not once the engine is told to stop: what is left waits in the database."""
@@ -232,6 +324,7 @@ class Engine:
 
     async def _work(self) -> None:
         self._detectors = await asyncio.to_thread(load_detectors, self.plan.settings, self._clock())
+        self._judges.set()
         for fault in (*self.plan.faults, *self._detectors.faults):
             self._announcer.publish(fault)
         if self.plan.live:
@@ -341,6 +434,7 @@ class Engine:
         A flow without payload or handshake is counted only: whoever can spoof an address could fill the disk with them.
         """
         self._traffic.add(batch)
+        self._names.see(batch.updates)
         work = desk.work(batch)
         kept = [flow for flow in work.ended if flow.handshake or any(flow.payload_bytes)]
         return work, [db.put_flow(flow, self.plan.source) for flow in kept]
@@ -379,7 +473,7 @@ class Engine:
         model = self._detectors.model_name if self._detectors else NO_MODEL
         return Status(
             mode, self.plan.title, decisions.dataplane, self._caseload.analyst, model, decisions.blocking,
-            decisions.keep_within_s,
+            decisions.keep_within_s, self._caseload.spending(),
         )  # fmt: skip
 
     def _clock(self) -> float:

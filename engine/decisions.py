@@ -54,6 +54,8 @@ class Decisions:
         self._publish = publish
         self._impact = impact
         self._ifaces: tuple[str, ...] = ()
+        self.file: Callable[[str], None] | None = None
+        """Told of each incident whose report is to be written anew."""
 
     async def review(self, proposal_id: str) -> Review:
         """Return the guard's record of a proposal, with the token that approves it once."""
@@ -155,9 +157,27 @@ class Decisions:
             self._propose_in_replay(terms, incident, outcome.block_reason)
             return
         try:
-            await self._propose(terms, outcome.block_reason, incident.handshake, by_person=False)
+            await self._propose(
+                terms,
+                outcome.block_reason,
+                incident.handshake,
+                by_person=False,
+                reported_only=outcome.reported_only,
+            )
         except OSError as error:
             self._note(incident.id, f"no proposal for {terms.prefix}: {error}")
+
+    async def propose_by_program(self, incident: Incident, reported_only: bool) -> Proposal:
+        """Ask a person to block an incident's target because a program outside wants it.
+
+        Raises:
+            PermissionError: the guard refuses, or there is none.
+        """
+        prefix = default_prefix(incident.target_ip, self._plan.connected)
+        terms = self._terms(prefix, incident.id, evidence_ids=incident.alert_ids)
+        reason = f"asked for by a program outside; incident {incident.id}, severity {incident.severity}"
+        handshake = incident.handshake and not reported_only
+        return await self._propose(terms, reason, handshake, by_person=False, reported_only=reported_only)
 
     async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Enforced | None:
         """Carry a person's decision to the guard; return the block as read back, of a list its first and how many.
@@ -217,11 +237,18 @@ class Decisions:
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
 
-    async def _propose(self, terms: Terms, reason: str, handshake: bool, *, by_person: bool) -> Proposal:
+    async def _propose(
+        self, terms: Terms, reason: str, handshake: bool, *, by_person: bool, reported_only: bool = False
+    ) -> Proposal:
         """Ask the guard; the term of an analyst's proposal grows with each return of the address."""
         proposal = await self._guard().ask(
             lambda guard: guard.propose(
-                terms, reason, handshake=handshake, by_person=by_person, by_ladder=not by_person
+                terms,
+                reason,
+                handshake=handshake,
+                reported_only=reported_only,
+                by_person=by_person,
+                by_ladder=not by_person,
             )
         )
         return self._told(proposal)
@@ -258,6 +285,8 @@ class Decisions:
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
         self._writer.add([db.put_decision(incident_id, time.time(), f"{stamp} {text}")])
+        if self.file is not None:
+            self.file(incident_id)
 
     async def _read_blocks(self) -> None:
         guard = self._guard()

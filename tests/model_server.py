@@ -65,10 +65,27 @@ class ModelServer:
     closing: threading.Event = field(default_factory=threading.Event)
 
 
-def in_order(replies: Sequence[Reply], then: Reply | None = None) -> Script:
-    """Return a script that gives each reply once, then ``then`` for ever (a plain text by default)."""
+PLAN = Say(json.dumps({"steps": [{"tool": "flow_payload", "why": "Read what was sent."}]}))
+
+
+def asks_for_plan(request: Request) -> bool:
+    """Return whether a request asks for the plan, which comes before everything else."""
+    return "Before you look into an incident" in str(request["messages"][0]["content"])
+
+
+def in_order(replies: Sequence[Reply], then: Reply | None = None, plan: Reply = PLAN) -> Script:
+    """Return a script that gives each reply once, then ``then`` for ever (a plain text by default).
+
+    What is asked for a plan is answered with ``plan`` and takes none of the replies.
+    """
     left = list(replies)
-    return lambda _: left.pop(0) if left else (then or Say("nothing more to say"))
+
+    def script(request: Request) -> Reply:
+        if asks_for_plan(request):
+            return plan
+        return left.pop(0) if left else (then or Say("nothing more to say"))
+
+    return script
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from engine.config import Settings
 from engine.intake import Intake, Reader
 from engine.plan import Context, Plan, Recording
 from engine.store.database import Store
-from engine.types import FlowUpdate
+from engine.types import FlowUpdate, IncidentView
 
 DEMO = Path(__file__).parent.parent / "demo" / "attack.pcap"
 
@@ -31,12 +31,19 @@ HOST_SUFFIX = ".host.json"
 def run(arguments: argparse.Namespace) -> int:
     """Replay what was named: a file, a folder of files, or a stored incident."""
     what = Path(arguments.what)
+    if arguments.diff and not arguments.reinvestigate:
+        msg = "--diff compares with the stored verdict: give --reinvestigate too"
+        raise ValueError(msg)
+    if arguments.reinvestigate:
+        from aegis_tui.commands.reinvestigate import run as reinvestigate  # noqa: PLC0415 - only where it is asked for
+
+        return reinvestigate(arguments)
     if what.exists() or "/" in arguments.what or "." in arguments.what:
         return _replay_path(arguments, what)
     settings = effective(arguments).settings
-    incident = _load_incident(arguments)
-    _confine(arguments)
-    return _run(arguments, _plan_of_incident(arguments, settings, incident))
+    incident = load_incident(arguments)
+    confine(arguments)
+    return start(arguments, plan_of_incident(arguments, settings, incident))
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -46,9 +53,9 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _replay_path(arguments: argparse.Namespace, path: Path) -> int:
     settings = effective(arguments).settings
-    _confine(arguments)
+    confine(arguments)
     files = _captures(path)
-    return _run(arguments, plan_of_files(arguments, files, path.name or str(path), settings))
+    return start(arguments, plan_of_files(arguments, files, path.name or str(path), settings))
 
 
 def _captures(path: Path) -> list[Path]:
@@ -69,7 +76,7 @@ def _captures(path: Path) -> list[Path]:
     return files
 
 
-def _confine(arguments: argparse.Namespace) -> None:
+def confine(arguments: argparse.Namespace) -> None:
     """Give up root's privileges before the first byte of a capture is read: a replay needs none of them."""
     if os.geteuid() != 0 or not getattr(arguments, "own_process", False):
         return
@@ -136,7 +143,8 @@ def _open(file: Path, settings: Settings, *, paced: bool) -> Reader:
     return Intake(PcapFile(file), max_flows=settings.max_flows, paced=paced, view_flows=shown)
 
 
-def _run(arguments: argparse.Namespace, plan: Plan) -> int:
+def start(arguments: argparse.Namespace, plan: Plan) -> int:
+    """Run a replay, in the console or headless."""
     from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after the input is known to be right
     from engine.core import Engine  # noqa: PLC0415
 
@@ -153,32 +161,48 @@ def _run(arguments: argparse.Namespace, plan: Plan) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
     """What an incident is judged again from."""
 
-    id: str
-    title: str
+    view: IncidentView
     inputs: tuple[FlowUpdate, ...]
     packets: bytes
     recordings: tuple[Recording, ...]
     context: Context
 
+    @property
+    def id(self) -> str:
+        """The incident's whole id."""
+        return self.view.incident.id
 
-def _load_incident(arguments: argparse.Namespace) -> _Stored:
-    async def load(store: Store, incident_id: str) -> _Stored:
+    @property
+    def title(self) -> str:
+        """The incident's title."""
+        return self.view.incident.title
+
+
+def load_incident(arguments: argparse.Namespace) -> Stored:
+    """Return a stored incident with all that it can be judged again from.
+
+    Raises:
+        LookupError: there is no such incident.
+    """
+
+    async def load(store: Store, incident_id: str) -> Stored:
         view = await store.view(incident_id)
-        title = view.incident.title if view else ""
+        assert view is not None  # noqa: S101 - find() returned an id that is stored
         inputs = tuple(await store.inputs(incident_id))
         recordings = await store.recordings(incident_id)
         packets = await store.packets(incident_id)
-        return _Stored(incident_id, title, inputs, packets, recordings, await store.context_of(incident_id))
+        return Stored(view, inputs, packets, recordings, await store.context_of(incident_id))
 
-    found = ask(arguments, arguments.what, _Stored, load)
-    assert isinstance(found, _Stored)  # noqa: S101 - what load() returns
+    found = ask(arguments, arguments.what, Stored, load)
+    assert isinstance(found, Stored)  # noqa: S101 - what load() returns
     return found
 
 
-def _plan_of_incident(arguments: argparse.Namespace, settings: Settings, stored: _Stored) -> Plan:
+def plan_of_incident(arguments: argparse.Namespace, settings: Settings, stored: Stored) -> Plan:
+    """Return the plan of replaying a stored incident, in a store that ends with it."""
     from engine.stored import StoredInputs  # noqa: PLC0415 - only for incidents
 
     return Plan(

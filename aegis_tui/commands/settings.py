@@ -35,14 +35,19 @@ def effective(arguments: argparse.Namespace) -> config.Effective:
 
 
 def endpoint_addresses(settings: config.Settings) -> list[str]:
-    """Return the addresses of the model's endpoint, which must never be blocked."""
+    """Return the addresses of the models' endpoints, which must never be blocked."""
+    asked = [settings.openai_base_url or "https://api.openai.com/v1"]
     if not (settings.openai_base_url or settings.openai_api_key):
-        return []
-    host = urlsplit(settings.openai_base_url or "https://api.openai.com/v1").hostname or ""
+        asked = []
+    asked += [settings.classifier_base_url] if settings.classifier_base_url else []
+    return sorted({address for url in asked for address in _addresses(urlsplit(url).hostname or "")})
+
+
+def _addresses(host: str) -> set[str]:
     try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
     except OSError:
-        return []
+        return set()
 
 
 def show(arguments: argparse.Namespace) -> int:

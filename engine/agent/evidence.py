@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.agent.case import Case
 from engine.text import escape
-from engine.types import Alert, Direction, Evidence, Flow
+from engine.types import Alert, Direction, Evidence, Flow, ReportedEvent
 
 ALERTS_SHOWN = 12
 """Alerts of an incident that become evidence, the most severe first."""
@@ -113,10 +113,17 @@ def payload_evidence(case: Case, flow: Flow, direction: Direction) -> Evidence:
     return record(case, "payload", f"first {len(head)} payload bytes {direction} of {ends(flow)}", value)
 
 
+def event_evidence(case: Case, event: ReportedEvent) -> Evidence:
+    """Return the evidence that records what another product reported."""
+    ends_of = f"{event.src_ip}:{event.src_port} > {event.dst_ip}:{event.dst_port}"
+    return record(case, "event", f"report of another product ({event.origin}) on {ends_of}: {event.name}", event)
+
+
 def first_evidence(case: Case) -> tuple[Evidence, ...]:
-    """Return the evidence an investigation starts from: its alerts and their flows."""
+    """Return the evidence an investigation starts from: its alerts and their flows, and the report if it is one."""
     shown = ranked(case.alerts)[:ALERTS_SHOWN]
     flows = known_flows(case)
     carriers = dict.fromkeys(alert.flow.id for alert in shown)
     alerts = [alert_evidence(case, alert) for alert in shown]
-    return tuple(dict.fromkeys(alerts + [flow_evidence(case, flows[flow_id]) for flow_id in carriers]))
+    reports = [event_evidence(case, case.event)] if case.event is not None else []
+    return tuple(dict.fromkeys(reports + alerts + [flow_evidence(case, flows[flow_id]) for flow_id in carriers]))

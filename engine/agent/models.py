@@ -9,12 +9,14 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from engine.agent.gate import Gate, GateShutError
 from engine.agent.prompts import Prompts
+from engine.agent.shape import Shape
 from engine.agent.verdict import json_objects
 from engine.redaction import redact
 from engine.text import escape
@@ -26,8 +28,14 @@ REPLY_CHARACTERS = 32_768
 """A longer reply is broken off."""
 
 REPLY_TOKENS = 1_500
-_NO_TOOLS_STATUS = frozenset({400, 404, 422, 501})
-"""What servers answer that do not know the ``tools`` field."""
+CONNECT_S = 5.0
+"""For a connection alone: an address where nothing answers is noticed soon."""
+
+_UNKNOWN_FIELD_STATUS = frozenset({400, 404, 422, 501})
+"""What servers answer that do not know the field ``tools`` or ``response_format``."""
+
+CLASSIFY = "classify"
+"""Marks the recorded answers of the model that classifies."""
 
 _CALLS_READ = 16
 
@@ -70,6 +78,13 @@ class Session(Protocol):
     answers: list[str]
     """What was answered, to be given again in a replay."""
 
+    partial: str
+    """What had come of the last reply when it was refused or broke off."""
+
+    def why_shut(self) -> str:
+        """Return why the endpoint may not be asked now, or an empty text."""
+        ...
+
     def leaving(self, text: str) -> str:
         """Return what of ``text`` leaves the host."""
         ...
@@ -78,36 +93,57 @@ class Session(Protocol):
         """Return what went wrong, without the key, for a person."""
         ...
 
-    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]]) -> Any:
+    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]], shape: Shape | None = None) -> Any:
         """Return the model's ``AIMessage``; raises whatever went wrong."""
         ...
 
 
-class Endpoint:
-    """An OpenAI-compatible server; remembers whether it knows tool calls."""
+class Chat(Protocol):
+    """Where a session can be had: an endpoint, or what one answered before."""
 
-    def __init__(self, choice: ModelChoice, prompts: Prompts) -> None:
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    def session(self, call_s: float) -> AbstractAsyncContextManager[Session]:
+        """Return a context that yields the session of one investigation."""
+        ...
+
+
+class Endpoint:
+    """An OpenAI-compatible server; remembers what it does not know."""
+
+    def __init__(self, choice: ModelChoice, prompts: Prompts, gate: Gate | None = None) -> None:
         self.choice = choice
         self.name = choice.name
         self.prompts = prompts
-        self.native_tools = True
+        self.gate = gate or Gate(choice.name)
+        self.unknown: set[str] = set()
+        """Fields of a request that it refused: ``tools``, ``response_format``."""
+
+    def leaving(self, text: str) -> str:
+        """Return what of ``text`` leaves this program: without credentials, unless the endpoint is on loopback."""
+        return text if self.choice.is_loopback else redact(text)
 
     @asynccontextmanager
     async def session(self, call_s: float) -> AsyncIterator[Session]:
         """Yield the endpoint for one investigation, and close its connections after it."""
         from langchain_openai import ChatOpenAI  # noqa: PLC0415 - takes a second to import
-        from openai import DefaultAsyncHttpxClient  # noqa: PLC0415
+        from openai import DefaultAsyncHttpxClient, Timeout  # noqa: PLC0415
         from pydantic import SecretStr  # noqa: PLC0415
 
         choice = self.choice
         async with DefaultAsyncHttpxClient(
-            timeout=call_s, follow_redirects=False, trust_env=not choice.is_loopback
+            timeout=Timeout(call_s, connect=min(call_s, CONNECT_S)),
+            follow_redirects=False,
+            trust_env=not choice.is_loopback,
         ) as client:
             chat = ChatOpenAI(
                 model=choice.name,
                 base_url=choice.base_url,
                 api_key=SecretStr(choice.api_key or "none"),
-                timeout=call_s,
+                timeout=Timeout(call_s, connect=min(call_s, CONNECT_S)),
                 max_retries=choice.retries,
                 max_completion_tokens=REPLY_TOKENS,
                 streaming=choice.stream,
@@ -124,43 +160,77 @@ class _OpenSession:
         self._endpoint = endpoint
         self._chat = chat
         self.answers: list[str] = []
+        self.partial = ""
+
+    def why_shut(self) -> str:
+        return self._endpoint.gate.why_shut()
 
     def leaving(self, text: str) -> str:
-        return text if self._endpoint.choice.is_loopback else redact(text)
+        return self._endpoint.leaving(text)
 
     def explain(self, error: Exception) -> str:
+        if isinstance(error, GateShutError):
+            return str(error)
         choice = self._endpoint.choice
         text = str(error).replace(choice.api_key, "[key]") if choice.api_key else str(error)
         reason = escape(redact(text), limit=200) or "no answer in time"
         return f"cannot ask {choice.name} at {choice.base_url}: {type(error).__name__}: {reason}"
 
-    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]]) -> Any:
-        import openai  # noqa: PLC0415 - heavy
-
+    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]], shape: Shape | None = None) -> Any:
+        gate = self._endpoint.gate
+        estimate = estimate_tokens("".join(str(message.content) for message in messages) + json.dumps(list(tools)))
+        self.partial = ""
+        gate.enter()
         try:
-            reply = await self._send(messages, tools)
-        except openai.APIStatusError as error:
-            if not (tools and self._endpoint.native_tools and error.status_code in _NO_TOOLS_STATUS):
-                raise
-            self._endpoint.native_tools = False
-            reply = await self._send(messages, tools)
+            reply = await self._ask_plainer(messages, tools, shape)
+        except BaseException:  # also a call that its time-out, or the end of the program, cancels
+            gate.failed(estimate)
+            raise
         calls = [{"name": call["name"], "args": call["args"]} for call in reply.tool_calls]
         usage = reply.usage_metadata or {}
         used = [usage.get("input_tokens", 0), usage.get("output_tokens", 0)]
+        gate.answered(used[0] or estimate, used[1] or estimate_tokens(reply.text))
         self.answers.append(json.dumps({"content": reply.text, "calls": calls, "usage": used}, sort_keys=True))
         return reply
 
-    async def _send(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]]) -> Any:
-        native = self._endpoint.native_tools
+    async def _ask_plainer(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]], shape: Shape | None) -> Any:
+        """Ask, and once more without the field that the server may not know; remember that where it helped."""
+        import openai  # noqa: PLC0415 - heavy
+
+        unknown = self._endpoint.unknown
+        field = "tools" if tools else "response_format"
+        try:
+            return await self._send(messages, tools, shape)
+        except openai.APIStatusError as error:
+            used = bool(tools or shape) and field not in unknown
+            if not used or error.status_code not in _UNKNOWN_FIELD_STATUS:
+                raise
+        unknown.add(field)
+        try:
+            return await self._send(messages, tools, shape)
+        except BaseException:
+            unknown.discard(field)
+            raise
+
+    async def _send(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]], shape: Shape | None) -> Any:
+        endpoint = self._endpoint
+        native = "tools" not in endpoint.unknown
         outgoing = (
-            list(messages) if native else flattened(messages, self._endpoint.prompts.json_tools(tools) if tools else "")
+            list(messages) if native else flattened(messages, endpoint.prompts.json_tools(tools) if tools else "")
         )
         outgoing = [message.model_copy(update={"content": self.leaving(str(message.content))}) for message in outgoing]
-        options = {"tools": list(tools)} if native and tools else {}
+        options: dict[str, Any] = {"tools": list(tools)} if native and tools else {}
+        if shape and "response_format" not in endpoint.unknown:
+            # Not by its own name: the library would then stream over another way, which parses and raises.
+            options["extra_body"] = {"response_format": shape.response_format()}
+        return message_of(await self._whole(outgoing, options))
+
+    async def _whole(self, outgoing: list[Any], options: dict[str, Any]) -> Any:
         whole: Any = None
         size = 0
         async for chunk in self._chat.astream(outgoing, **options):
             whole = chunk if whole is None else whole + chunk
+            self.partial = whole.text[:REPLY_CHARACTERS]
             size += len(chunk.text) + sum(
                 len(part.get("args") or "") for part in getattr(chunk, "tool_call_chunks", ())
             )
@@ -170,15 +240,25 @@ class _OpenSession:
         if whole is None or not whole.response_metadata.get("finish_reason"):
             msg = "the reply broke off"
             raise ConnectionError(msg)
-        return message_of(whole)
+        return whole
 
 
 class RecordedAnswers:
     """An endpoint's recorded answers, given again in the same order."""
 
-    def __init__(self, name: str, answers: Sequence[str]) -> None:
+    def __init__(self, name: str, answers: Sequence[str], role: str = "") -> None:
         self.name = name
-        self._answers = answers
+        self._all = answers
+        self._answers = [answer for answer in answers if json.loads(answer).get("role", "") == role]
+
+    def investigating(self) -> RecordedAnswers | None:
+        """Return itself, or None where no endpoint but the classifier was asked."""
+        return self if self._answers else None
+
+    def classifying(self) -> RecordedAnswers | None:
+        """Return the answers of the model that classified, if one was asked."""
+        answers = RecordedAnswers("the classifier", self._all, CLASSIFY)
+        return answers if answers._answers else None
 
     @asynccontextmanager
     async def session(self, call_s: float) -> AsyncIterator[Session]:
@@ -188,8 +268,13 @@ class RecordedAnswers:
 
 class _RecordedSession:
     def __init__(self, recorded: Sequence[str]) -> None:
-        self._recorded = iter(recorded)
+        self._recorded = list(recorded)
         self.answers: list[str] = []
+        self.partial = ""
+
+    def why_shut(self) -> str:
+        first = json.loads(self._recorded[0]) if self._recorded else {}
+        return str(first["fault"]) if first.get("shut") else ""
 
     def leaving(self, text: str) -> str:
         return text
@@ -197,11 +282,12 @@ class _RecordedSession:
     def explain(self, error: Exception) -> str:
         return str(error)
 
-    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]]) -> Any:
+    async def ask(self, messages: Sequence[Any], tools: Sequence[dict[str, Any]], shape: Shape | None = None) -> Any:
         from langchain_core.messages import AIMessage, UsageMetadata  # noqa: PLC0415 - heavy
 
-        recorded = next(self._recorded, "")
+        recorded = self._recorded.pop(0) if self._recorded else ""
         answer: dict[str, Any] = json.loads(recorded) if recorded else {"fault": "no answer was recorded"}
+        self.partial = answer.get("partial", "")
         if "fault" in answer:
             raise RecordedFaultError(answer["fault"])
         self.answers.append(recorded)
@@ -214,6 +300,22 @@ class _RecordedSession:
         )
 
 
+def fault_answer(message: str, partial: str = "", *, shut: bool = False) -> str:
+    """Return a fault as it is recorded among the answers, with what had come of a reply."""
+    told: dict[str, Any] = {"fault": message} | ({"partial": partial} if partial else {})
+    return json.dumps(told | ({"shut": True} if shut else {}), sort_keys=True)
+
+
+def classifying(answer: str) -> str:
+    """Return a recorded answer marked as the classifier's."""
+    return json.dumps(json.loads(answer) | {"role": CLASSIFY}, sort_keys=True)
+
+
+def estimate_tokens(text: str) -> int:
+    """Return a cautious estimate; English runs at about four characters a token, code at three."""
+    return len(text) // 3 + 1
+
+
 def message_of(reply: Any) -> Any:
     """Return a reply as a plain ``AIMessage``: its text, its tool calls (also malformed ones), its usage."""
     from langchain_core.messages import AIMessage  # noqa: PLC0415 - heavy
@@ -222,7 +324,8 @@ def message_of(reply: Any) -> Any:
     calls += [{"name": call["name"] or "unknown", "args": {}, "id": ""} for call in reply.invalid_tool_calls]
     if not calls:
         calls = [{"name": name, "args": args, "id": ""} for name, args in calls_in_text(reply.text)]
-    return AIMessage(reply.text, tool_calls=calls, usage_metadata=reply.usage_metadata)
+    text = reply.text or str(reply.additional_kwargs.get("refusal") or "")
+    return AIMessage(text, tool_calls=calls, usage_metadata=reply.usage_metadata)
 
 
 def calls_in_text(text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -7,13 +7,22 @@ import hmac
 import json
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from engine import paths
 from engine.agent.case import Case
-from engine.agent.evidence import alert_evidence, ends, flow_evidence, known_flows, ranked
+from engine.agent.evidence import (
+    alert_evidence,
+    canonical,
+    ends,
+    event_evidence,
+    flow_evidence,
+    known_flows,
+    ranked,
+)
 from engine.agent.steps import steps_of
 from engine.text import escape, fence
 from engine.types import Alert
@@ -22,6 +31,7 @@ _ALERTS = 6
 _FLOWS = 4
 _EXCERPTS = 3
 _EXCERPT_CHARACTERS = 240
+_EVENT_CHARACTERS = 2400
 _PLAYBOOK_CHARACTERS = 1600
 
 _PROCESS_SECRET = os.urandom(16)
@@ -72,12 +82,35 @@ def brief(case: Case, nonce: str) -> str:
         "Flows:",
         *_flow_lines(case),
         _playbook_text(case),
+        *([event_text(case, nonce)] if case.event is not None else []),
     ]
     for alert in [one for one in alerts if one.detection.excerpt][:_EXCERPTS]:
         evidence_id = alert_evidence(case, alert).id
         lines.append(f"Captured bytes of alert {evidence_id}:")
         lines.append(fence(alert.detection.excerpt, nonce, evidence_id, limit=_EXCERPT_CHARACTERS))
     return "\n".join(lines)
+
+
+def event_text(case: Case, nonce: str) -> str:
+    """Return what another product reported: ends and time in the program's words, the rest in a fence."""
+    event = case.event
+    if event is None:
+        return ""
+    evidence_id = event_evidence(case, event).id
+    body = canonical({"name": event.name, "content": escape(event.content, limit=_EVENT_CHARACTERS)})
+    seen = "No sensor of this host saw anything of it." if case.reported_only else ""
+    return (
+        f"Reported by another product ({event.origin}) as evidence {evidence_id}: {event.src_ip} port {event.src_port} "
+        f"to {event.dst_ip} port {event.dst_port}, {_moment(event.at)}. {seen}\n"
+        f"{fence(body, nonce, evidence_id)}"
+    )
+
+
+def _moment(at: float) -> str:
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "at an unreadable time"
 
 
 def _alert_line(case: Case, alert: Alert) -> str:

@@ -7,43 +7,44 @@ analyst finishes the same transcript through the same nodes.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from engine.agent.case import Budget, Case, KnowledgeView
+from engine.agent import planning
+from engine.agent.allowance import Allowance
+from engine.agent.asker import REMEDY, Asker, size_of
+from engine.agent.case import Case, KnowledgeView
 from engine.agent.evidence import canonical
 from engine.agent.judgement import judge
-from engine.agent.models import REPLY_TOKENS, Session
+from engine.agent.models import fault_answer
+from engine.agent.planning import PlanStep
 from engine.agent.playbook import PlaybookModel, answers_in, processes_in
 from engine.agent.prompts import Prompts, brief
 from engine.agent.steps import steps_not_done
-from engine.agent.tools import COMMANDER_TOOLS, INVESTIGATOR_TOOLS, TOOLS, Answer, Result, Toolbox
-from engine.agent.verdict import PLAYBOOK, Checker, Reply, parse_reply, settle
+from engine.agent.tools import COMMANDER_TOOLS, Answer, Result, Toolbox
+from engine.agent.trace import Trace
+from engine.agent.verdict import PLAYBOOK, SHAPE, Checker, Reply, parse_reply, settle
 from engine.text import escape
-from engine.types import Fault, Passage, StepKind, TraceStep, Verdict
+from engine.types import Fault, Passage, StepKind, Verdict
 
-Role = Literal["investigator", "commander", "verdict"]
+Role = Literal["plan", "investigator", "commander", "verdict"]
 
-ROLE_TOOLS: dict[Role, tuple[str, ...]] = {
-    "investigator": INVESTIGATOR_TOOLS,
-    "commander": COMMANDER_TOOLS,
-    "verdict": (),
+_SYSTEM: dict[Role, str] = {
+    "plan": "plan",
+    "investigator": "investigator",
+    "commander": "commander",
+    "verdict": "investigator",
 }
-_CALLS_LEFT: dict[Role, int] = {"investigator": 3, "commander": 2, "verdict": 0}
-"""Model calls that a role leaves to those after it."""
+_SHAPES = {"plan": planning.SHAPE, "verdict": SHAPE}
+_CALLS_LEFT: dict[Role, int] = {"plan": 5, "investigator": 3, "commander": 2, "verdict": 0}
+"""Model calls that a role leaves to those after it: two of them are the verdict's."""
 
-_TOOLS_LEFT: dict[Role, int] = {"investigator": 1, "commander": 0, "verdict": 0}
+_TOOLS_LEFT: dict[Role, int] = {"plan": 0, "investigator": 1, "commander": 0, "verdict": 0}
 _VERDICT_TRIES = 2
-_TEXT_LIMIT = 4000
 _NAME_LIMIT = 60
-
-
-class BudgetSpentError(RuntimeError):
-    """The endpoint may not be asked again in this run."""
 
 
 class Run:
@@ -52,51 +53,78 @@ class Run:
     def __init__(
         self,
         case: Case,
-        name: str,
-        session: Session | None,
+        asker: Asker | None,
         toolbox: Toolbox,
         knowledge: KnowledgeView,
         prompts: Prompts,
         nonce: str,
-        budget: Budget,
-        on_step: Callable[[TraceStep], None],
+        allowance: Allowance,
+        trace: Trace,
     ) -> None:
+        """Take the ``asker`` of the model, or None for the playbook analyst."""
         self._case = case
-        self._name = name
-        self._session = session
+        self._asker = asker
         self._toolbox = toolbox
         self._knowledge = knowledge
         self._prompts = prompts
         self._nonce = nonce
-        self._budget = budget
-        self._on_step = on_step
+        self.allowance = allowance
+        self._trace = trace
         self._playbook = PlaybookModel(case=case)
-        self._deadline = time.monotonic() + budget.seconds
-        self._seq = 0
+        self._plan: tuple[PlanStep, ...] = ()
         self._overspent: list[str] = []
         self._resume_steps = False
-        self._role: Role = "investigator"
+        self._role: Role = "plan"
         self.faults: list[Fault] = []
-        self.tool_calls = 0
-        self.model_calls = 0
-        self.tokens = 0
         self.reply: Reply | None = None
         self.verdict: Verdict | None = None
 
     @property
     def analyst(self) -> str:
         """Whose verdict it is: ``playbook``, or the model's name."""
-        return PLAYBOOK if self._session is None else self._name
+        return PLAYBOOK if self._asker is None else self._asker.name
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model, and not the playbook analyst, speaks."""
+        return self._asker is not None
+
+    async def plan(self, state: Any) -> dict[str, Any]:
+        """Say what is going to be done, before anything is."""
+        text = brief(self._case, self._nonce)
+        self._plan = planning.playbook_plan(self._case)
+        by = PLAYBOOK
+        if self._asker is not None:
+            planned = await self._ask_for_plan(self._asker, text)
+            self._plan, by = planned or self._plan, self.analyst if planned else PLAYBOOK
+        self._trace.step("plan", StepKind.PLAN, by, canonical(planning.told(self._case, self._plan)), limit=None)
+        # In one message: there are chat templates that take no two of the same side in a row.
+        return {"messages": [HumanMessage(text if self._asker is None else f"{text}\n\n{self._begin()}")]}
+
+    def _begin(self) -> str:
+        planned = ", ".join(step.tool for step in self._plan)
+        return f"Begin. The plan: {planned or 'no tools'}. Several tools may be called at once."
+
+    async def _ask_for_plan(self, asker: Asker, text: str) -> tuple[PlanStep, ...]:
+        system = planning.instructions(self._prompts, self._toolbox, self._nonce)
+        reply = await asker.first("plan", system, [HumanMessage(text)], planning.SHAPE)
+        if reply is None:
+            self._leave(asker, "plan")
+            return ()
+        try:
+            return planning.parse_plan(str(reply.content), self._toolbox.investigator_tools)
+        except ValueError as error:
+            words = f"that is not a usable plan ({error}): the playbook's is taken"
+            self._trace.step("plan", StepKind.ANSWER, PLAYBOOK, words)
+            return ()
 
     async def investigator(self, state: Any) -> dict[str, Any]:
         """Ask the investigator, who calls tools until the steps are done."""
-        self._role = "investigator"
         messages: list[BaseMessage] = list(state["messages"])
-        opening: list[BaseMessage] = []
-        if not messages:
-            opening = [HumanMessage(brief(self._case, self._nonce))]
-            self._prompt("investigator", str(opening[0].content))
-        return {"messages": [*opening, await self._turn("investigator", messages + opening)]}
+        if self._role == "plan":
+            self._prompt("investigator", str(messages[0].content))
+        self._role = "investigator"
+        return {"messages": [await self._turn("investigator", messages)]}
 
     async def commander(self, state: Any) -> dict[str, Any]:
         """Ask the commander, who looks up knowledge and recommends."""
@@ -131,19 +159,28 @@ class Run:
             else:
                 self._settle(self.reply, messages)
                 return {}
-        self._give_up("verdict", f"no usable verdict from {self._name} in {_VERDICT_TRIES} tries")
+        self._give_up("verdict", f"no usable verdict from {self.analyst} in {_VERDICT_TRIES} tries")
         return {}
 
     def after_turn(self, state: Any) -> str:
         """Say where the graph goes after a role has spoken."""
         if self._take_resume():
             return "investigator"
-        return "tools" if getattr(state["messages"][-1], "tool_calls", None) else "next"
+        return "tools" if getattr(state["messages"][-1], "tool_calls", None) else self._next(state)
 
-    def after_tools(self, role: Role) -> str:
+    def after_tools(self, state: Any, role: Role) -> str:
         """Say whether a role may speak again after its tool calls."""
-        spent = self._session is not None and self.model_calls >= self._budget.model_calls - _CALLS_LEFT[role]
-        return "next" if spent else role
+        return role if self._affords(state, role) else self._next(state)
+
+    def _next(self, state: Any) -> str:
+        """Leave the commander out where the verdict could not be paid for after him."""
+        return "next" if self._role == "commander" or self._affords(state, "commander") else "verdict"
+
+    def _affords(self, state: Any, role: Role) -> bool:
+        if self._asker is None:
+            return True
+        size = size_of(state["messages"], self._schemas(role))
+        return self.allowance.affords(size, _CALLS_LEFT[role])
 
     def after_close(self, state: Any) -> str:
         """Say whether the playbook analyst has to take over, or the run is over."""
@@ -155,92 +192,71 @@ class Run:
 
     async def _turn(self, role: Role, messages: list[BaseMessage]) -> AIMessage:
         reply = await self._ask(role, messages)
-        left = max(0, self._budget.tool_calls - self.tool_calls - _TOOLS_LEFT[role])
-        if time.monotonic() > self._deadline:
+        allowance = self.allowance
+        left = max(0, allowance.budget.tool_calls - allowance.tool_calls - _TOOLS_LEFT[role])
+        if allowance.is_late:
             left = 0
         for call in reply.tool_calls[left:][:8]:
             self._overspent.append(f"{escape(call['name'], limit=_NAME_LIMIT)}: over the budget of tool calls or time")
         calls = [
-            {"name": call["name"][:_NAME_LIMIT], "args": call["args"], "id": f"call-{self.tool_calls + number}"}
+            {"name": call["name"][:_NAME_LIMIT], "args": call["args"], "id": f"call-{allowance.tool_calls + number}"}
             for number, call in enumerate(reply.tool_calls[:left], 1)
         ]
-        self.tool_calls += len(calls)
+        allowance.tool_calls += len(calls)
         return AIMessage(str(reply.content) or ("" if calls else "(no text)"), tool_calls=calls)
 
     async def _ask(self, role: Role, messages: list[BaseMessage]) -> AIMessage:
-        if self._session is not None:
-            try:
-                return await self._ask_endpoint(self._session, role, messages)
-            except Exception as error:  # the agent run is a boundary: whatever an endpoint does, the run goes on
-                message = str(error) if isinstance(error, BudgetSpentError) else self._session.explain(error)
-                self._session.answers.append(json.dumps({"fault": message}))
-                self._give_up(role, message)
-                if self._resume_steps:
-                    return AIMessage("(no answer)")
+        asker = self._asker
+        if asker is not None:
+            system = self._prompts.text(_SYSTEM[role], nonce=self._nonce)
+            answer = await asker.ask(role, system, messages, self._schemas(role), _SHAPES.get(role))
+            if answer is not None:
+                return answer
+            self._leave(asker, role)
+            if self._resume_steps:
+                return AIMessage("(no answer)")
         reply: AIMessage = await self._playbook.ainvoke(messages, role=role)
         if not reply.tool_calls and role != "verdict":
-            self._step(role, StepKind.ANSWER, PLAYBOOK, str(reply.content))
+            self._trace.step(role, StepKind.ANSWER, PLAYBOOK, str(reply.content))
         return reply
-
-    async def _ask_endpoint(self, session: Session, role: Role, messages: list[BaseMessage]) -> AIMessage:
-        system = "commander" if role == "commander" else "investigator"
-        outgoing = [SystemMessage(self._prompts.text(system, nonce=self._nonce)), *messages]
-        schemas = [TOOLS[tool].schema() for tool in ROLE_TOOLS[role]]
-        estimate = _tokens("".join(str(message.content) for message in outgoing) + json.dumps(schemas))
-        self._check_budget(estimate)
-        self.model_calls += 1
-        started = time.monotonic()
-        async with asyncio.timeout(min(self._budget.call_s, self._deadline - started)):
-            reply: AIMessage = await session.ask(outgoing, schemas)
-        usage = reply.usage_metadata
-        tokens_in = usage["input_tokens"] if usage and usage["input_tokens"] else estimate
-        tokens_out = usage["output_tokens"] if usage and usage["output_tokens"] else _tokens(str(reply.content))
-        self.tokens += tokens_in + tokens_out
-        elapsed = time.monotonic() - started
-        self._step(role, StepKind.ANSWER, self._name, str(reply.content), tokens_in, tokens_out, elapsed)
-        return reply
-
-    def _check_budget(self, estimate: int) -> None:
-        budget = self._budget
-        if self.model_calls >= budget.model_calls:
-            msg = f"the budget of {budget.model_calls} model calls is spent"
-        elif self.tokens + estimate + REPLY_TOKENS > budget.tokens:
-            msg = f"the budget of {budget.tokens} tokens is spent"
-        elif time.monotonic() >= self._deadline:
-            msg = f"the budget of {budget.seconds:g} s is spent"
-        else:
-            return
-        raise BudgetSpentError(msg)
 
     def _give_up(self, role: Role, message: str) -> None:
+        """Leave an endpoint that answers what nobody can use."""
+        assert self._asker is not None  # noqa: S101 - the playbook analyst's verdict is always usable
+        self._asker.session.answers.append(fault_answer(message))
+        self._asker.fault = Fault("llm", message, REMEDY, time.time())
+        self._leave(self._asker, role)
+
+    def _leave(self, asker: Asker, role: Role) -> None:
         """Leave the endpoint for the rest of this run."""
-        self._session = None
-        self._resume_steps = role != "investigator"
-        remedy = "The playbook analyst has finished this incident; check the endpoint, its key and its model."
-        self.faults.append(Fault("llm", message, remedy, time.time()))
-        self._step(role, StepKind.FAULT, "llm", f"{message}. The playbook analyst goes on.")
+        assert asker.fault is not None  # noqa: S101 - set where a question comes to nothing
+        self._asker = None
+        self._resume_steps = role not in ("plan", "investigator")
+        self.faults.append(asker.fault)
+        self._trace.step(role, StepKind.FAULT, "llm", f"{asker.fault.message}. The playbook analyst goes on.")
 
     async def _call(self, call: Mapping[str, Any]) -> ToolMessage:
-        name, role = str(call["name"]), self._role
+        name, role, tool_s = str(call["name"]), self._role, self.allowance.budget.tool_s
         shown = escape(name, limit=_NAME_LIMIT)
-        self._step(role, StepKind.TOOL_CALL, shown, canonical(call["args"]))
+        self._trace.step(role, StepKind.TOOL_CALL, shown, canonical(call["args"]))
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._budget.tool_s):
-                answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], ROLE_TOOLS[role])
+            async with asyncio.timeout(tool_s):
+                answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], self._tools(role))
         except TimeoutError:
-            answer = Answer(name, Result.FAILED, f"failed: no answer in {self._budget.tool_s:g} s. Conclude nothing.")
+            answer = Answer(name, Result.FAILED, f"failed: no answer in {tool_s:g} s. Conclude nothing.")
         self._toolbox.keep(answer)
-        self._step(role, StepKind.TOOL_RESULT, shown, answer.text, elapsed=time.monotonic() - started)
+        self._trace.step(role, StepKind.TOOL_RESULT, shown, answer.text, elapsed_s=time.monotonic() - started)
         return ToolMessage(answer.text, name=shown, tool_call_id=call["id"], artifact=answer)
 
     def _settle(self, reply: Reply, messages: list[BaseMessage]) -> None:
         answers = answers_in(messages)
         judgement = judge(self._case, processes_in(answers))
         checker = Checker(self._toolbox.evidence, self._toolbox.absent, self._passage)
-        missing = (*steps_not_done(self._case, answers), *self._overspent)
+        planned = planning.planned_not_done(self._case, self._plan, answers)
+        missing = (*steps_not_done(self._case, answers), *planned, *self._overspent)
         self.verdict = settle(self._case, reply, judgement, checker, self.analyst, missing)
-        self._step("verdict", StepKind.VERDICT, self.analyst, canonical(self.verdict), limit=None)
+        self._trace.step("verdict", StepKind.VERDICT, self.analyst, canonical(self.verdict), limit=None)
 
     def _passage(self, passage_id: str) -> Passage | None:
         try:
@@ -252,32 +268,20 @@ class Run:
 
     def _prompt(self, role: Role, text: str) -> None:
         """Show what a model is asked; the playbook analyst only reads the brief."""
-        if self._session is None:
-            if role == "investigator":
-                self._step(role, StepKind.PROMPT, PLAYBOOK, text, limit=None)
-            return
-        system = "" if role == "verdict" else f"{self._prompts.text(role, nonce=self._nonce)}\n\n"
-        self._step(role, StepKind.PROMPT, self._name, self._session.leaving(system + text), limit=None)
+        if self._asker is not None:
+            system = "" if role == "verdict" else f"{self._prompts.text(role, nonce=self._nonce)}\n\n"
+            self._asker.show(role, system + text)
+        elif role == "investigator":
+            self._trace.step(role, StepKind.PROMPT, PLAYBOOK, text, limit=None)
 
-    def _step(
-        self,
-        role: Role,
-        kind: StepKind,
-        name: str,
-        content: str,
-        tokens_in: int = 0,
-        tokens_out: int = 0,
-        elapsed: float = 0.0,
-        limit: int | None = _TEXT_LIMIT,
-    ) -> None:
-        self._seq += 1
-        text = escape(content, limit=limit, keep_newlines=True)
-        step = TraceStep(
-            self._case.incident.id, self._seq, time.time(), role, kind, name, text, tokens_in, tokens_out, elapsed
-        )
-        self._on_step(step)
+    def _tools(self, role: Role) -> tuple[str, ...]:
+        """Return the tools that a role may call."""
+        return {"investigator": self._toolbox.investigator_tools, "commander": COMMANDER_TOOLS}.get(role, ())
 
-
-def _tokens(text: str) -> int:
-    """Return a cautious estimate; English runs at about four characters a token, code at three."""
-    return len(text) // 3 + 1
+    def _schemas(self, role: Role) -> list[dict[str, Any]]:
+        """Return the tools that a role is told of: for the investigator those of the playbook and the plan."""
+        if role != "investigator":
+            return self._toolbox.schemas(self._tools(role))
+        planned = {step.tool for step in self._plan}
+        worth = planned.union(self._toolbox.offered)
+        return self._toolbox.schemas([name for name in self._tools(role) if name in worth])

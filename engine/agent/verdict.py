@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from engine.agent.case import Case
 from engine.agent.evidence import alert_evidence, ranked
 from engine.agent.judgement import Judgement
+from engine.agent.shape import TEXT, Shape, many, record
 from engine.text import escape
 from engine.types import Claim, Conclusion, Disposition, Passage, Severity, Verdict
 
@@ -48,6 +49,24 @@ class Reply(BaseModel):
     actions: list[str] = []
     summary: str = ""
     ask_block: bool = False
+
+
+SHAPE = Shape(
+    "verdict",
+    record(
+        {
+            "conclusion": {"type": "string", "enum": list(map(str, Conclusion))},
+            "severity": {"type": "string", "enum": list(map(str, Severity))},
+            "disposition": {"type": "string", "enum": list(map(str, Disposition))},
+            "attack_ids": many(TEXT),
+            "claims": many(record({"text": TEXT, "evidence_ids": many(TEXT), "knowledge_ids": many(TEXT)})),
+            "not_done": many(TEXT),
+            "actions": many(TEXT),
+            "ask_block": {"type": "boolean"},
+            "summary": TEXT,
+        }
+    ),
+)
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
@@ -136,7 +155,18 @@ def settle(
         actions=_lines(reply.actions),
         summary=escape(reply.summary, limit=_SUMMARY_CHARACTERS),
     )
-    return _bound(verdict, judgement, any(map(checker.is_informative, claims)), case)
+    bounded = _bound(verdict, judgement, any(map(checker.is_informative, claims)), case)
+    return bounded if any(claim.supported for claim in bounded.claims) else _with_basis(bounded, case)
+
+
+def _with_basis(verdict: Verdict, case: Case) -> Verdict:
+    """Have a verdict that rests on nothing else rest on the worst alert."""
+    for alert in ranked(case.alerts)[:1]:
+        found = alert.detection
+        text = f"Set by the program: {found.label} ({found.severity}, {found.detector}): {found.reason}"
+        claim = Claim(escape(text, limit=_LINE_CHARACTERS), (alert_evidence(case, alert).id,), (), supported=True)
+        return replace(verdict, claims=(*verdict.claims, claim))
+    return verdict
 
 
 def _bound(verdict: Verdict, judgement: Judgement, informed: bool, case: Case) -> Verdict:

@@ -51,7 +51,7 @@ def test_what_an_earlier_replay_stored_is_forgotten_once_and_first() -> None:
 
 def test_an_incident_taken_up_from_an_earlier_run_is_not_forgotten() -> None:
     desk = _Desk()
-    desk.books.take_up("INC-01234567", steps=4, inputs=10)
+    desk.books.take_up("INC-01234567", steps=4, digest="ab", inputs=10)
     assert _tables(desk.books.alert_rows(alert(), True)) == ["INSERT"]
     desk.books.step(TraceStep("INC-01234567", 1, 0.0, "investigator", StepKind.ANSWER, "playbook", ""))
     assert [event.seq for event in desk.heard if isinstance(event, TraceStep)] == [5]

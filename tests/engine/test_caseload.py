@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from engine.agent.spending import day_of
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
-from engine.caseload import WAITING_CASES, Caseload
+from engine.caseload import PATIENCE_S, WAITING_CASES, Caseload
 from engine.state import State
-from engine.store.database import open_store
+from engine.store.database import open_store, put_spending
 from engine.store.writer import Writer
 from engine.types import Fault, Incident, Severity
 from tests.engine.bench import live_plan
@@ -26,7 +29,7 @@ class _Breaking:
     def __init__(self) -> None:
         self.given: list[str] = []
 
-    async def investigate(self, due: Due, _: object) -> None:
+    async def investigate(self, due: Due, _: object, model: str) -> None:
         """Break."""
         self.given.append(due.incident.id)
         raise RuntimeError("no idea")
@@ -87,3 +90,92 @@ async def test_over_the_bound_a_newcomer_is_left_to_the_database_and_that_is_sai
         caseload.add(_due(number))
     assert caseload.fill() == (WAITING_CASES, WAITING_CASES)
     assert f"over {WAITING_CASES} incidents wait" in state.faults()[0].message
+
+
+class _Model:
+    """An analyst with a model that answers when it is told to, and notes who investigates."""
+
+    name = "scripted"
+    faults: tuple[Fault, ...] = ()
+    models = ("scripted", "playbook")
+    paused_until = 0.0
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, str]] = []
+        self.answering = asyncio.Event()
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def investigate(self, due: Due, _: object, model: str) -> None:
+        """Wait for the model, unless it is the playbook analyst's turn."""
+        self.begun.append((due.incident.id, model))
+        if model != "playbook":
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            await self.answering.wait()
+            self.at_once -= 1
+        raise RuntimeError("no verdict is needed here")
+
+
+def _with_model(folder: Path) -> tuple[Caseload, _Model]:
+    caseload, _, _ = _caseload(folder)
+    caseload._investigator = model = _Model()  # type: ignore[assignment]
+    caseload.ready.set()
+    return caseload, model
+
+
+async def _until(fits: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not fits():  # noqa: ASYNC110 - what is waited for is a number
+            await asyncio.sleep(0)
+
+
+async def test_a_case_that_waited_too_long_for_the_model_is_the_playbook_analysts(tmp_path: Path) -> None:
+    caseload, model = _with_model(tmp_path)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for number in range(2):
+            tasks.create_task(caseload.investigate(_due(number)))
+        await _until(lambda: model.at_once == 2)
+        await caseload.investigate(_due(2), waited_s=PATIENCE_S)
+        assert model.begun[-1] == ("INC-2", "playbook")
+        model.answering.set()
+    await caseload.investigate(_due(3), waited_s=PATIENCE_S)
+    assert model.begun[-1] == ("INC-3", "scripted")
+    assert model.most_at_once == 2
+
+
+async def test_one_who_asks_for_the_playbook_analyst_waits_for_no_model(tmp_path: Path) -> None:
+    caseload, model = _with_model(tmp_path)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for number in range(2):
+            tasks.create_task(caseload.investigate(_due(number)))
+        await _until(lambda: model.at_once == 2)
+        await caseload.investigate(_due(2), model="playbook")
+        model.answering.set()
+    assert ("INC-2", "playbook") in model.begun
+
+
+async def test_two_investigations_of_one_incident_follow_one_another(tmp_path: Path) -> None:
+    caseload, model = _with_model(tmp_path)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(caseload.investigate(_due(1)))
+        await _until(lambda: model.at_once == 1)
+        second = tasks.create_task(caseload.investigate(_due(1), model="playbook"))
+        other = tasks.create_task(caseload.investigate(_due(2), model="playbook"))
+        await other
+        assert not second.done()
+        model.answering.set()
+    assert model.begun == [("INC-1", "scripted"), ("INC-2", "playbook"), ("INC-1", "playbook")]
+
+
+async def test_what_was_spent_today_is_known_after_a_restart_and_once_for_all_workers(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "spent.db") as store:
+        await store.write([put_spending(day_of(time.time()), "scripted", 700, 300)])
+        caseload, _ = _with_model(tmp_path)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            working = [tasks.create_task(caseload.work(store, _nothing)) for _ in range(caseload.workers)]
+            await _until(lambda: caseload.spending().calls > 0)
+            for task in working:
+                task.cancel()
+    assert (caseload.spending().tokens, caseload.spending().calls) == (1000, 1)
+    assert caseload.spending().tokens_limit == 500_000

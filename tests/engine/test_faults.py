@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,7 +19,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from engine import paths
+from engine.agent.spending import day_of
 from engine.config import Settings
+from engine.store.database import open_store
 from engine.types import Alert, BlockState, Conclusion, Proposal, Verdict
 from tests.engine.bench import (
     PATIENCE_S,
@@ -231,6 +235,23 @@ async def test_an_endpoint_that_recovers_ends_its_fault(tmp_path: Path) -> None:
         engine, events = await run(replay_plan(tmp_path, capture, settings=_asking(server.url)))
     assert [verdict.analyst for verdict in of_kind(events, Verdict)] == ["playbook", "scripted"]
     assert engine.snapshot().faults == ()
+
+
+async def test_over_the_tokens_of_the_day_the_playbook_concludes_and_what_was_spent_is_kept(tmp_path: Path) -> None:
+    verdict = '{"conclusion": "malicious", "severity": "high", "summary": "An exploit.", "claims": []}'
+    capture = pcap_file(tmp_path / "a.pcap", [*attack(FIRST, at=1000), *attack(SECOND, at=1010)])
+    with serving(in_order([], then=Say(verdict))) as server:
+        asking = replace(_asking(server.url), tokens_per_day=400, price_in=1.0, price_out=10.0)
+        engine, events = await run(replay_plan(tmp_path, capture, settings=asking))
+        asked = len(server.requests)
+    assert [verdict.analyst for verdict in of_kind(events, Verdict)] == ["scripted", "playbook"]
+    assert "tokens of the day are spent" in engine.snapshot().faults[0].message
+    spent = engine._caseload.spending()
+    assert (spent.calls, spent.tokens, spent.tokens_limit) == (asked, 120 * asked, 400)
+    assert spent.cost == round(asked * (100 * 1.0 + 20 * 10.0) / 1e6, 6)
+    async with open_store(tmp_path / "aegis.db") as store:
+        rows = await store.spending(day_of(time.time()))
+    assert rows == [("scripted", 100 * asked, 20 * asked, asked)]
 
 
 # --- the judges -------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.agent.models import ModelChoice
 from engine.agent.recorded import RecordedHost
 from engine.casebook import Due
 from engine.config import Settings
-from engine.investigation import FALLBACK_CLASS, Investigator, load_investigator
+from engine.investigation import FALLBACK_CLASS, Investigator, Sources, choices, load_investigator
 from engine.plan import Recording
-from engine.types import Alert, Severity, TraceStep
+from engine.types import Alert, IncidentView, Severity, TraceStep
 from tests.engine.bench import knowledge_cache, replay_plan
 from tests.factories import alert, detection, flow, incident
 
@@ -21,7 +22,7 @@ def due(*alerts: Alert) -> Due:
 
 
 def investigator(tmp_path: Path, **changes: object) -> Investigator:
-    return load_investigator(replay_plan(tmp_path, **changes), None, 1.0)
+    return load_investigator(replay_plan(tmp_path, **changes), Sources(), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,61 @@ def test_a_knowledge_base_that_cannot_be_kept_is_made_in_memory_and_said(tmp_pat
     assert [fault.ability for fault in at_work.faults] == ["knowledge"]
     assert at_work.knowledge.search("log4shell jndi lookup")
     assert investigator(tmp_path, knowledge=knowledge_cache()).faults == []
+
+
+async def test_a_users_prompts_are_used_and_those_others_may_write_are_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "verdict.md").write_text("Mine.")
+    (tmp_path / "verdict.md").chmod(0o644)
+    own = Settings(prompts=str(tmp_path))
+    assert investigator(tmp_path, settings=own).prompts == tmp_path
+    (tmp_path / "verdict.md").chmod(0o666)
+    refused = investigator(tmp_path, settings=own)
+    assert ([fault.ability for fault in refused.faults], refused.prompts) == (["prompts"], None)
+
+
+def test_a_playbook_that_cannot_be_read_is_a_fault_and_the_shipped_ones_stay(tmp_path: Path) -> None:
+    (tmp_path / "mine.md").write_text("no front matter")
+    (tmp_path / "mine.md").chmod(0o644)
+    at_work = investigator(tmp_path, settings=Settings(playbooks=str(tmp_path)))
+    assert [fault.ability for fault in at_work.faults] == ["playbooks"]
+    assert at_work.knowledge.playbook(FALLBACK_CLASS) is not None
+    assert len(at_work.classes) == 23
+
+
+HERE, THERE = "http://127.0.0.1:9/v1", "https://model.example/v1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "investigates", "classifies"),
+    [
+        (Settings(), None, None),
+        (Settings(openai_base_url=HERE, model_name="a"), ModelChoice("a", HERE), None),
+        (
+            Settings(openai_base_url=THERE, openai_api_key="k", model_name="a", classifier_model_name="b"),
+            ModelChoice("a", THERE, "k"),
+            ModelChoice("b", THERE, "k"),
+        ),
+        (
+            Settings(openai_base_url=THERE, openai_api_key="k", model_name="a", classifier_base_url=HERE),
+            ModelChoice("a", THERE, "k"),
+            ModelChoice("a", HERE, ""),
+        ),
+        (Settings(classifier_model_name="b", classifier_base_url=HERE), None, ModelChoice("b", HERE)),
+    ],
+    ids=["none", "one for both", "two at one address", "a key does not go elsewhere", "only a classifier"],
+)
+def test_two_roles_may_use_two_models(
+    settings: Settings, investigates: ModelChoice | None, classifies: ModelChoice | None
+) -> None:
+    assert choices(settings) == (investigates, classifies)
+
+
+async def test_a_stored_incident_is_previewed_and_asked_about_without_being_changed(tmp_path: Path) -> None:
+    view = IncidentView(incident(), (alert(),), (), (), None, (), ())
+    at_work = investigator(tmp_path, settings=Settings(openai_base_url=THERE, model_name="a"))
+    assert at_work.preview(view).startswith(f"To a at {THERE}: it leaves the host")
+    alone = investigator(tmp_path)
+    assert alone.preview(view).startswith("Nothing leaves the host")
+    answer = await alone.ask("What is exploitation of a public application?", view, 3, "")
+    assert answer.analyst == "playbook"
+    assert len(answer.passages) == 3

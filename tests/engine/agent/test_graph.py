@@ -16,9 +16,22 @@ from engine.agent.case import Budget, Case, Outcome
 from engine.agent.graph import Analyst, canonical_outcome
 from engine.agent.models import ModelChoice, RecordedAnswers, choose
 from engine.agent.recorded import RecordedHost
+from engine.agent.spending import Ledger
 from engine.types import Conclusion, Disposition, Finding, Severity, StepKind, TraceStep
 from tests.engine.agent.cases import LOCAL, TARGET, HostFake, KnowledgeFake, case
-from tests.model_server import DieMidStream, ModelServer, Raw, Refuse, Say, Stall, in_order, serving
+from tests.model_server import (
+    PLAN,
+    DieMidStream,
+    ModelServer,
+    Raw,
+    Refuse,
+    Reply,
+    Say,
+    Stall,
+    asks_for_plan,
+    in_order,
+    serving,
+)
 
 FLOW = {"flow_id": "1:flowone="}
 VERDICT = {
@@ -126,7 +139,6 @@ async def test_a_model_with_tool_calls_drives_the_investigation(stream: bool) ->
     replies = [
         Say("", (("flow_payload", FLOW | {"direction": "to_server"}), ("get_pid_by_connection", FLOW))),
         Say("", (("analyze_process_behavior", {"pid": 4242}),)),
-        Say("A JNDI lookup reached java."),
         Say("", (("search_knowledge", {"query": "exploit public application"}),)),
         Say(f"Here is my verdict: {json.dumps(VERDICT)}"),
     ]
@@ -165,7 +177,11 @@ async def test_a_server_without_tool_calls_is_asked_for_json() -> None:
             Say(json.dumps(VERDICT)),
         ]
     )
-    with serving(lambda request: Refuse(400) if "tools" in request else next(replies)) as server:
+
+    def script(request: dict[str, Any]) -> Reply:
+        return PLAN if asks_for_plan(request) else Refuse(400) if "tools" in request else next(replies)
+
+    with serving(script) as server:
         outcome, steps = await run(case(), choice(server))
     assert not faults(steps)
     assert outcome.verdict.analyst == "scripted"
@@ -189,11 +205,11 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("after", [0, 1, 3], ids=["at once", "in the middle", "at the verdict"])
+@pytest.mark.parametrize("after", [0, 1, 3], ids=["at the plan", "in the middle", "at the verdict"])
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 async def test_an_endpoint_that_fails_is_left_and_the_playbook_finishes(failure: Any, after: int) -> None:
     good = [Say("", (("flow_payload", FLOW | {"direction": "to_server"}),)), Say("Seen."), Say("T1190.")]
-    with serving(in_order(good[:after], then=failure)) as server:
+    with serving(in_order(good[:after], then=failure, plan=PLAN if after else failure)) as server:
         outcome, steps = await run(case(), choice(server), budget=Budget(call_s=0.3))
     assert len(faults(steps)) == len(outcome.faults) == 1
     assert "keykey" not in faults(steps)[0].content
@@ -216,7 +232,7 @@ async def test_a_bad_verdict_is_asked_for_once_more() -> None:
     replies = [Say("Seen."), Say("T1190."), Say('{"conclusion": "doomed"}'), Say(json.dumps(VERDICT))]
     with serving(in_order(replies)) as server:
         outcome, steps = await run(case(), choice(server))
-    assert (outcome.verdict.analyst, len(server.requests)) == ("scripted", 4)
+    assert (outcome.verdict.analyst, len(server.requests)) == ("scripted", 5)
     assert any("field conclusion" in step.content for step in steps if step.kind is StepKind.PROMPT)
 
 
@@ -327,3 +343,167 @@ def test_the_case_module_loads_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def plans(steps: list[TraceStep]) -> list[TraceStep]:
+    return [step for step in steps if step.kind is StepKind.PLAN]
+
+
+async def test_the_playbooks_plan_is_the_first_step() -> None:
+    _, steps = await run(case())
+    assert (steps[0].kind, steps[0].role, steps[0].name) == (StepKind.PLAN, "plan", "playbook")
+    assert [step["tool"] for step in json.loads(steps[0].content)["steps"]] == [
+        "flow_payload",
+        "get_pid_by_connection",
+        "analyze_process_behavior",
+        "related_flows",
+    ]
+
+
+async def test_a_models_plan_comes_before_its_first_tool_call_and_what_it_left_out_is_said() -> None:
+    plan = Say('{"steps": [{"tool": "persistence_points", "why": "Look for cron."}, {"tool": "block_ip", "why": "x"}]}')
+    replies = [Say("", (("logins", {"ip": TARGET}),)), Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))]
+    with serving(in_order(replies, plan=plan)) as server:
+        outcome, steps = await run(case(), choice(server))
+    (planned,) = plans(steps)
+    assert planned.name == "scripted"
+    assert json.loads(planned.content)["steps"] == [{"tool": "persistence_points", "why": "Look for cron."}]
+    assert planned.seq < next(step.seq for step in steps if step.kind is StepKind.TOOL_CALL)
+    assert "persistence_points" in {tool["function"]["name"] for tool in server.requests[1]["tools"]}
+    assert "planned, and persistence_points was not called" in outcome.verdict.not_done
+
+
+@pytest.mark.parametrize("plan", [Say("First I would look around."), Say('{"steps": [{"tool": "rm"}]}'), Say("")])
+async def test_a_plan_that_is_none_is_the_playbooks_and_costs_one_call(plan: Say) -> None:
+    with serving(in_order([Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))], plan=plan)) as server:
+        outcome, steps = await run(case(), choice(server))
+    assert [step.name for step in plans(steps)] == ["playbook"]
+    assert (outcome.verdict.analyst, len(server.requests)) == ("scripted", 4)
+    assert any("not a usable plan" in step.content for step in steps)
+
+
+def shaped(request: dict[str, Any]) -> str:
+    """Return the name of the schema that a request asks for, or an empty text."""
+    return str(request.get("response_format", {}).get("json_schema", {}).get("name", ""))
+
+
+async def test_plan_and_verdict_are_asked_for_by_a_schema() -> None:
+    with serving(in_order([Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))])) as server:
+        await run(case(), choice(server))
+    assert [shaped(request) for request in server.requests] == ["plan", "", "", "verdict"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 501])
+async def test_a_server_that_refuses_schemas_is_asked_without_and_that_is_remembered(status: int) -> None:
+    rest = in_order([Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))] * 2)
+    with serving(lambda request: Refuse(status) if shaped(request) else rest(request)) as server:
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake())
+        outcomes = [await analyst.investigate(case(), lambda _: None) for _ in range(2)]
+    assert [outcome.verdict.analyst for outcome in outcomes] == ["scripted", "scripted"]
+    assert [shaped(request) for request in server.requests] == ["plan"] + [""] * 8
+
+
+async def test_an_error_that_has_nothing_to_do_with_schemas_is_not_taken_for_a_refusal() -> None:
+    with serving(lambda _: Refuse(400)) as server:
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake())
+        await analyst.investigate(case(), lambda _: None)
+        server.script = in_order([Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))])
+        await analyst.investigate(case(), lambda _: None)
+    assert [shaped(request) for request in server.requests] == ["plan", "", "plan", "", "", "verdict"]
+
+
+async def test_an_endpoint_that_failed_three_times_is_left_alone_and_its_incidents_do_not_wait() -> None:
+    with serving(lambda _: Refuse(500)) as server:
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake())
+        outcomes = [await analyst.investigate(case(), lambda _: None) for _ in range(6)]
+        asked = len(server.requests)
+    assert asked == 3
+    assert {outcome.verdict.analyst for outcome in outcomes} == {"playbook"}
+    assert "failed 3 times in a row" in outcomes[-1].faults[0].message
+    assert analyst.paused_until > 0
+    assert outcomes[-1].model_calls == 0
+
+
+async def test_over_the_tokens_of_the_day_nothing_is_sent_and_the_trace_says_why() -> None:
+    steps: list[TraceStep] = []
+    replies = [Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))]
+    with serving(in_order(replies * 2)) as server:
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake(), ledger=Ledger(400))
+        first = await analyst.investigate(case(), lambda _: None)
+        second = await analyst.investigate(case(), steps.append)
+        asked = len(server.requests)
+    assert (first.verdict.analyst, second.verdict.analyst, asked) == ("scripted", "playbook", 4)
+    assert faults(steps)[0].content.startswith("the 400 tokens of the day are spent")
+    assert not [step for step in steps if step.kind is StepKind.PROMPT and step.name == "scripted"]
+    replay, replayed = await run(case(), RecordedAnswers("scripted", second.answers), RecordedHost(second.host_records))
+    assert canonical_outcome(replay) == canonical_outcome(second)
+    assert [step.content for step in replayed] == [step.content for step in steps]
+
+
+async def test_tokens_are_left_for_the_verdict() -> None:
+    greedy = Say("", (("related_flows", {"ip": LOCAL}),), usage=(5_000, 500))
+
+    def script(request: dict[str, Any]) -> Reply:
+        return Say(json.dumps(VERDICT)) if shaped(request) == "verdict" else greedy
+
+    with serving(script) as server:
+        outcome, steps = await run(case(), choice(server))
+    assert not faults(steps)
+    assert outcome.verdict.analyst == "scripted"
+    assert outcome.tokens <= Budget().tokens
+    assert [shaped(request) for request in server.requests][-1] == "verdict"
+
+
+async def test_a_refused_reply_is_in_the_trace_as_far_as_it_came() -> None:
+    with serving(in_order([], then=Say("y" * 40_000))) as server:
+        _, steps = await run(case(), choice(server))
+    (answer,) = [step for step in steps if step.kind is StepKind.ANSWER and "(refused) yyy" in step.content]
+    assert len(answer.content) > 30_000
+
+
+async def test_a_verdict_that_had_to_be_asked_for_twice_has_both_tries_in_the_trace() -> None:
+    with serving(in_order([Say("Seen."), Say("T1190."), Say("Nope."), Say(json.dumps(VERDICT))])) as server:
+        _, steps = await run(case(), choice(server))
+    verdicts = [(step.kind, step.content[:5]) for step in steps if step.role == "verdict"]
+    assert [kind for kind, _ in verdicts] == [
+        StepKind.PROMPT, StepKind.ANSWER, StepKind.PROMPT, StepKind.ANSWER, StepKind.VERDICT,
+    ]  # fmt: skip
+    assert (StepKind.ANSWER, "Nope.") in verdicts
+
+
+async def test_a_verdict_without_a_supported_claim_rests_on_the_worst_alert() -> None:
+    bare = {"conclusion": "malicious", "severity": "critical", "claims": [{"text": "Trust me."}]}
+    with serving(in_order([Say("Seen."), Say("T1190."), Say(json.dumps(bare))])) as server:
+        outcome, _ = await run(case(), choice(server))
+    known = {found.id for found in outcome.evidence}
+    supported = [claim for claim in outcome.verdict.claims if claim.supported]
+    assert supported
+    assert all(set(claim.evidence_ids) <= known for claim in supported)
+
+
+async def test_what_would_be_sent_is_previewed_as_it_would_leave() -> None:
+    near = ModelChoice("scripted", "http://127.0.0.1:9/v1")
+    far = ModelChoice("scripted", "https://model.example/v1")
+    subject = case(b"GET / HTTP/1.1\r\nCookie: sid=topsecretsid\r\n\r\n")
+    shown = [Analyst(one, HostFake(), KnowledgeFake()).preview(subject) for one in (near, far, None)]
+    assert shown[0].startswith("To scripted at http://127.0.0.1:9/v1: it stays on this host.")
+    assert "topsecretsid" in shown[0]
+    assert shown[1].startswith("To scripted at https://model.example/v1: it leaves the host")
+    assert "[redacted:cookie]" in shown[1]
+    assert "topsecretsid" not in shown[1]
+    assert shown[2].startswith("Nothing leaves the host")
+
+
+async def test_no_request_has_two_messages_of_a_person_in_a_row() -> None:
+    replies = [
+        Say("", (("logins", {"ip": TARGET}),)),
+        Say("Seen."),
+        Say("T1190."),
+        Say("Nope."),
+        Say(json.dumps(VERDICT)),
+    ]
+    with serving(in_order(replies)) as server:
+        await run(case(), choice(server))
+    for request in server.requests:
+        roles = [message["role"] for message in request["messages"]]
+        assert ("user", "user") not in list(itertools.pairwise(roles))

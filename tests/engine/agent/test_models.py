@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from engine.agent.models import calls_in_text, flattened
+from engine.agent.models import (
+    RecordedAnswers,
+    RecordedFaultError,
+    calls_in_text,
+    classifying,
+    fault_answer,
+    flattened,
+    message_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +54,39 @@ def test_a_flattened_transcript_alternates() -> None:
     assert turns[0].content == "Rules.\n\nHow to call."
     assert turns[2].content == '{"tool": "a", "arguments": {"x": 1}}'
     assert turns[3].content == "Answer of a:\none\n\nAnswer of b:\ntwo\n\nGo on."
+
+
+def _answer(text: str) -> str:
+    return json.dumps({"content": text, "calls": [], "usage": [1, 1]})
+
+
+def test_recorded_answers_are_parted_by_who_gave_them() -> None:
+    both = RecordedAnswers("scripted", [classifying(_answer("webshell")), _answer("Seen.")])
+    assert both.investigating() is both
+    assert both.classifying() is not None
+    alone = RecordedAnswers("playbook", [classifying(_answer("webshell"))])
+    assert alone.investigating() is None
+    assert alone.classifying() is not None
+    assert RecordedAnswers("scripted", [_answer("Seen.")]).classifying() is None
+
+
+async def test_recorded_answers_come_in_order_and_then_fail() -> None:
+    recorded = RecordedAnswers("scripted", [_answer("one"), fault_answer("broke off", "tw")])
+    async with recorded.session(1.0) as session:
+        assert (await session.ask([], [])).content == "one"
+        with pytest.raises(RecordedFaultError, match="broke off"):
+            await session.ask([], [])
+        assert session.partial == "tw"
+        with pytest.raises(RecordedFaultError, match="no answer was recorded"):
+            await session.ask([], [])
+
+
+async def test_a_gate_that_was_shut_is_shut_again_in_a_replay() -> None:
+    recorded = RecordedAnswers("scripted", [fault_answer("it is left alone", shut=True)])
+    async with recorded.session(1.0) as session:
+        assert session.why_shut() == "it is left alone"
+
+
+def test_a_refusal_is_the_text_of_the_reply() -> None:
+    refused = AIMessage("", additional_kwargs={"refusal": "I cannot help with that."})
+    assert message_of(refused).content == "I cannot help with that."

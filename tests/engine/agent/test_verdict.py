@@ -121,9 +121,11 @@ def _garbage(rng: random.Random) -> Reply:
 async def test_garbage_from_the_endpoint_always_ends_in_a_verdict(seed: int) -> None:
     rng = random.Random(seed)
     with serving(lambda _: _garbage(rng)) as server:
-        analyst = Analyst(ModelChoice("scripted", server.url, retries=0), HostFake(), KnowledgeFake())
+        choice = ModelChoice("scripted", server.url, retries=0)
         for _ in range(0, 40, 8):
-            outcomes = await asyncio.gather(*(analyst.investigate(case(), lambda _: None) for _ in range(8)))
+            # Each with an analyst of its own: one that many calls fail leaves the endpoint alone.
+            analysts = [Analyst(choice, HostFake(), KnowledgeFake()) for _ in range(8)]
+            outcomes = await asyncio.gather(*(analyst.investigate(case(), lambda _: None) for analyst in analysts))
             for outcome in outcomes:
                 assert outcome.verdict.conclusion is Conclusion.MALICIOUS
                 assert outcome.propose_block
