@@ -19,8 +19,8 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from aegis_tui.blocking import BlockingApp
 from aegis_tui.bridge import REFUSALS, EngineView, Told, listen
+from aegis_tui.inquiring import InquiringApp
 from aegis_tui.keys import INCIDENT_VIEWS, app_bindings
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.blocks import BlocksScreen
@@ -46,7 +46,7 @@ HANG_UP_EVERY_S = 0.5
 PANIC_HINT = "sudo aegis-tui panic-unblock"
 
 
-class AegisApp(BlockingApp):
+class AegisApp(InquiringApp):
     """The five views over one engine."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -302,6 +302,17 @@ class AegisApp(BlockingApp):
         snapshot = self.engine.snapshot()
         incident = next((i for i in snapshot.incidents if i.id == self._incident_id), None)
         return Aim(incident.target_ip, incident.id) if incident else None
+
+    def show_incident(self, incident_id: str) -> None:
+        """Look at an incident on its own screen."""
+        self._choose(incident_id)
+        self.action_view("incident")
+        self.poll()
+
+    def chosen_incident(self) -> str:
+        """Return the id of the incident that the person sees, or an empty text."""
+        aim = self.looked_at()
+        return aim.incident_id if aim else ""
 
     def action_disposition(self) -> None:
         """Ask what the selected incident was; only where the person sees which one that is."""

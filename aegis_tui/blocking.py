@@ -48,6 +48,9 @@ class BlockingApp(App[None]):
         self._notice = (line((words, style)), self._monotonic() + NOTICE_S)
         self.poll()
 
+    def action_report(self) -> None:
+        """Write the report of the incident on the screen."""
+
     def looked_at(self) -> Aim | None:
         """Return what the keys on rows are about where no row is under the cursor."""
         return None
@@ -238,7 +241,10 @@ class BlockingApp(App[None]):
             self.say(f"cannot propose another term for {prefix}: {foreign(str(refusal))}", "danger")
 
     def action_refuse(self) -> None:
-        """Ask once whether to refuse the proposal of the row."""
+        """Ask once whether to refuse the proposal of the row; where no blocks are shown, the key is another's."""
+        if not isinstance(self.screen, BlocksScreen):
+            self.action_report()
+            return
         aim = self._aim()
         pending = aim is not None and any(
             p.id == aim.proposal_id and p.state is ProposalState.PENDING for p in self.engine.snapshot().proposals

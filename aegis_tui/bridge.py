@@ -18,7 +18,9 @@ from engine.types import (
     Incident,
     IncidentView,
     Proposal,
+    ReportedEvent,
     Snapshot,
+    SourcedAnswer,
     TraceStep,
     Verdict,
 )
@@ -138,6 +140,22 @@ class EngineView(Protocol):
 
     async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
         """Store what a person makes of an incident."""
+        ...
+
+    async def triage(self, event: ReportedEvent) -> IncidentView:
+        """Return the incident that a reported event came to, investigated."""
+        ...
+
+    async def ask(self, question: str, incident_id: str = "") -> SourcedAnswer:
+        """Return what is known to a question, with its sources."""
+        ...
+
+    async def preview(self, incident_id: str) -> str:
+        """Return what would be sent to the endpoint about an incident; empty where nothing leaves."""
+        ...
+
+    async def save_report(self, incident_id: str) -> Sequence[str]:
+        """Write the report of an incident in every form, and return the files."""
         ...
 
     def transport(self, command: str, value: float = 0.0) -> None:

@@ -41,10 +41,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_replay(commands)
     _add_incidents(commands)
+    _add_triage(commands)
+    _add_questions(commands)
+    _add_knowledge(commands)
     _add_proposals(commands)
     _add_blocks(commands)
     _add_records(commands)
     _add_checks(commands)
+    _add_doors(commands)
     return parser
 
 
@@ -100,6 +104,14 @@ def _add_replay(commands: _Parsers) -> None:
     replay.add_argument("what", metavar="FILE|DIR|INCIDENT", help="pcap or pcapng, a folder of them, or an INC- id")
     replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="in the console: 0.25 to 64 (default 1)")
     replay.add_argument("--local", action="append", metavar="ADDRESS", help="an address that was the watched host's")
+    again = replay.add_argument_group("a stored incident before another analyst")
+    again.add_argument(
+        "--reinvestigate", action="store_true", help="ask an analyst of now, not the recorded answers; stores nothing"
+    )
+    again.add_argument(
+        "--analyst", metavar="NAME", help="playbook, or a chat model of the endpoint (default: MODEL_NAME)"
+    )
+    again.add_argument("--diff", action="store_true", help="print only what changed against the stored verdict")
     _output_flags(replay)
     _engine_flags(replay)
     replay.set_defaults(run="replay:run")
@@ -121,12 +133,15 @@ def _add_incidents(commands: _Parsers) -> None:
     )
     show.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     show.add_argument("--json", action="store_true", help="one JSON document")
+    show.add_argument("--trace", action="store_true", help="the whole trace: plan, prompts, replies, tool calls")
     show.set_defaults(run="stored:show")
     report = _add(
         commands, "report", "write the report of one incident", "aegis-tui report INC-4f2a --format html > report.html"
     )
     report.add_argument("id", metavar="ID", help="an incident id, or its beginning")
-    report.add_argument("--format", choices=("md", "json", "html"), default="md", help="default: md")
+    report.add_argument("--format", choices=("md", "json", "html"), help="default: md; with --save: all three")
+    report.add_argument("--lang", choices=("en", "zh"), default="en", help="default: en")
+    report.add_argument("--save", action="store_true", help="write it below reports/ in the state folder instead")
     report.set_defaults(run="stored:report")
     packets = _add(
         commands,
@@ -139,6 +154,76 @@ def _add_incidents(commands: _Parsers) -> None:
     packets.set_defaults(run="stored:packets")
     for parser in (incidents, show, report, packets):
         parser.add_argument("--database", metavar="FILE", help="read this database")
+
+
+def _add_triage(commands: _Parsers) -> None:
+    triage = _add(
+        commands,
+        "triage",
+        "judge an event that another product reported: a line, or a Suricata EVE record",
+        "aegis-tui triage '2023/10/9 11:23 10.1.2.3:45676 203.0.113.9:2599  trojan traffic  beacon in https'",
+    )
+    triage.add_argument("line", metavar="LINE", help="time src:port dst:port name content, or EVE JSON; - reads lines")
+    triage.add_argument("--json", action="store_true", help="one JSON document an event")
+    triage.add_argument("--report", choices=("md", "json", "html"), help="print the report instead")
+    triage.add_argument("--model", dest="analyst", default="", metavar="NAME", help="a configured model, or playbook")
+    triage.add_argument("--local", action="append", metavar="ADDRESS", help="an address that is ours")
+    triage.add_argument("--config", metavar="FILE", help="TOML file; flags and environment win over it")
+    triage.set_defaults(run="triage:run")
+
+
+def _add_questions(commands: _Parsers) -> None:
+    ask = _add(
+        commands,
+        "ask",
+        "ask about an incident, or about ATT&CK and the documents; every line of the answer names its sources",
+        'aegis-tui ask "was it blocked?" --incident INC-4f2a',
+    )
+    ask.add_argument("question", metavar="QUESTION", help="in English or Chinese")
+    ask.add_argument("--incident", metavar="ID", help="an incident id, or its beginning")
+    ask.add_argument("--base", default="", metavar="NAME", help="only this collection of documents; attack is ATT&CK")
+    ask.add_argument("--k", type=int, default=5, metavar="N", help="passages to look at, 1 to 20 (default 5)")
+    ask.add_argument("--json", action="store_true", help="one JSON document")
+    ask.add_argument("--config", metavar="FILE", help="TOML file; environment wins over it")
+    ask.add_argument("--database", metavar="FILE", help="read the incident from this database")
+    ask.set_defaults(run="ask:run")
+
+
+def _add_knowledge(commands: _Parsers) -> None:
+    knowledge = _add(commands, "knowledge", "add, list, remove or search documents; search ATT&CK with them")
+    actions = _actions(knowledge)
+    words = "add Markdown, text, PDF, HTML, CSV and JSON files, or folders of them"
+    add = _add(actions, "add", words, "aegis-tui knowledge add runbooks/ --base team")
+    add.add_argument("path", nargs="+", metavar="PATH", help="a file, or a folder with all that lies in it")
+    add.add_argument("--base", default="default", metavar="NAME", help="collection to put it in (default: default)")
+    add.set_defaults(run="knowledge:add")
+    listing = _add(actions, "list", "list the documents that were added", "aegis-tui knowledge list --json")
+    listing.add_argument("--json", action="store_true", help=_JSON)
+    listing.set_defaults(run="knowledge:list_documents")
+    remove = _add(
+        actions, "remove", "remove a document, or those of a folder", "aegis-tui knowledge remove D-4f2a91c07e"
+    )
+    remove.add_argument("what", metavar="ID|SOURCE", help="a document's id, its file, or a folder")
+    remove.set_defaults(run="knowledge:remove")
+    search = _add(
+        actions,
+        "search",
+        "search ATT&CK and the documents",
+        'aegis-tui knowledge search "ssh brute force" --k 5 --json',
+    )
+    search.add_argument("text", metavar="TEXT", help="a question or some words, in English or Chinese")
+    search.add_argument("--k", type=int, default=5, metavar="N", help="passages to print (default 5)")
+    search.add_argument("--base", default="", metavar="NAME", help="only this collection; attack is ATT&CK")
+    search.add_argument("--json", action="store_true", help="one JSON document")
+    search.set_defaults(run="knowledge:search")
+    embed = _add(
+        actions, "embed", "embed what EMBEDDING_MODEL_NAME has not embedded yet", "aegis-tui knowledge embed --yes"
+    )
+    embed.set_defaults(run="knowledge:embed")
+    for parser in (add, embed):
+        parser.add_argument("--yes", action="store_true", help="send documents to the endpoint without asking")
+    for parser in (add, listing, remove, search, embed):
+        parser.add_argument("--config", metavar="FILE", help="TOML file; environment wins over it")
 
 
 def _add_proposals(commands: _Parsers) -> None:
@@ -262,6 +347,43 @@ def _add_checks(commands: _Parsers) -> None:
     show = _add(_actions(config), "show", "print each setting, its value and its origin", "aegis-tui config show")
     _engine_flags(show)
     show.set_defaults(run="settings:show")
+
+
+def _add_doors(commands: _Parsers) -> None:
+    serve = _add(
+        commands,
+        "serve",
+        "the engine without the console, with its HTTP and MCP doors on the loopback address",
+        "aegis-tui serve --no-mcp",
+    )
+    serve.add_argument("--iface", action="append", metavar="NAME", help="also watch this interface (root)")
+    serve.add_argument("--promiscuous", action="store_true", help="also capture what is not addressed to this host")
+    serve.add_argument("--no-dataplane", action="store_true", help="watch only: attach nothing to the kernel")
+    for name, words in (("http", "the HTTP door"), ("mcp", "MCP over HTTP")):
+        serve.add_argument(f"--{name}-port", type=_port, metavar="N", help=f"{words} listens here; 0: any free port")
+        serve.add_argument(f"--no-{name}", action="store_true", help=f"without {words}")
+    serve.add_argument("--stdio", action="store_true", help="MCP over standard input and output instead")
+    serve.add_argument("--json", action="store_true", help=_JSON)
+    serve.add_argument("--with", dest="extra", metavar="TYPES", help="also print: detection,flow,step")
+    _engine_flags(serve)
+    serve.set_defaults(run="serve:run")
+    token = _add(commands, "token", "the token that the HTTP and MCP doors ask for")
+    actions = _actions(token)
+    rotate = _add(actions, "rotate", "make a new token; the old one is void at once", "aegis-tui token rotate --print")
+    rotate.add_argument("--print", action="store_true", help="print the token instead of where it lies")
+    rotate.set_defaults(run="token:rotate")
+    place = _add(actions, "show-path", "say where the token lies", 'cat "$(aegis-tui token show-path)"')
+    place.set_defaults(run="token:show_path")
+    for parser in (rotate, place):
+        parser.add_argument("--own", action="store_true", help="as root: root's own, not that of the live engine")
+
+
+def _port(text: str) -> int:
+    """Return a port, 0 for any that is free."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
+        msg = "a port is a number from 0 to 65535"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ class Command(NamedTuple):
     """What a key does."""
 
     keys: str
-    """Textual's names, separated by commas; the first is shown."""
+    """Textual's names, separated by commas; the first is shown. Empty where another command has the key elsewhere."""
     action: str
     shown: str
     """The key as the footer and the help write it."""
@@ -52,6 +52,10 @@ APP_COMMANDS = (
     Command("5", "view('health')", "5", "", "health of the tool itself"),
     Command("n", "alert(1)", "n N", "alert", "next, previous alert", ALERT_VIEWS),
     Command("N", "alert(-1)", "N", "", "previous alert"),
+    Command("t", "triage", "t i", "event, ask", "judge an event reported elsewhere; ask a question", INCIDENT_VIEWS),
+    Command("i", "question", "i", "", "ask about the incident, or the knowledge base"),
+    Command("", "report", "r w", "report", "write its report; show what would leave this host", INCIDENT_VIEWS),
+    Command("w", "leaving", "w", "", "what would leave this host about the incident"),
     Command("d", "disposition", "d", "disposition", "true, benign or false positive", INCIDENT_VIEWS),
     Command("space", "freeze", "space", "freeze", "hold the tables still; capture goes on", TABLE_VIEWS),
     Command("escape", "back", "esc", "", "clear the filter or the marks, or go back"),
@@ -69,13 +73,13 @@ PANE_COMMANDS = (
     Command("enter", "open", "enter", "open", "open the row"),
 )
 
-SHOWN_WITH_ANOTHER = frozenset({"↑ k", "pgup", "home", "2", "3", "4", "5", "N", ",", "[", "shift+tab"})
+SHOWN_WITH_ANOTHER = frozenset({"i", "w", "↑ k", "pgup", "home", "2", "3", "4", "5", "N", ",", "[", "shift+tab"})
 """Second keys of a pair: the help names them in the row of the first."""
 
 
 def app_bindings() -> list[BindingType]:
     """Return the bindings of the application."""
-    return [_binding(command) for command in APP_COMMANDS]
+    return [_binding(command) for command in APP_COMMANDS if command.keys]
 
 
 def view_bindings() -> list[BindingType]:

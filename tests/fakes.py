@@ -17,7 +17,9 @@ from engine.types import (
     Listed,
     Proposal,
     ProposalState,
+    ReportedEvent,
     Snapshot,
+    SourcedAnswer,
     Terms,
 )
 
@@ -54,6 +56,8 @@ class FakeEngine:
     """Makes the next snapshot from the last: for a host on which things happen."""
     impact_is: Impact = field(default_factory=lambda: Impact(600.0, 3, 41, 5200, 12, 900, ("203.0.113.9",), 1, (), 0.0))
     ended: tuple[Block, ...] = ()
+    answer_is: SourcedAnswer | None = None
+    leaving: str = ""
     queue: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
 
     def subscribe(self) -> asyncio.Queue[Event]:
@@ -171,6 +175,28 @@ class FakeEngine:
     async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
         """Remember what a person makes of an incident."""
         self.asked.append(("set_disposition", incident_id, disposition))
+
+    async def triage(self, event: ReportedEvent) -> IncidentView:
+        """Remember the event, and return the incident it is about."""
+        self.asked.append(("triage", event.src_ip, event.dst_ip, event.name))
+        return await self.incident(self.state.incidents[0].id)
+
+    async def ask(self, question: str, incident_id: str = "") -> SourcedAnswer:
+        """Answer with the answer a test set."""
+        self.asked.append(("ask", question, incident_id))
+        if self.answer_is is None:
+            raise LookupError("nothing is known")
+        return self.answer_is
+
+    async def preview(self, incident_id: str) -> str:
+        """Return what a test says would leave."""
+        self.asked.append(("preview", incident_id))
+        return self.leaving
+
+    async def save_report(self, incident_id: str) -> Sequence[str]:
+        """Name the file of a report."""
+        self.asked.append(("save_report", incident_id))
+        return (f"reports/{incident_id}.md",)
 
     def transport(self, command: str, value: float = 0.0) -> None:
         """Remember a transport command."""

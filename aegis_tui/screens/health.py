@@ -10,7 +10,7 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
-from engine.types import Counters, Fault, Snapshot
+from engine.types import Counters, Fault, Snapshot, Spending
 
 BAR_CELLS = 20
 
@@ -95,8 +95,23 @@ def _abilities(snapshot: Snapshot) -> list[Paragraph]:
         paragraph(f"data plane {foreign(status.dataplane)}", indent=11),
         paragraph(f"model      {foreign(status.model)}", indent=11),
         paragraph(f"analyst    {foreign(status.analyst)}", indent=11),
+        *_spending(status.spending, snapshot.now),
         paragraph("to try it  aegis-tui demo: a recorded attack, blocking off", indent=11),
     ]
+
+
+def _spending(spent: Spending, now: float) -> list[Paragraph]:
+    """Return what the endpoints were asked today; nothing where none is asked."""
+    if not (spent.calls or spent.tokens_limit):
+        return []
+    limit = f" of {spent.tokens_limit:,}" if spent.tokens_limit else ""
+    cost = f", cost {spent.cost:.2f}" if spent.cost else ""
+    over = bool(spent.tokens_limit) and spent.tokens >= spent.tokens_limit
+    words = f"today {spent.tokens:,}{limit} tokens, {spent.calls:,} calls{cost}"
+    rows = [paragraph("endpoint   ", (words, "warn" if over else ""), indent=11)]
+    if spent.paused_until > now:
+        rows.append(paragraph("           ", (f"left alone until {clock(spent.paused_until)}", "warn"), indent=11))
+    return rows
 
 
 def _faults(faults: tuple[Fault, ...]) -> list[Paragraph]:

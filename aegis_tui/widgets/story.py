@@ -28,6 +28,7 @@ from engine.types import (
     IncidentView,
     Proposal,
     ProposalState,
+    SourcedAnswer,
     StepKind,
     TraceStep,
 )
@@ -39,7 +40,12 @@ FENCE_MARKER = re.compile(r"<<<(untrusted|end) [0-9a-f]{12}")
 """The marker lines that a model needs around captured text; a person sees the escaped text itself."""
 
 STEP_STYLES = {StepKind.FAULT: "warn", StepKind.VERDICT: "bold"}
-STEP_WORDS = {StepKind.TOOL_CALL: "calls", StepKind.TOOL_RESULT: "gets", StepKind.PROMPT: "asks"}
+STEP_WORDS = {
+    StepKind.TOOL_CALL: "calls",
+    StepKind.TOOL_RESULT: "gets",
+    StepKind.PROMPT: "asks",
+    StepKind.PLAN: "means to",
+}
 
 
 def trace(steps: Iterable[TraceStep], rows: int = 12) -> list[Paragraph]:
@@ -62,6 +68,21 @@ def verdict(view: IncidentView) -> list[Paragraph]:
         *(paragraph(("todo ", "bold"), foreign(action), indent=5) for action in found.actions),
         *(paragraph(("not done ", "warn"), foreign(step), indent=9) for step in found.not_done),
     ]
+
+
+def answer(found: SourcedAnswer) -> list[Paragraph]:
+    """Return an answer to a question: its statements with their sources, then a model's own words apart."""
+    rows = [paragraph(("question ", "dim"), foreign(found.question), indent=9)]
+    rows += [_claim(claim) for claim in found.claims] or [paragraph("Nothing that is recorded answers this.")]
+    if found.free_text:
+        rows += [paragraph(("the model's own words, not checked:", "warn")), *fenced(found.free_text)]
+    sources = [
+        paragraph(
+            (f"{foreign(one.id, 40)} ", "bold"), foreign(one.title), (f"  {foreign(one.source)}", "dim"), indent=4
+        )
+        for one in found.passages
+    ]
+    return [*rows, *([paragraph(""), paragraph(("looked up", "dim")), *sources] if sources else [])]
 
 
 def asked(view: IncidentView) -> list[Paragraph]:

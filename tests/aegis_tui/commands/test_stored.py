@@ -15,8 +15,10 @@ import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.commands import stored
+from engine.chain import chained
 from engine.store import database as db
-from tests.factories import alert, incident
+from engine.types import ReportedEvent, StepKind, TraceStep
+from tests.factories import alert, detection, incident
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root becomes another user")
 NOBODY = 65534
@@ -127,3 +129,64 @@ def test_a_database_that_cannot_be_read_hides_no_other(
     assert main(["show", "INC-1"]) == 0
     assert main(["show", "INC-2"]) == 2
     assert "junk.db: file is not a database; no incident 'INC-2' is stored" in capsys.readouterr().err
+
+
+def _traced(file: Path, *, edited: bool = False) -> Path:
+    """Store an incident that began with a report, with a plan, and a trace of two steps."""
+    plan = json.dumps({"playbook": "scan", "steps": [{"tool": "related_flows", "why": f"count {HOSTILE}"}]})
+    first = chained(TraceStep("INC-1", 1, 5.0, "plan", StepKind.PLAN, "playbook", plan), "")
+    second = chained(
+        TraceStep("INC-1", 2, 6.0, "verdict", StepKind.PROMPT, "gpt", f"ask\n{HOSTILE}\n", 7, 8), first.digest
+    )
+    event = ReportedEvent(1000.0, "203.0.113.9", 1, "192.0.2.1", 80, HOSTILE, HOSTILE)
+    found = replace(detection(), detector="event", event_class="scan", score=0.83, event=event)
+
+    async def write() -> None:
+        async with db.open_store(file) as store:
+            steps = [first, replace(second, content="benign") if edited else second]
+            await store.write([db.put_incident(incident(id="INC-1"), "a.pcap"), *map(db.put_step, steps)])
+            await store.write([db.put_alert(replace(alert(incident_id="INC-1"), detection=found))])
+
+    asyncio.run(write())
+    return file
+
+
+def test_show_tells_the_plan_the_class_and_that_the_trace_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", "INC-1", "--database", str(_traced(tmp_path / "a.db"))]) == 0
+    text = capsys.readouterr().out
+    assert "plan      related_flows count " in text
+    assert "reported  scan, confidence 0.83; only reported, not seen here: " in text
+    assert "trace     2 steps, each chained to the one before" in text
+
+
+def test_show_tells_where_a_trace_was_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "INC-1", "--database", str(_traced(tmp_path / "a.db", edited=True))]) == 0
+    assert "trace     BROKEN at step 2 of 2" in capsys.readouterr().out
+
+
+def test_show_prints_the_whole_trace_inert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "INC-1", "--trace", "--database", str(_traced(tmp_path / "a.db"))]) == 0
+    text = capsys.readouterr().out
+    assert "== 2 " in text
+    assert "verdict prompt gpt, 0.000 s, 7 tokens in, 8 out\n   ask\n" in text
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert not any(line.startswith("forged") for line in text.splitlines())
+
+
+def test_a_report_is_saved_in_the_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    file = _store(tmp_path / "a.db", opened_at=1_795_293_719.0)
+    assert main(["report", "INC-1", "--save", "--lang", "zh", "--database", str(file)]) == 0
+    folder = tmp_path / "state" / "aegis" / "reports" / "2026-11-21"
+    assert capsys.readouterr().out.split() == [str(folder / f"INC-1.zh.{form}") for form in ("md", "json", "html")]
+    assert main(["report", "INC-1", "--save", "--format", "md", "--database", str(file)]) == 0
+    assert (folder / "INC-1.md").read_text().startswith("# Incident INC-1")
+
+
+def test_a_report_speaks_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "INC-1", "--lang", "zh", "--database", str(_store(tmp_path / "a.db"))]) == 0
+    assert "## 时间线" in capsys.readouterr().out
