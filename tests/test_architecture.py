@@ -37,9 +37,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine/guard": {"engine.types", "engine.host", "engine.guard", "engine.paths"},
     "engine/agent": {
         "engine.types", "engine.agent", "engine.text", "engine.redaction", "engine.wire", "engine.paths",
-        "engine.knowledge",
+        "engine.chain", "engine.detect.decode",
     },
-    "engine/knowledge.py": {"engine.types", "engine.embedding", "engine.paths"},
+    "engine/attack": {"engine.types", "engine.embedding", "engine.attack"},
+    "engine/documents": {
+        "engine.types", "engine.documents", "engine.embedding", "engine.attack.vectors", "engine.text",
+        "engine.redaction", "engine.paths", "engine.config", "engine.store.database",
+    },
+    "engine/knowledge.py": {"engine.types", "engine.embedding", "engine.paths", "engine.playbooks", "engine.attack"},
+    "engine/playbooks.py": {"engine.types"},
+    "engine/names.py": {"engine.types"},
+    "engine/networks.py": set(),
+    "engine/edge": {"engine.types", "engine.edge", "engine.text", "engine.wire", "engine.sources.event"},
     "aegis_tui/screens": {"engine.types", "engine.text", "aegis_tui"},
     "aegis_tui/widgets": {"engine.types", "engine.text", "aegis_tui"},
 }  # fmt: skip
@@ -53,7 +62,13 @@ OWNERS = {
     "yara_x": "engine/detect/rules.py",
     "cypcap": "engine/sources/ aegis_tui/commands/doctor.py",
     "aiosqlite": "engine/store/",
-    "sqlite_vec": "engine/knowledge.py",
+    "sqlite_vec": "engine/attack/vectors.py engine/documents/",
+    "mcp": "engine/edge/mcp.py engine/edge/pipes.py",
+    "mcp_types": "engine/edge/mcp.py",
+    "starlette": "engine/edge/",
+    "uvicorn": "engine/edge/listener.py",
+    "pypdf": "engine/documents/",
+    "maxminddb": "engine/networks.py",
 }
 """A library's name to the only places that may import it."""
 
