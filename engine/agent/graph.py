@@ -16,7 +16,7 @@ from engine.agent.allowance import Allowance
 from engine.agent.case import Budget, Case, HostFacts, KnowledgeView, Outcome
 from engine.agent.evidence import canonical
 from engine.agent.gate import Gate
-from engine.agent.judgement import block_decision, judge
+from engine.agent.judgement import block_decision
 from engine.agent.models import Chat, Endpoint, ModelChoice, RecordedAnswers, Session
 from engine.agent.planning import instructions
 from engine.agent.prompts import Prompts, brief, nonce_for
@@ -140,11 +140,11 @@ class Analyst:
         self, run: Run, toolbox: Toolbox, host: RecordingHost, refined: Refined, session: Session | None
     ) -> Outcome:
         case = refined.case
-        if run.verdict is None or run.reply is None:
+        if run.verdict is None or run.reply is None or run.judgement is None:
             msg = f"the graph ended without a verdict on {case.incident.id}"
             raise RuntimeError(msg)
         asks = run.analyst if run.by_model and run.reply.ask_block else ""
-        propose, reason = block_decision(case, judge(case), asks)
+        propose, reason = block_decision(case, run.judgement, asks)
         return Outcome(
             verdict=run.verdict,
             evidence=tuple(toolbox.evidence.values()),

@@ -1,21 +1,40 @@
 """What code makes of an incident: the floor under every verdict, and whether a block is proposed.
 
-No text takes part in it, neither captured nor a model's: only detections, flows and found facts.
+No model's text takes part in it. Captured text is looked at by the considerations of
+``engine.agent.judging``; what a sender could have written to look harmless counts only beside
+something that is not the sender's to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.agent.case import Case
 from engine.agent.evidence import ranked
+from engine.agent.judging.programs import is_odd_place
+from engine.agent.judging.scene import Scene
+from engine.agent.judging.weighing import Reason, weigh
+from engine.agent.judging.weights import TABLE
 from engine.types import Alert, Conclusion, Finding, ProcessFacts, Severity
 
 OPINION_ONLY = frozenset({"model"})
 """Detectors whose word alone proves nothing: a score has no reason that can be checked."""
 
-_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/")  # noqa: S108 - compared with, never opened
+MALICIOUS_AT = 0.65
+BENIGN_AT = -1.5
+"""Log odds at which a verdict is called so; between them it is suspicious."""
+
+HOST_KINDS = frozenset({"process", "file", "logins", "persistence"})
+"""Kinds of evidence that the target cannot send."""
+
+_EXCUSES = -1.0
+"""The weight from which one consideration that no sender can bring about may lower a certain alert."""
+_PROVES = 1.5
+"""The weight from which one consideration may stand where the detectors alone would not do."""
+_UNCONNECTED = frozenset({"never_connects", "reflects", "sweeps_ports"})
+"""Considerations about traffic that has no handshake by its nature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +47,56 @@ class Judgement:
     """Alerts of high or critical severity from detectors that can show why; most severe first."""
     real_source: bool
     """Whether the target answered or completed a handshake, so its address is not spoofed."""
+    reasons: tuple[Reason, ...] = ()
+    """What was weighed, the weightiest first."""
+    proven: tuple[Alert, ...] = ()
+    """Alerts of medium severity or more from detectors that can show why."""
+
+    @property
+    def score(self) -> float:
+        """Log odds; positive speaks for a hostile act."""
+        return sum(reason.weight for reason in self.reasons)
 
 
-def judge(case: Case, processes: Iterable[ProcessFacts] = ()) -> Judgement:
-    """Return what is justified; only facts that were found can raise it."""
+def judge(case: Case, subjects: Iterable[Any] = ()) -> Judgement:
+    """Return what is justified by the case and the tools' typed answers; only facts that were found count."""
     alerts = ranked(case.alerts)
-    proven = [alert for alert in alerts if alert.detection.detector not in OPINION_ONLY]
+    proven = tuple(
+        alert
+        for alert in alerts
+        if alert.detection.detector not in OPINION_ONLY and alert.detection.severity.rank >= Severity.MEDIUM.rank
+    )
     basis = tuple(alert for alert in proven if alert.detection.severity.rank >= Severity.HIGH.rank)
     severity = max((alert.detection.severity for alert in alerts), key=lambda one: one.rank, default=Severity.INFO)
     real = is_real_source(case)
-    odd = any(is_odd(facts) for facts in processes)
-    conclusion = Conclusion.UNDETERMINED
-    if (basis and real) or (proven and odd and severity.rank >= Severity.MEDIUM.rank):
-        conclusion = Conclusion.MALICIOUS
-    elif severity.rank >= Severity.MEDIUM.rank:
-        conclusion = Conclusion.SUSPICIOUS
-    return Judgement(conclusion, severity, basis, real)
+    reasons = weigh(Scene(case, subjects))
+    certain = real and any(alert.detection.severity is Severity.CRITICAL for alert in basis)
+    conclusion = _conclude(severity, reasons, has_proof=bool(proven), real=real, certain=certain)
+    return Judgement(conclusion, severity, basis, real, reasons, proven)
+
+
+def _conclude(
+    severity: Severity, reasons: tuple[Reason, ...], *, has_proof: bool, real: bool, certain: bool
+) -> Conclusion:
+    score = sum(reason.weight for reason in reasons)
+    if severity.rank < Severity.MEDIUM.rank:
+        return Conclusion.UNDETERMINED
+    excused = any(reason.weight <= _EXCUSES and not TABLE[reason.name].is_choosable for reason in reasons)
+    if excused and score <= BENIGN_AT:
+        return Conclusion.BENIGN
+    if certain and not excused:
+        return Conclusion.MALICIOUS
+    shown = any(_is_shown(reason) for reason in reasons)
+    connected = real or any(reason.name in _UNCONNECTED for reason in reasons)
+    if score >= MALICIOUS_AT and ((has_proof and connected) or shown):
+        return Conclusion.MALICIOUS
+    return Conclusion.SUSPICIOUS
+
+
+def _is_shown(reason: Reason) -> bool:
+    """Return whether the host itself, or its answer, shows a hostile act."""
+    own = reason.kind in HOST_KINDS or reason.name.startswith("answer_")
+    return own and reason.weight >= _PROVES
 
 
 def is_real_source(case: Case) -> bool:
@@ -58,8 +111,8 @@ def is_real_source(case: Case) -> bool:
 
 
 def is_odd(facts: ProcessFacts) -> bool:
-    """Return whether a found process runs a deleted program, or one from a folder that anyone may write."""
-    return facts.finding is Finding.FOUND and (facts.exe_deleted or facts.exe.startswith(_TEMPORARY))
+    """Return whether a found process runs a hidden or deleted program, or one from a folder that anyone may write."""
+    return facts.finding is Finding.FOUND and is_odd_place(facts)
 
 
 def block_decision(case: Case, judgement: Judgement, model_asks: str = "") -> tuple[bool, str]:
@@ -70,10 +123,19 @@ def block_decision(case: Case, judgement: Judgement, model_asks: str = "") -> tu
     """
     if case.playbook is None or not case.playbook.block:
         return False, "no block: the playbook of this class of event does not propose one"
-    if judgement.basis:
-        first = judgement.basis[0].detection
-        more = f" and {len(judgement.basis) - 1} more" if len(judgement.basis) > 1 else ""
+    is_benign = judgement.conclusion is Conclusion.BENIGN
+    carrying = judgement.proven if judgement.conclusion is Conclusion.MALICIOUS else judgement.basis
+    if carrying and not is_benign:
+        first = carrying[0].detection
+        more = f" and {len(carrying) - 1} more" if len(carrying) > 1 else ""
         return True, f"{first.label} ({first.severity}, {first.detector}){more}: {first.reason}"
     if model_asks and judgement.severity.rank >= Severity.MEDIUM.rank:
         return True, f"asked for by the model {model_asks}; no rule or behaviour of high severity supports it"
-    return False, "no block: no rule or behaviour of high severity"
+    if is_benign:
+        return False, f"no block: {_harmless(judgement)}"
+    return False, "no block: no rule or behaviour of high severity supports one"
+
+
+def _harmless(judgement: Judgement) -> str:
+    words = [reason.words for reason in judgement.reasons if reason.weight < 0]
+    return "; ".join(words[:2]) or "what was found speaks for a harmless cause"

@@ -7,6 +7,8 @@ the verdict that code can justify. The same case and answers give the same words
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -16,13 +18,32 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from engine.agent.case import Case
 from engine.agent.evidence import alert_evidence, flow_evidence, known_flows, ranked
-from engine.agent.judgement import Judgement, is_odd, judge
+from engine.agent.judgement import BENIGN_AT, MALICIOUS_AT, Judgement, is_odd, judge
+from engine.agent.judging.weighing import Reason
 from engine.agent.steps import steps_of
 from engine.agent.tools import Answer, Result
+from engine.agent.tools.addresses import NamesSeen
 from engine.text import escape
-from engine.types import Conclusion, Direction, Disposition, Finding, Party, ProcessFacts, SocketOwner
+from engine.types import (
+    Alert,
+    Conclusion,
+    Direction,
+    Disposition,
+    FileFacts,
+    Finding,
+    Logins,
+    Party,
+    PastIncidents,
+    Persistence,
+    ProcessFacts,
+    SocketOwner,
+)
 
 _TRIES = 3
+_REASONS = 8
+_ABOUT_PROCESS = frozenset({"analyze_process_behavior", "process_tree", "process_sockets", "file_facts"})
+_ABOUT_TARGET = frozenset({"related_flows", "related_alerts", "logins", "dns_names", "address_facts", "past_incidents"})
+_ABOUT_HOST = frozenset({"listening_services", "persistence_points"})
 
 
 def answers_in(messages: list[BaseMessage]) -> list[Answer]:
@@ -30,9 +51,21 @@ def answers_in(messages: list[BaseMessage]) -> list[Answer]:
     return [m.artifact for m in messages if isinstance(m, ToolMessage) and isinstance(m.artifact, Answer)]
 
 
-def processes_in(answers: list[Answer]) -> list[ProcessFacts]:
-    """Return the facts of each process that was described."""
-    return [answer.subject for answer in answers if isinstance(answer.subject, ProcessFacts)]
+def subjects_in(answers: list[Answer]) -> list[Any]:
+    """Return what the tools that answered found, each in its own type."""
+    return [answer.subject for answer in answers if answer.result is Result.ANSWERED]
+
+
+_DISPOSITIONS = {
+    Conclusion.MALICIOUS: Disposition.TRUE_POSITIVE,
+    Conclusion.BENIGN: Disposition.BENIGN_POSITIVE,
+}
+_KINDS = {
+    "process": ("process", "process_tree"),
+    "names": ("names", "address"),
+    "flow": ("related_flows",),
+}
+"""Kinds of evidence that say what another kind says, where a reason asks for it."""
 
 
 class PlaybookModel(BaseChatModel):
@@ -81,33 +114,47 @@ def _techniques(case: Case) -> tuple[str, ...]:
 
 def next_call(case: Case, answers: list[Answer]) -> tuple[str, dict[str, Any]] | None:
     """Return the tool call of the first step that is still open, if any."""
+    asked: Counter[str] = Counter()
     for tool, _ in steps_of(case):
-        arguments = None if not tool or _is_closed(tool, answers) else _arguments(case, tool, answers)
+        asked[tool] += 1
+        is_open = tool and tool != "search_knowledge" and not _is_closed(tool, answers, asked[tool])
+        arguments = _arguments(case, tool, answers, asked[tool]) if is_open else None
         if arguments is not None:
             return tool, arguments
     return None
 
 
-def _is_closed(tool: str, answers: list[Answer]) -> bool:
+def _is_closed(tool: str, answers: list[Answer], times: int = 1) -> bool:
+    """Return whether a tool has answered so many times, or refused too often."""
     mine = [answer for answer in answers if answer.tool == tool]
-    return len(mine) >= _TRIES or any(answer.result is not Result.REFUSED for answer in mine)
+    answered = sum(answer.result is not Result.REFUSED for answer in mine)
+    return answered >= times or len(mine) - answered >= _TRIES
 
 
-def _arguments(case: Case, tool: str, answers: list[Answer]) -> dict[str, Any] | None:
+def _arguments(case: Case, tool: str, answers: list[Answer], turn: int = 1) -> dict[str, Any] | None:
+    """Return what a tool is asked in its ``turn``-th step, or None where there is nothing to ask about."""
     alert = next(iter(ranked(case.alerts)), None)
-    if tool == "analyze_process_behavior":
+    if tool in _ABOUT_PROCESS:
         return next(({"pid": a.subject.pid} for a in answers if _found_owner(a)), None)
-    if tool in ("related_flows", "related_alerts"):
+    if tool in _ABOUT_TARGET:
         return {"ip": case.incident.target_ip}
-    if tool == "search_knowledge":
-        return {"query": _query(case)}
-    if alert is None:
+    if tool in _ABOUT_HOST:
+        return {}
+    if alert is None or tool not in ("flow_payload", "get_pid_by_connection"):
         return None
     if tool == "flow_payload":
-        spans = alert.detection.spans
-        accused = Direction.TO_CLIENT if alert.detection.attacker is Party.RESPONDER else Direction.TO_SERVER
-        return {"flow_id": alert.flow.id, "direction": str(spans[0].direction if spans else accused)}
+        return {"flow_id": alert.flow.id, "direction": str(_direction(alert, turn))}
     return {"flow_id": alert.flow.id}
+
+
+def _direction(alert: Alert, turn: int) -> Direction:
+    """Return where the detector looked, then the other way."""
+    spans = alert.detection.spans
+    accused = Direction.TO_CLIENT if alert.detection.attacker is Party.RESPONDER else Direction.TO_SERVER
+    first = spans[0].direction if spans else accused
+    if turn % 2:
+        return first
+    return Direction.TO_CLIENT if first is Direction.TO_SERVER else Direction.TO_SERVER
 
 
 def _found_owner(answer: Answer) -> bool:
@@ -130,16 +177,20 @@ def _query(case: Case) -> str:
 
 def verdict_reply(case: Case, answers: list[Answer]) -> dict[str, Any]:
     """Return the verdict that the playbook's criteria and the detections justify."""
-    judgement = judge(case, processes_in(answers))
-    confirmed = judgement.conclusion is Conclusion.MALICIOUS
+    judgement = judge(case, subjects_in(answers))
     playbook = case.playbook
     techniques = _techniques(case)
     return {
         "conclusion": judgement.conclusion,
         "severity": judgement.severity,
-        "disposition": Disposition.TRUE_POSITIVE if confirmed else Disposition.UNDETERMINED,
+        "disposition": _DISPOSITIONS.get(judgement.conclusion, Disposition.UNDETERMINED),
         "attack_ids": list(techniques),
-        "claims": [*_alert_claims(case), _source_claim(case, judgement), *_tool_claims(case, answers, techniques)],
+        "claims": [
+            *_alert_claims(case),
+            _source_claim(case, judgement),
+            *_reason_claims(case, judgement, answers),
+            *_tool_claims(case, answers, techniques),
+        ],
         "actions": list(playbook.actions if playbook else ()),
         "summary": _summary(case, judgement),
     }
@@ -154,6 +205,32 @@ def _alert_claims(case: Case) -> list[dict[str, Any]]:
         }
         for alert in ranked(case.alerts)[:6]
     ]
+
+
+def _reason_claims(case: Case, judgement: Judgement, answers: list[Answer]) -> list[dict[str, Any]]:
+    """Return what was weighed, each with the evidence it rests on."""
+    return [
+        {"text": f"{_side(reason)}: {reason.words}.", "evidence_ids": _grounds(case, reason, answers)}
+        for reason in judgement.reasons[:_REASONS]
+        if reason.weight
+    ]
+
+
+def _side(reason: Reason) -> str:
+    strength = "Strongly" if abs(reason.weight) >= 2.0 else "Speaks" if abs(reason.weight) >= 0.7 else "Slightly"
+    return f"{strength} {'against the target' if reason.weight > 0 else 'for a harmless cause'}"
+
+
+def _grounds(case: Case, reason: Reason, answers: list[Answer]) -> list[str]:
+    """Return the evidence of the tools that a reason rests on, else that of the alerts and their flows."""
+    kinds = _KINDS.get(reason.kind, (reason.kind,))
+    found = [a.evidence.id for a in answers if a.evidence and a.result is Result.ANSWERED and a.evidence.kind in kinds]
+    if found:
+        return found[:4]
+    flows, alerts = known_flows(case), ranked(case.alerts)[:2]
+    if reason.kind == "flow":
+        return list(dict.fromkeys(flow_evidence(case, flows[alert.flow.id]).id for alert in alerts))
+    return [alert_evidence(case, alert).id for alert in alerts]
 
 
 def _source_claim(case: Case, judgement: Judgement) -> dict[str, Any]:
@@ -186,24 +263,75 @@ def _tool_claims(case: Case, answers: list[Answer], techniques: tuple[str, ...])
 def _tool_text(answer: Answer) -> str:
     if answer.result is not Result.ANSWERED:
         return ""
-    if isinstance(answer.subject, SocketOwner):
-        return f"The connection belongs to process {answer.subject.pid} ({escape(answer.subject.comm, limit=40)})."
-    if isinstance(answer.subject, ProcessFacts):
-        facts = answer.subject
-        odd = " It runs a deleted program or one from a folder anyone may write." if is_odd(facts) else ""
-        program, user = escape(facts.exe or facts.comm, limit=120), escape(facts.user, limit=40)
-        return f"Process {facts.pid} runs {program} as {user}.{odd}"
+    told = _TOLD.get(type(answer.subject))
+    if told is not None:
+        return str(told(answer.subject))
     if answer.tool in ("related_flows", "related_alerts"):
         kind = "flows" if answer.tool == "related_flows" else "alerts"
         return f"Number of {kind} that name the target: {len(answer.subject)}."
     return ""
 
 
+def _tell_owner(owner: SocketOwner) -> str:
+    return f"The connection belongs to process {owner.pid} ({escape(owner.comm, limit=40)})."
+
+
+def _tell_process(facts: ProcessFacts) -> str:
+    odd = " It runs a deleted or hidden program, or one from a folder anyone may write." if is_odd(facts) else ""
+    program, user = escape(facts.exe or facts.comm, limit=120), escape(facts.user, limit=40)
+    unit = f" under {escape(facts.unit, limit=60)}" if facts.unit else ""
+    children = f", children: {escape(', '.join(facts.children[:4]), limit=120)}" if facts.children else ""
+    return f"Process {facts.pid} runs {program} as {user}{unit}{children}.{odd}"
+
+
+def _tell_file(facts: FileFacts) -> str:
+    package = f" of the package {escape(facts.package, limit=40)}" if facts.package else ""
+    return f"Its program file{package} belongs to {escape(facts.owner, limit=40) or 'nobody known'}, mode {facts.mode}."
+
+
+def _tell_logins(logins: Logins) -> str:
+    good = sum(login.count for login in logins.entries if login.ok)
+    bad = sum(login.count for login in logins.entries if not login.ok)
+    return f"Logins from the target in this host's log: {good} successful, {bad} failed."
+
+
+def _tell_past(past: PastIncidents) -> str:
+    called = Counter(str(entry.disposition).replace("_", " ") for entry in past.entries)
+    words = ", ".join(f"{count} {word}" for word, count in sorted(called.items()))
+    return f"Earlier incidents with the target: {words or 'none'}."
+
+
+def _tell_places(persistence: Persistence) -> str:
+    newest = next((f"; the newest is {escape(point.path, limit=80)}" for point in persistence.points), "")
+    return f"Places that start programs, by their last change: {len(persistence.points)}{newest}."
+
+
+def _tell_names(seen: NamesSeen) -> str:
+    names = ", ".join(escape(name, limit=60) for name in seen.answered[:3])
+    return f"Names that DNS gave for the target: {names}." if names else ""
+
+
+_TOLD: dict[type, Callable[[Any], str]] = {
+    SocketOwner: _tell_owner,
+    ProcessFacts: _tell_process,
+    FileFacts: _tell_file,
+    Logins: _tell_logins,
+    PastIncidents: _tell_past,
+    Persistence: _tell_places,
+    NamesSeen: _tell_names,
+}
+"""How an answer is told, by its type."""
+
+
 def _summary(case: Case, judgement: Judgement) -> str:
     playbook = f"playbook {case.playbook.id}" if case.playbook else "no playbook for this class of event"
-    basis = f"alerts of high or critical severity from rules or behaviour: {len(judgement.basis)}"
     source = "the source is real" if judgement.real_source else "the source may be spoofed"
+    against = sum(reason.weight > 0 for reason in judgement.reasons)
+    harmless = sum(reason.weight < 0 for reason in judgement.reasons)
     return (
         f"Playbook analyst ({playbook}; no language model took part): {case.incident.title}. "
-        f"Concluded {judgement.conclusion}, {judgement.severity}: {basis}; {source}."
+        f"Concluded {judgement.conclusion}, {judgement.severity}: {against} considerations against the target, "
+        f"{harmless} for a harmless cause, together {judgement.score:+.1f} (malicious from {MALICIOUS_AT:+.2f}, "
+        f"benign from {BENIGN_AT:+.2f}); alerts of high or critical severity from rules or behaviour: "
+        f"{len(judgement.basis)}; {source}."
     )

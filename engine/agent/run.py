@@ -18,13 +18,13 @@ from engine.agent.allowance import Allowance
 from engine.agent.asker import REMEDY, Asker, size_of
 from engine.agent.case import Case, KnowledgeView
 from engine.agent.evidence import canonical
-from engine.agent.judgement import judge
+from engine.agent.judgement import Judgement, judge
 from engine.agent.models import fault_answer
 from engine.agent.planning import PlanStep
-from engine.agent.playbook import PlaybookModel, answers_in, processes_in
+from engine.agent.playbook import PlaybookModel, answers_in, subjects_in
 from engine.agent.prompts import Prompts, brief
 from engine.agent.steps import steps_not_done
-from engine.agent.tools import COMMANDER_TOOLS, Answer, Result, Toolbox
+from engine.agent.tools import COMMANDER_TOOLS, Toolbox
 from engine.agent.trace import Trace
 from engine.agent.verdict import PLAYBOOK, SHAPE, Checker, Reply, parse_reply, settle
 from engine.text import escape
@@ -78,6 +78,8 @@ class Run:
         self.faults: list[Fault] = []
         self.reply: Reply | None = None
         self.verdict: Verdict | None = None
+        self.judgement: Judgement | None = None
+        """What code makes of the case and of everything that the tools found."""
 
     @property
     def analyst(self) -> str:
@@ -244,14 +246,14 @@ class Run:
             async with asyncio.timeout(tool_s):
                 answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], self._tools(role))
         except TimeoutError:
-            answer = Answer(name, Result.FAILED, f"failed: no answer in {tool_s:g} s. Conclude nothing.")
+            answer = self._toolbox.give_up(name)
         self._toolbox.keep(answer)
         self._trace.step(role, StepKind.TOOL_RESULT, shown, answer.text, elapsed_s=time.monotonic() - started)
         return ToolMessage(answer.text, name=shown, tool_call_id=call["id"], artifact=answer)
 
     def _settle(self, reply: Reply, messages: list[BaseMessage]) -> None:
         answers = answers_in(messages)
-        judgement = judge(self._case, processes_in(answers))
+        self.judgement = judgement = judge(self._case, subjects_in(answers))
         checker = Checker(self._toolbox.evidence, self._toolbox.absent, self._passage)
         planned = planning.planned_not_done(self._case, self._plan, answers)
         missing = (*steps_not_done(self._case, answers), *planned, *self._overspent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from engine.agent.case import Case
 from engine.agent.tools import TOOLS, Answer, Result
 from engine.text import escape
@@ -26,19 +28,22 @@ def steps_of(case: Case) -> tuple[tuple[str, str], ...]:
 def steps_not_done(case: Case, answers: list[Answer]) -> tuple[str, ...]:
     """Return the playbook's steps that were not performed or told nothing, each with its reason."""
     missing = []
+    asked: Counter[str] = Counter()
     for tool, text in steps_of(case):
-        reason = _why_not(tool, [answer for answer in answers if answer.tool == tool])
+        asked[tool] += 1
+        reason = _why_not(tool, [answer for answer in answers if answer.tool == tool], asked[tool])
         if reason:
             missing.append(f"{escape(text, limit=300) or tool}: {reason}")
     return tuple(missing)
 
 
-def _why_not(tool: str, answers: list[Answer]) -> str:
+def _why_not(tool: str, answers: list[Answer], times: int) -> str:
+    """Return why a tool's step, the ``times``-th of that tool, told nothing; empty where it did."""
     if not tool:
         return "no tool serves this step"
-    if any(answer.result is Result.ANSWERED for answer in answers):
+    if sum(answer.result is Result.ANSWERED for answer in answers) >= times:
         return ""
-    if not answers:
+    if len(answers) < times:
         return f"{tool} was not called"
     last = answers[-1]
     if last.result is Result.ABSENT:

@@ -1,0 +1,115 @@
+"""What was answered: whether it shows that the attack worked, or that the application took it as content."""
+
+# ruff: noqa: E501 - a pattern reads best whole
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engine.agent.judging.message import Message
+from engine.agent.judging.payload import WEB, acceptance_is_harm
+from engine.agent.judging.scene import Scene
+
+_COMMAND_OUTPUT = re.compile(
+    r"uid=\d+\([\w.-]+\) gid=\d+|\blinux [\w.-]+ \d+\.\d+\.\d+\S* |root:[x*]:0:0:|\b\w+:x:\d+:\d+:"
+    r"|^-[rwxs-]{9}[.+]? +\d+ \w+ \w+|^drwx|\t\d{3,}\t0\d{3}\b|windows ip configuration|volume serial number"
+    r"|nt authority\\system|\bpid\s+tty\b|www-data\n|microsoft windows \[version|total \d+\n[d-][rwx-]{9}"
+    r"|inet (?:addr:)?\d+\.\d+\.\d+\.\d+ |\[boot loader\]|\[fonts\]|for 16-bit app support",
+    re.MULTILINE,
+)
+_DATABASE = re.compile(
+    r"xpath syntax error|sql syntax|sqlstate|ora-\d{5}|unclosed quotation|unterminated (?:quoted )?string"
+    r"|syntax error at or near|duplicate entry '.*for key|mysql_fetch|psqlexception|sqlite_error|sqlite3::"
+    r"|conversion failed when converting|\$2[aby]\$\d\d\$|[:,|~][0-9a-f]{32,40}\b|odbc sql server|invalid input syntax for"
+)
+_SECRET = re.compile(
+    r"secretaccesskey|accesskeyid|begin (?:rsa |openssh |ec |dsa )?private key|access_token\"|db_pass(?:word)?\s*[=:]\s*\S"
+    r"|\"image\"\s*:|\"containers?\"|aws_secret|app_key=base64|password\s*=\s*[\"']?\w|redis_version|ssh-rsa aaaa"
+)
+_TELLS_PORTS = re.compile(
+    r"connection refused|timed? ?out|no route to host|upstream sent|econnrefused|invalid response|reset by peer"
+)
+_STORED = re.compile(
+    r"\"(?:\w*id|ticket|slug|job|message_?id|queued|saved|version|artifact|issue|number|key|execution|name|file|asset"
+    r"|revision|items|imported|matched|url|state|status|result|title)\"\s*:|<\w+ id=|created|accepted|queued|saved|stored"
+)
+_UNUSUAL = re.compile(
+    r"deleteme|warning:|fatal|exception|stack ?trace|denied|invalid|<script|onerror=|octet-stream|\$\$\$|->\||<\?php|<!doctype \w+ \["
+)
+_LOGIN_PAGE = re.compile(r"log-?in|sign-?in|auth|permission|denied|error|captcha")
+
+
+def considerations(scene: Scene) -> Iterator[str]:
+    """Name what this host's answers say."""
+    if not scene.is_inbound:
+        return
+    ours = scene.ours
+    if _COMMAND_OUTPUT.search(ours):
+        yield "answer_command_output"
+    if scene.classes & WEB and _DATABASE.search(ours) and scene.classes & {"sql_injection", "scan"}:
+        yield "answer_database"
+    if scene.classes & {"ssrf", "file_inclusion", "xxe", "scan", "web_exploit"} and _SECRET.search(ours):
+        yield "answer_secret"
+    if scene.classes & {"ssrf"} and _TELLS_PORTS.search(ours):
+        yield "answer_tells_ports"
+    if scene.classes & {"xss"}:
+        yield from _reflection(scene)
+    yield from _acceptance(scene)
+
+
+def _reflection(scene: Scene) -> Iterator[str]:
+    for match in scene.matches:
+        raw = match.text.strip()
+        if "<" in raw or "=" in raw:
+            if "html" in _content_types(scene) and raw and raw in scene.ours:
+                yield "answer_reflects"
+                return
+            if raw.replace("<", "&lt;").replace(">", "&gt;") in scene.ours and "<" in raw:
+                yield "answer_escapes"
+                return
+
+
+def _content_types(scene: Scene) -> str:
+    return " ".join(answer.headers.get("content-type", "") for answer in scene.answers)
+
+
+def _acceptance(scene: Scene) -> Iterator[str]:
+    """Say whether the application took it as content: its own word, which no sender chooses."""
+    if not scene.classes & (WEB | {"trojan", "mining", "privilege_escalation"}) or acceptance_is_harm(scene):
+        return
+    carriers = {match.alert.flow.id for match in scene.matches} or {flow.id for flow in scene.carriers}
+    pairs = [
+        (request, answer)
+        for flow, request, answer in zip(scene.carriers, scene.requests, scene.answers, strict=True)
+        if flow.id in carriers
+    ]
+    if not pairs or not all(_takes(answer) for _, answer in pairs):
+        if pairs and all(_is_ordinary(answer) for _, answer in pairs):
+            yield "answer_ordinary_file" if "file_inclusion" in scene.classes else "answer_ordinary"
+        return
+    yield "answer_stored"
+    if all(_is_session(request.headers) for request, _ in pairs):
+        yield "session_accepted"
+
+
+def _takes(answer: Message) -> bool:
+    status, body = answer.status, answer.body.lower()
+    if status in (201, 202, 204):
+        return True
+    if status in (301, 302, 303):
+        return not _LOGIN_PAGE.search(answer.headers.get("location", "login").lower())
+    return status == 200 and answer.kind == "json" and bool(_STORED.search(body))
+
+
+def _is_ordinary(answer: Message) -> bool:
+    """Return whether an answer is a page like any other: no error, no refusal, no output."""
+    text = answer.decoded.lower()
+    signs = (_COMMAND_OUTPUT, _DATABASE, _SECRET, _UNUSUAL)
+    return answer.status in (200, 206, 304) and not any(sign.search(text) for sign in signs)
+
+
+def _is_session(headers: dict[str, str]) -> bool:
+    return any(name in headers for name in ("authorization", "cookie")) or any(
+        name.endswith(("token", "api-key", "nonce", "csrf")) for name in headers
+    )

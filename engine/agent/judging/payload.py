@@ -1,0 +1,238 @@
+"""What the target sent: where the attack syntax stands, and what it would do there."""
+
+# ruff: noqa: E501 - a pattern reads best whole
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engine.agent.judging.message import is_phrase, is_prose
+from engine.agent.judging.scene import Match, Scene
+
+WEB = frozenset(
+    [
+        "sql_injection",
+        "xss",
+        "command_injection",
+        "file_inclusion",
+        "ssrf",
+        "xxe",
+        "web_exploit",
+        "webshell",
+        "deserialisation",
+        "vulnerability_exploit",
+        "scan",
+    ]
+)
+"""Classes whose attack is syntax in a request."""
+
+_RUNS = re.compile(
+    r"(?:wget|curl|fetch|tftp|ftpget|certutil|bitsadmin|iwr)\b[^\n]{0,160}(?:\||;|&&|\n)\s*(?:sudo )?(?:ba|da|a|z|k)?sh\b"
+    r"|(?:wget|curl|tftp)\b[^\n]{0,120}(?:chmod|-o\s*/(?:tmp|var/tmp|dev/shm))|/dev/tcp/|\bnc(?:at)?\b[^\n]{0,40} -\w*e"
+    r"|\b(?:ba)?sh -i\b|powershell[^\n]{0,40}-e(?:nc|ncodedcommand)?\b|busybox (?:wget|tftp)|mkfifo /tmp"
+    r"|pty\.spawn|psexesvc|remcomsvc|paexec|smbexec|wmiexec|atexec|__output\b|exec\(base64|frombase64string|iex ?\(|downloadstring"
+)
+_STEALS = re.compile(
+    r"minidump|lsass|mimikatz|sekurlsa|ntds\.dit|secretsdump|hashdump|procdump|vssadmin|shadowcopy|wbadmin delete"
+    r"|sam save|reg save hk"
+)
+_CALLS = re.compile(
+    r"(?:system|exec|shell_exec|passthru|popen|proc_open|assert|spawn)\s*\(\s*[\"'$]|processbuilder|getruntime"
+    r"|invokefunction|os\.system|subprocess|__import__|child_process|\(\)\s*\{[^}]*\}\s*;|\beval\s*\(|\$\{?ifs\b|file_put_contents|fsockopen"
+)
+_SEPARATED = re.compile(
+    r"(?:[;|`&\n]|\$\()\s*(?:id|whoami|uname|ls|cat|ping|sleep|nslookup|wget|curl|dir|type|ipconfig|ifconfig|net user"
+    r"|touch|echo|sh|bash|nc|python\d?|perl|ps|env|dig|rm|hostname|pwd)\b"
+)
+_SECRET_FILES = re.compile(
+    r"etc/(?:passwd|shadow|hostname|hosts)|id_rsa|id_ed25519|\.aws/credentials|win\.ini|boot\.ini|proc/self|wp-config"
+    r"|\.env\b|\.git/(?:config|head)|web\.config|\.htpasswd|php://(?:filter|input)|expect://|phar://|data://"
+)
+_CLIMBS = re.compile(r"(?:\.\.[/\\]){3,}|(?:\.\.%2f){2,}|%252e|\.\.%252f|%c0%ae", re.IGNORECASE)
+_PROBES = re.compile(
+    r"union\s+(?:all\s+)?select\s+(?:null|\d|concat|group_concat|@@|char\()|sleep\s*\(\s*\d|benchmark\s*\(|waitfor\s+delay"
+    r"|pg_sleep|extractvalue\s*\(|updatexml\s*\(|information_schema|xp_cmdshell|into\s+(?:out|dump)file|load_file\s*\("
+    r"|['\"]\s*(?:or|and)\s+['\"\d(].{0,12}=|order\s+by\s+\d+\s*(?:--|#)|;\s*(?:drop|create|insert|update|alter|exec)\s"
+    r"|['\")\d\s](?:and|or)\s+\(?\d+\s*=\s*\d+|['\")]\s*\|\|\s*\(|\bcase\s+when\b.{0,40}\bthen\b|dbms_pipe|utl_http|substring\s*\(.{0,40}\bselect\b|ascii\s*\(.{0,40}select"
+)
+_GADGETS = re.compile(
+    r"commons[./]collections|invokertransformer|chainedtransformer|lazymap|templatesimpl|badattributevalue"
+    r"|jdbcrowset|annotationinvocation|priorityqueue|beancomparator|jndidatasource|unicastref|urldns|java\.net\.url\b"
+    r"|objectdataprovider|typeconfuse|windowsidentity|activitysurrogate|losformatter|process\.start|cposix|posix\nsystem"
+    r"|cos\nsystem|csubprocess|nsystem|builtins\neval|popen|monolog|guzzlehttp|pdostatement|rmi://|ldap://|autocloseable"
+    r"|!!python/object|!!javax|urlclassloader|posix.{0,8}system|subprocess.{0,8}(?:popen|call|check)|builtins.{0,8}(?:eval|exec)"
+    r"|o:\d+:\"[^\"]{0,60}(?:swift|illuminate|symfony|think|phpggc|pending|zend)|(?:system|phpinfo|passthru|shell_exec)\";"
+    r"|com\.sun\.rowset|ysoserial|xstream|processbuilder|scriptengine|bcel|groovy\.util|spring.*methodinvok"
+)
+_LOOKUP = re.compile(
+    r"\$\{(?:jndi|\$\{|lower:|upper:|env:|::-)|%\{\(?#|\$\{[^}]{0,20}getclass|#\{.{0,40}runtime|t\(java\."
+)
+_HIDDEN = re.compile(
+    r"/(?:opt|tmp|usr|var|dev|lib|etc|run|home/\w+|srv|mnt)(?:/[\w.-]+)*/\.(?!env|git|ssh|well-known)[a-z_]\w*"
+)
+_HIDES = re.compile(
+    r"history -c|unset histfile|rm -f \$0|rm -- \$0|ld\.so\.preload|histfile=/dev/null|iptables -f|setenforce 0"
+)
+_INSIDE = re.compile(
+    r"(?:https?|gopher|dict|ftp|file)://[\[]?(?:127\.|localhost|0\.0\.0\.0|::1|::ffff:|169\.254\.|10\.\d|192\.168\."
+    r"|172\.(?:1[6-9]|2\d|3[01])\.|metadata|fd00:|0x7f|2130706433|\w+\.(?:internal|local|svc|cluster\.local)\b|0\d|\d{8,10}\b|\[::)|\.(?:nip|sslip|xip)\.io|localtest\.me|169\.254\.169\.254|(?:gopher|dict)://"
+)
+_NEIGHBOUR = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|f[cd]")
+_INNERMOST = re.compile(r"//\[?(?:127\.|localhost|0|::|169\.254|metadata)|gopher:|dict:|file:|169\.254")
+_ENTITY_FILE = re.compile(
+    r"<!entity[^>]*(?:system|public)[^>]*[\"'](?:file|php|expect|jar|netdoc|gopher|ftp)(?:://|:/)|xi:include[^>]+href=[\"'](?:file|php|/)"
+)
+_ENTITY_OUT = re.compile(r"<!(?:entity|doctype)[^>\[]*(?:system)\s*[\"']https?://(?:\d{1,3}(?:\.\d{1,3}){3}|\[)")
+_ENTITY_DTD = re.compile(r"<!entity\s+(?:%\s*)?\w+\s+system\s*[\"']https?://[^\"']+")
+_ENTITY_STANDARD = re.compile(r"system\s*[\"']https?://[^\"']+\.(?:ent|mod)[\"']")
+_ENTITY_ANY = re.compile(r"<!entity[^>]*(?:system)|<!entity\s+\S+\s+[\"'](?:&\w+;){4,}|xinclude|<!doctype[^>\[]+system")
+_ENTITY_BOMB = re.compile(r"<!entity\s+\S+\s+[\"'](?:&\w+;\s*){4,}")
+_DTD_MARK = re.compile(r"<!doctype|<!entity|<xi:include")
+_DOCUMENT_OUT = re.compile(r"<!doctype\s+\w+\s+system\s+[\"']https?://")
+_TAKEOVER = re.compile(
+    r"config\W+(?:\$?\d+\W+)?set\W+(?:\$?\d+\W+)?(?:dir|dbfilename)|(?:slave|replica)of\W|module\W+(?:\$?\d+\W+)?load"
+    r"|/var/spool/cron|authorized_keys|\"binds\"\s*:\s*\[\s*\"/[^\"]*:|\"privileged\"\s*:\s*true"
+    r"|copy\s+\w+\s+from\s+program|script\.painless|_groovy|system\.exec"
+)
+_RANSOM = re.compile(
+    r"\b(?:btc|bitcoin|monero|xmr)\b|your (?:files|data|database)[^\n]{0,60}(?:encrypt|copied|backed up|stolen|download)"
+    r"|decrypt(?:or|ion key)|pay\b[^\n]{0,40}(?:btc|coin|recover|wallet)|\.onion\b|to (?:recover|restore) your"
+)
+_RANSOM_KEY = re.compile(
+    r"(?:hwid|victim|machine_?id|host)\W[\s\S]*(?:pub(?:key)?|rsa|aes)\W[\s\S]*|(?:ext|skip|drives)=[\s\S]*pubkey"
+)
+_ACTIVE_THEFT = re.compile(
+    r"(?:document\.cookie|localstorage|sessionstorage)[\s\S]{0,80}|(?:fetch|xmlhttprequest|sendbeacon|new image|location)"
+    r"[\s\S]{0,60}(?:cookie|token|/admin|role=)|onerror\s*=\s*[\"']?(?:alert|eval|fetch|prompt)|onload\s*=\s*[\"']?(?:alert|fetch|eval)"
+    r"|<script[^>]*>\s*(?:alert|eval|fetch|document|new image)|<script[^>]+src\s*=|javascript:(?!void)"
+)
+_OBJECTS = frozenset(("deserialisation", "vulnerability_exploit"))
+_CLASS_NAMES = re.compile(r"[a-z_]\w+(?:[./][a-z_]\w+){2,}|\"@(?:type|class)\"|\bo:\d+:\"|c\w+\n\w+\n")
+_TOOLS = re.compile(
+    r"\b(?:sqlmap|nikto|nuclei|gobuster|dirbuster|feroxbuster|ffuf|wfuzz|masscan|zgrab|nmap|acunetix|netsparker|wpscan|hydra"
+    r"|medusa|patator|xsstrike|commix|zmeu|jorgee|metasploit|havij|arachni|dirsearch)\b"
+)
+_MINER_JOB = re.compile(r"stratum\+(?:tcp|ssl)|(?:-o|--url)[\s\",=]+[\w.-]+:\d{3,5}\b")
+_STATEMENT = re.compile(r"\s*(?:select|with|insert|update|explain|show)\s[^'\";#]*$", re.IGNORECASE)
+_PUT_SCRIPT = re.compile(r"^(?:put|move|copy) \S+\.(?:php\d?|phtml|jspx?|aspx?|war)\b", re.MULTILINE)
+_SCRIPT_FILE = re.compile(r"filename=\"?[^\"\r\n]*\.(?:php\d?|phtml|phar|jspx?|aspx?|ashx|cgi|war|pht)\b")
+_ONE_LINER = re.compile(
+    r"(?:eval|assert|system|exec|passthru|shell_exec|`)\s*[\(`]?\s*[@(]*\s*\$_?(?:post|get|request|cookie|server)"
+    r"|runtime\.getruntime\(\)\.exec\(\s*request|\$\{param\.|request\.getparameter"
+)
+
+
+def considerations(scene: Scene) -> Iterator[str]:
+    """Name what the request itself says."""
+    yield from _position(scene)
+    if not scene.is_inbound and scene.classes <= WEB:
+        return
+    text = scene.foreign if scene.is_inbound else scene.both
+    acting = text if not _is_told(scene) else ""
+    if _RUNS.search(acting) or _STEALS.search(acting):
+        yield "runs_programs"
+    if scene.is_inbound and (_CALLS.search(acting) or _SEPARATED.search(acting)) and scene.classes & WEB:
+        yield "calls_commands"
+    if _HIDDEN.search(acting) or _HIDES.search(acting):
+        yield "hides_itself"
+    if _TAKEOVER.search(acting):
+        yield "takes_service_over"
+    if _RANSOM.search(acting) or (not scene.is_inbound and _RANSOM_KEY.search(scene.ours)):
+        yield "demands_ransom"
+    yield from _by_syntax(scene, acting)
+
+
+def _by_syntax(scene: Scene, acting: str) -> Iterator[str]:
+    if not scene.is_inbound:
+        return
+    for name, pattern in _SYNTAX.items():
+        if not pattern.search(acting) or (name == "gadget_chain" and not scene.classes & _OBJECTS):
+            continue
+        yield "points_at_neighbour" if name == "points_inside" and _asks_neighbour(scene, acting) else name
+    if _TOOLS.search(acting):
+        yield "attack_tool"
+    if _MINER_JOB.search(acting):
+        yield "miner_job"
+    if any(_STATEMENT.match(match.field) for match in scene.matches) and "sql_injection" in scene.classes:
+        yield "whole_statement"
+    if scene.requests and any(request.raw.startswith((b"REQMOD ", b"RESPMOD ")) for request in scene.requests):
+        yield "scanning_service"
+    if (_SCRIPT_FILE.search(acting) and _ONE_LINER.search(acting)) or _PUT_SCRIPT.search(acting):
+        yield "plants_script"
+    yield from _entities(acting)
+    names_classes = "deserialisation" in scene.classes and _CLASS_NAMES.search(scene.foreign)
+    if names_classes and not _GADGETS.search(scene.foreign):
+        yield "no_gadget"
+    if scene.classes & {"xss"} and not _ACTIVE_THEFT.search(scene.foreign):
+        yield "no_theft"
+
+
+_SYNTAX = {
+    "reads_secret_file": _SECRET_FILES,
+    "climbs_folders": _CLIMBS,
+    "probes_database": _PROBES,
+    "gadget_chain": _GADGETS,
+    "lookup_expression": _LOOKUP,
+    "points_inside": _INSIDE,
+    "script_theft": _ACTIVE_THEFT,
+}
+
+
+def _entities(text: str) -> Iterator[str]:
+    if not _DTD_MARK.search(text):
+        return
+    if _ENTITY_FILE.search(text) or _ENTITY_BOMB.search(text):
+        yield "entity_attack"
+    elif _ENTITY_OUT.search(text) or (_ENTITY_DTD.search(text) and not _ENTITY_STANDARD.search(text)):
+        yield "entity_calls_out"
+    elif _DOCUMENT_OUT.search(text):
+        yield "document_calls_out"
+    elif not _ENTITY_ANY.search(text) or _ENTITY_STANDARD.search(text):
+        yield "entity_plain"
+
+
+def acceptance_is_harm(scene: Scene) -> bool:
+    """Return whether the request asks for something that the server does by accepting it."""
+    text = scene.foreign if not _is_told(scene) else ""
+    stored_script = "xss" in scene.classes and _ACTIVE_THEFT.search(text)
+    fetched = "ssrf" in scene.classes and _INSIDE.search(text) and not _asks_neighbour(scene, text)
+    loads = "xxe" in scene.classes and (
+        _ENTITY_FILE.search(text) or _ENTITY_OUT.search(text) or _ENTITY_DTD.search(text)
+    )
+    return bool(stored_script or fetched or (loads and not _ENTITY_STANDARD.search(text)))
+
+
+def _asks_neighbour(scene: Scene, text: str) -> bool:
+    """Return whether somebody inside names a neighbour, and neither this host itself nor the metadata service."""
+    inside = _NEIGHBOUR.match(scene.target)
+    return bool(inside) and not _INNERMOST.search(text)
+
+
+def _is_told(scene: Scene) -> bool:
+    """Return whether every place of the syntax is inside text that people or machines only tell."""
+    placed = [match for match in scene.matches if match.where]
+    return bool(placed) and all(_tells(match) for match in placed)
+
+
+def _tells(match: Match) -> bool:
+    if _LOOKUP.search(f"{match.text} {match.field}".lower()):
+        return False  # it acts wherever it is written down, as in a log
+    value = match.field.partition(":")[2] if match.where == "header" else match.field
+    return (match.where == "body" and is_prose(value)) or is_phrase(value)
+
+
+def _position(scene: Scene) -> Iterator[str]:
+    placed = [match for match in scene.matches if match.where]
+    if not scene.is_inbound or not placed or not scene.classes & WEB | scene.classes & {"trojan", "mining"}:
+        return
+    if _is_told(scene):
+        yield "in_prose"
+    elif any(match.where in ("line", "header") for match in placed) and scene.classes != {"scan"}:
+        yield "in_request_line"
+    elif any(match.where == "body" and len(match.field) < 120 for match in placed):
+        yield "in_short_value"
+    if "trojan" in scene.classes and any(
+        match.where == "raw" and match.alert.detection.spans[0].offset < 24 for match in placed
+    ):
+        yield "opens_raw_stream"
