@@ -325,8 +325,10 @@ def _add_records(commands: _Parsers) -> None:
     remove.set_defaults(run="allowing:remove")
     audit = _add(commands, "audit", "check or print the record of every decision (root)")
     actions = _actions(audit)
-    words = "say whether the record is whole: nothing edited, cut, reordered or forged"
-    _add(actions, "verify", words, "sudo aegis-tui audit verify").set_defaults(run="auditing:verify")
+    words = "say whether the record, and the traces noted in it, are whole: nothing edited, cut, reordered or forged"
+    verify = _add(actions, "verify", words, "sudo aegis-tui audit verify")
+    verify.add_argument("--database", metavar="FILE", help="hold the traces of this database against the record")
+    verify.set_defaults(run="auditing:verify")
     export = _add(actions, "export", "print every entry, oldest first", "sudo aegis-tui audit export --json")
     export.add_argument("--json", action="store_true", help=_JSON)
     export.set_defaults(run="auditing:export")

@@ -44,7 +44,8 @@ class Deduplicator:
             alert = replace(known, last_at=max(known.last_at, now), count=known.count + 1)
             self._remember(key, alert)
             return alert, False
-        alert_id = content_id("A-", 10, *key, flow.id, f"{now:.6f}")
+        told = (detection.event.name, detection.event.content) if detection.event else ()
+        alert_id = content_id("A-", 10, *key, flow.id, f"{now:.6f}", *told)
         alert = Alert(alert_id, target_ip, local_ip, now, now, 1, detection, flow)
         self._remember(key, alert)
         return alert, True

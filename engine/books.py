@@ -9,7 +9,7 @@ from engine import wire
 from engine.agent.case import Outcome
 from engine.announcer import Announcer
 from engine.casebook import Due
-from engine.chain import chained
+from engine.chain import Anchor, chained, digest_of
 from engine.desk import Work
 from engine.plan import Context, Plan, Recording
 from engine.state import State
@@ -33,6 +33,8 @@ class Books:
         self.quarantined = 0
         self.opened: set[str] = set()
         """Incidents of this run, and those taken up from an earlier one."""
+        self.anchor: Callable[[Anchor], None] = _nowhere
+        """Told of the end of each trace that was concluded."""
         self._plan = plan
         self._context = Context(plan.local_addresses, plan.settings.dedup_window)
         self._state = state
@@ -126,6 +128,9 @@ class Books:
             self._announcer.clear("llm")
         self._announcer.clear("agent")
         self._announcer.publish(outcome.verdict)
+        steps, digest = self._steps.get(incident.id, (0, ""))
+        if steps:
+            self.anchor(Anchor(incident.id, steps, digest, digest_of(wire.dumps(outcome.verdict))))
 
     def spend(self, day: str, model: str, tokens_in: int, tokens_out: int) -> None:
         """Store one call of an endpoint."""
@@ -137,3 +142,7 @@ class Books:
             return []
         self.opened.add(incident_id)
         return db.forget_incident(incident_id)
+
+
+def _nowhere(_: Anchor) -> None:
+    return

@@ -23,6 +23,7 @@ from engine.impact import Traffic
 from engine.inquiries import Inquiries
 from engine.intake import Batch, Reader
 from engine.names import Names
+from engine.notary import Notary
 from engine.parts import NO_MODEL, Detectors, load_detectors
 from engine.plan import Plan
 from engine.sources.pcapfile import CaptureError
@@ -53,6 +54,7 @@ from engine.types import (
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
+    from engine.chain import Anchor
     from engine.edge.view import Door
     from engine.hostdoor import HostDoor
     from engine.hostfacts import Past
@@ -116,6 +118,8 @@ class Engine:
         self.tools, self.use_tool = inquiries.tools, inquiries.use_tool
         self._filing = Filing(inquiries.save_report, self._announcer.fault, self._announcer.clear)
         self.filed = self._filing.done
+        self._notary = Notary(self._note_trace, self._writer.drained, self._announcer.fault, self._announcer.clear)
+        self.noted = self._notary.done
         if plan.filing:
             self._caseload.file = decisions.file = self._filing.add
 
@@ -142,18 +146,20 @@ class Engine:
         """Return the accounting identity, summed over every source so far."""
         shares = [*self._closed, *(reader.counters() for reader in self._readers)]
         sums = {name: sum(getattr(share, name) for share in shares) for name in _SUMMED}
+        counts = {name: number + self._triage.counts[name] for name, number in self._counts.items()}
         return Counters(
             **sums,
             emergency=any(share.emergency for share in shares),
-            judged=self._counts["judged"] + sum(desk.judge.judged for desk in self._desks),
-            detections=self._counts["detections"] + sum(desk.detections for desk in self._desks),
+            judged=counts["judged"] + sum(desk.judge.judged for desk in self._desks),
+            detections=counts["detections"] + sum(desk.detections for desk in self._desks),
             alerts=self._books.alerts,
-            deduplicated=self._counts["folded"] + sum(desk.casebook.dedup.folded for desk in self._desks),
+            deduplicated=counts["folded"] + sum(desk.casebook.dedup.folded for desk in self._desks),
             quarantined=self._books.quarantined,
             queues={
                 "batches": (self._batches.qsize(), BATCHES),
                 "cases": self._caseload.fill(),
                 "events": self._triage.fill(),
+                "notes": self._notary.fill(),
                 "reports": self._filing.fill(),
                 "rows": self._writer.fill(),
             },
@@ -190,7 +196,7 @@ class Engine:
         assert self._detectors is not None  # noqa: S101 - set before the event
         store = self._open_store()
         seen = [flow for ip in self._foreign_ends(event) for flow in await store.flows_with(ip, SEEN_FLOWS)]
-        return await self.incident(await self._triage.take(event, seen, self._detectors, model, on_step))
+        return await self.incident(await self._triage.take(event, seen, self._detectors, model, on_step, store))
 
     def _foreign_ends(self, event: ReportedEvent) -> list[str]:
         """Return the ends of a report that are not this host's; nothing is stored of flows but when live."""
@@ -283,6 +289,9 @@ class Engine:
             ]
             if self._door is not None:
                 lasting.append(tasks.create_task(self.decisions.follow(), name="guard"))
+            if self._door is not None and self.plan.live and store.file == self.plan.database:
+                self._books.anchor = self._notary.add
+                lasting.append(tasks.create_task(self._notary.work(), name="notes"))
             lasting += [tasks.create_task(self._open(door), name=f"door {door.name}") for door in self.plan.doors]
             await self._work()
             if self.plan.live:
@@ -451,6 +460,11 @@ class Engine:
 
     async def _propose(self, incident: Incident, outcome: Outcome) -> None:
         await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
+
+    async def _note_trace(self, anchor: Anchor) -> None:
+        assert self._door is not None  # noqa: S101 - the notary works beside a guard only
+        told = (anchor.incident_id, anchor.steps, anchor.digest, anchor.verdict_digest)
+        await self._door.ask(lambda guard: guard.note_trace(*told))
 
     # --- small things -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.alerts import content_id
+from engine.guard.clock import RateLimit
 from engine.guard.messages import Attachment, Review, Welcome
 from engine.guard.policy import canonical_prefix, default_prefix
 from engine.plan import Plan
@@ -26,6 +27,9 @@ GUARD_POLL_S = 1.0
 POLLED_BLOCKS = 500
 """Blocks read at each poll; of the others only the totals are asked for."""
 ENDED_BLOCKS = 300
+UNSEEN_PER_MINUTE = 10
+"""Proposals a minute about what was only reported, and as many that programs outside ask for: so few that the guard,
+which holds off whatever asks too often, goes on to take those about what was seen."""
 HALTED = "halted by panic-unblock: every packet passes"
 SPOOFABLE = "no completed handshake of the source is known here: it may be spoofed"
 
@@ -54,6 +58,7 @@ class Decisions:
         self._publish = publish
         self._impact = impact
         self._ifaces: tuple[str, ...] = ()
+        self._for_reports, self._for_programs = RateLimit(UNSEEN_PER_MINUTE), RateLimit(UNSEEN_PER_MINUTE)
         self.file: Callable[[str], None] | None = None
         """Told of each incident whose report is to be written anew."""
 
@@ -157,6 +162,8 @@ class Decisions:
             self._propose_in_replay(terms, incident, outcome.block_reason)
             return
         try:
+            if outcome.reported_only:
+                _count(self._for_reports, "about reported events")
             await self._propose(
                 terms,
                 outcome.block_reason,
@@ -171,8 +178,14 @@ class Decisions:
         """Ask a person to block an incident's target because a program outside wants it.
 
         Raises:
-            PermissionError: the guard refuses, or there is none.
+            PermissionError: the guard refuses, there is none, or programs ask too often.
         """
+        self._guard()
+        asked = (one for one in self._state.proposals.newest() if one.terms.incident_id == incident.id)
+        waiting = next((one for one in asked if _waits(one, time.time())), None)
+        if waiting is not None:
+            return waiting
+        _count(self._for_programs, "for programs outside")
         prefix = default_prefix(incident.target_ip, self._plan.connected)
         terms = self._terms(prefix, incident.id, evidence_ids=incident.alert_ids)
         reason = f"asked for by a program outside; incident {incident.id}, severity {incident.severity}"
@@ -346,6 +359,15 @@ class Decisions:
 
 def _waits(proposal: Proposal, now: float) -> bool:
     return proposal.state is ProposalState.PENDING and now < proposal.expires_at
+
+
+def _count(limit: RateLimit, what: str) -> None:
+    """Count one more proposal; raises ``PermissionError`` when the minute is used up."""
+    now_ns = time.monotonic_ns()
+    if limit.full(now_ns):
+        msg = f"there were {UNSEEN_PER_MINUTE} proposals {what} within a minute: come later"
+        raise PermissionError(msg)
+    limit.count(now_ns)
 
 
 def _made(made: Enforced) -> str:

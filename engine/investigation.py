@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,14 +163,16 @@ def load_investigator(plan: Plan, sources: Sources, now: float, ledger: Ledger |
     prompts, faults = _own_prompts(settings, now)
     playbooks, more = _own_playbooks(settings, now)
     knowledge, missing = _open_knowledge(plan.knowledge, playbooks, now)
-    missing += _open_documents(plan.knowledge, knowledge, settings, now)
+    # A replay contacts nothing: where an endpoint embeds the documents, their words alone are searched.
+    at_hand = replace(settings, openai_base_url="", openai_api_key="") if plan.replays else settings
+    missing += _open_documents(plan.knowledge, knowledge, at_hand, now, ledger)
     networks, unread = _open_networks(settings, now)
     folder = Path(settings.tools_folder) if settings.tools_folder else None
     user_tools, refused = load_user_tools(settings.tools, folder, now)
     facts: HostFacts = sources.door if sources.door is not None else plan.host or RecordedHost({})
     host = Host(facts, sources.names, own=plan.local_addresses, networks=networks, past=sources.past)
     return Investigator(
-        knowledge, host, model, not plan.live, plan.recordings, [*faults, *more, *missing, *unread, *refused],
+        knowledge, host, model, plan.replays, plan.recordings, [*faults, *more, *missing, *unread, *refused],
         classifier=classifier, classes=knowledge.event_classes, prompts=prompts, ledger=ledger,
         local_ips=plan.local_addresses, user_tools=user_tools,
     )  # fmt: skip
@@ -199,7 +201,7 @@ def _own_prompts(settings: Settings, now: float) -> tuple[Path | None, list[Faul
     folder = Path(settings.prompts) if settings.prompts else None
     try:
         Prompts(folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return None, [Fault("prompts", str(error), "the shipped prompts are used until it can be", now)]
     return folder, []
 
@@ -227,11 +229,30 @@ def _open_knowledge(path: Path | None, playbooks: Path | None, now: float) -> tu
     return knowledge, [Fault("knowledge", knowledge.backend, "reinstall: search goes by words only until then", now)]
 
 
-def _open_documents(beside: Path | None, knowledge: Knowledge, settings: Settings, now: float) -> list[Fault]:
+@dataclass(frozen=True, slots=True)
+class _DayLimit:
+    """Keeps searches of documents from the endpoint once the day is spent.
+
+    The few tokens of a query are not counted here: searches run in threads, and the ledger is the loop's.
+    """
+
+    ledger: Ledger
+
+    def is_spent(self, now: float) -> bool:
+        return self.ledger.is_spent(now)
+
+    def spend(self, model: str, tokens_in: int, tokens_out: int, now: float) -> None:
+        return
+
+
+def _open_documents(
+    beside: Path | None, knowledge: Knowledge, settings: Settings, now: float, ledger: Ledger | None
+) -> list[Fault]:
     """Give the knowledge base the user's documents, which lie beside its own file."""
     path = beside.with_name(NAME) if beside is not None else None
     try:
-        knowledge.documents = documents = open_documents(path, settings, shipped=knowledge.embedder)
+        account = _DayLimit(ledger) if ledger is not None else None
+        knowledge.documents = documents = open_documents(path, settings, shipped=knowledge.embedder, account=account)
     except (OSError, ValueError, sqlite3.Error) as error:
         if path is not None and not path.exists():
             return []

@@ -23,6 +23,11 @@ LIVE_DATABASE = LIVE_STATE / "engine" / "aegis.db"
 
 def user_state() -> Path:
     """Return the invoking user's state folder, made private when missing."""
-    folder = Path(os.environ.get("XDG_STATE_HOME") or platformdirs.user_state_dir()) / "aegis"
+    folder = user_state_place()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def user_state_place() -> Path:
+    """Return where the invoking user's state folder is, or would be."""
+    return Path(os.environ.get("XDG_STATE_HOME") or platformdirs.user_state_dir()) / "aegis"

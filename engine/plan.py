@@ -23,7 +23,7 @@ class Recording:
 
     analyst: str
     host: Mapping[str, str] = field(default_factory=dict)
-    """Questions about sockets and processes, and their answers."""
+    """Questions to the host and to the knowledge base, and their answers."""
     answers: tuple[str, ...] = ()
     """The model's replies, in order; empty for the playbook analyst."""
 
@@ -71,6 +71,11 @@ class Plan:
     """Whether each verdict and decision also goes to the folder of reports."""
     doors: tuple[Door, ...] = ()
     """Ways into the engine from outside the program, each served by a task of its own."""
+
+    @property
+    def replays(self) -> bool:
+        """Whether captures or stored incidents are judged again: nothing beside the analyst's model is then asked."""
+        return not self.live and bool(self.open_readers or self.recordings)
 
     @property
     def reports(self) -> Path:

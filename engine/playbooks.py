@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.ownership import read_own
 from engine.types import Severity
 
 
@@ -43,16 +44,18 @@ SECTIONS = ("Steps", "Verdict criteria", "Actions")
 def read_playbooks(folder: Path, user_folder: Path | None = None) -> dict[str, Playbook]:
     """Return the playbooks by event class; a user's own replaces the shipped one."""
     own = sorted(user_folder.glob("*.md")) if user_folder and user_folder.is_dir() else []
-    for path in own:
-        if path.stat().st_mode & 0o022:
-            raise PermissionError(f"cannot use the playbook {path}: others may write to it")
-    books = [parse_playbook(path) for path in (*sorted(folder.glob("*.md")), *own)]
+    books = [parse_playbook(path) for path in sorted(folder.glob("*.md"))]
+    books += [_parsed(path, read_own(path).decode("utf-8")) for path in own]
     return {book.event_class: book for book in books}
 
 
 def parse_playbook(path: Path) -> Playbook:
     """Return the playbook in a file; raises ValueError with the path and what is wrong."""
-    _, front, body = [*path.read_text(encoding="utf-8").split("---\n", 2), "", ""][:3]
+    return _parsed(path, path.read_text(encoding="utf-8"))
+
+
+def _parsed(path: Path, text: str) -> Playbook:
+    _, front, body = [*text.split("---\n", 2), "", ""][:3]
     fields = dict(_field(line, path) for line in front.splitlines() if line.strip())
     parts = re.split(r"^## (.+)$", body, flags=re.MULTILINE)
     sections = {title.strip(): _items(text) for title, text in zip(parts[1::2], parts[2::2], strict=True)}

@@ -15,6 +15,12 @@ _LINE = r"(?:(?!\\+[rn])[^\r\n])*"
 _START = r"(?:\b|(?<=\\[nrt]))"
 """The start of a word, also right after an escaped line end."""
 
+_VALUE = r"(?:'[^'\r\n]{0,256}'|\"[^\"\r\n]{0,256}\"|(?:(?!\\+[rn])[^\s\"';&|])+)"
+"""A word of a shell's command line, in quotes or without."""
+
+_WORDS = r"[\s\"',](?:[^\r\n|;]{0,256}?[\s\"',])?"
+"""What may stand between a command and one of its flags."""
+
 _SENSITIVE = (
     r"[\w.-]{0,32}(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|"
     r"client[_-]?secret|session(?:[_-]?id)?|jsessionid|phpsessid|sessid|credential|csrf)[\w-]{0,16}"
@@ -41,6 +47,11 @@ PATTERNS: dict[str, re.Pattern[str]] = {
     "secret_flag": re.compile(
         r"(--?(?:password|passwd|pass|token|secret|api-?key)[\"']?(?:=|\s+|\"?,\s*\"))[^\s\"',&\\]+", re.I
     ),
+    # Flags that are secrets only after their own command: elsewhere -p is a port or a path, -a everything, -u a user.
+    "mysql_password": re.compile(rf"{_START}((?:mysql|mariadb)[\w-]{{0,16}}{_WORDS}-p){_VALUE}"),
+    "sshpass": re.compile(rf"{_START}(sshpass(?:\s+-[veh]){{0,4}}[\s\"',]+-p[\s\"',]*){_VALUE}"),
+    "curl_login": re.compile(rf"{_START}(curl{_WORDS}(?:-[uU]|--(?:proxy-)?user)[\s\"',=]*[^\s:\"']{{1,64}}:){_VALUE}"),
+    "redis_password": re.compile(rf"{_START}(redis-cli{_WORDS}(?:-a|--pass)[\s\"',=]+){_VALUE}"),
     "secret_field": re.compile(
         rf"({_START}{_SENSITIVE}\\*[\"']?\s*(?:=|%3d|:)\s*\\*[\"']?)(?!\s|\[redacted)[^\s\"'&;,<>\\]+", re.IGNORECASE
     ),

@@ -11,6 +11,9 @@ from engine.types import Alert, Block, Counters, Event, Fault, Flow, Incident, P
 KEPT = 500
 """Alerts, incidents and proposals shown; all of them are in the database."""
 
+KEPT_REPORTED = KEPT // 2
+"""Of them, those about what other products only reported: more of these displace each other, nothing that was seen."""
+
 _T = TypeVar("_T")
 
 
@@ -19,12 +22,18 @@ class _Latest(Generic[_T]):
 
     def __init__(self) -> None:
         self._values: OrderedDict[str, _T] = OrderedDict()
+        self._reported: OrderedDict[str, None] = OrderedDict()
 
-    def put(self, key: str, value: _T) -> None:
+    def put(self, key: str, value: _T, *, reported: bool = False) -> None:
         self._values[key] = value
         self._values.move_to_end(key)
-        if len(self._values) > KEPT:
-            self._values.popitem(last=False)
+        self._reported.pop(key, None)
+        if reported:
+            self._reported[key] = None
+        if len(self._reported) > KEPT_REPORTED:
+            self._values.pop(self._reported.popitem(last=False)[0])
+        elif len(self._values) > KEPT:
+            self._reported.pop(self._values.popitem(last=False)[0], None)
 
     def get(self, key: str) -> _T | None:
         return self._values.get(key)
@@ -44,17 +53,22 @@ class State:
         """The first of the blocks, as last read from the kernel."""
         self.blocks_total = self.dropped_packets = 0
         """Of all blocks."""
+        self._reported: _Latest[bool] = _Latest()
+        """Whether an incident was only reported, as its latest alert has it."""
         self._faults: dict[str, Fault] = {}
 
     def apply(self, event: Event) -> None:
         """Take note of an event."""
         match event:
             case Alert():
-                self.alerts.put(event.id, event)
+                reported = event.detection.detector == "event"
+                self._reported.put(event.incident_id, reported)
+                self.alerts.put(event.id, event, reported=reported)
             case Incident():
-                self.incidents.put(event.id, event)
+                self.incidents.put(event.id, event, reported=bool(self._reported.get(event.id)))
             case Proposal():
-                self.proposals.put(event.id, event)
+                about = event.terms.incident_id
+                self.proposals.put(event.id, event, reported=bool(self._reported.get(about)))
             case Fault():
                 self._note_fault(event)
             case _:

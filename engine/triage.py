@@ -17,6 +17,7 @@ from engine.edge.view import BusyError
 from engine.intake import Batch
 from engine.parts import Detectors
 from engine.plan import Plan
+from engine.store.database import Store
 from engine.store.writer import Writer
 from engine.types import (
     Detection,
@@ -77,6 +78,8 @@ class Triage:
         self._writer = writer
         self._caseload = caseload
         self._waiting = 0
+        self.counts = dict.fromkeys(("judged", "detections", "folded"), 0)
+        """What the desks of reports amounted to; each ends with its event."""
 
     def fill(self) -> tuple[int, int]:
         """Return how many events wait, and how many may."""
@@ -89,6 +92,7 @@ class Triage:
         detectors: Detectors,
         model: str,
         on_step: Callable[[TraceStep], None] | None,
+        store: Store,
     ) -> str:
         """Return the id of the incident that an event came to, once it is investigated and stored.
 
@@ -97,6 +101,7 @@ class Triage:
         Raises:
             BusyError: too many wait.
             LookupError: no such model is configured.
+            RuntimeError: it cannot be judged, or its incident would take the place of another.
         """
         if self._waiting >= WAITING_EVENTS:
             msg = f"{WAITING_EVENTS} events wait for their verdict"
@@ -107,7 +112,11 @@ class Triage:
             settings = self._plan.settings
             desk = Desk(detectors.for_reports(), settings.dedup_window, self._plan.local_addresses)
             work = await asyncio.to_thread(desk.work, Batch(updates_of(event, seen), event.at, last=True))
-            due = self._book(work)
+            due = next((item for item in work.items if isinstance(item, Due)), None)
+            if due is not None:
+                await self._take_up(due.incident, store)
+            self._book(work)
+            self._count(desk)
             if due is None:
                 msg = f"the event could not be judged: {work.broken[0].reason if work.broken else 'no detection'}"
                 raise RuntimeError(msg)
@@ -116,15 +125,26 @@ class Triage:
         finally:
             self._waiting -= 1
 
-    def _book(self, work: Work) -> Due | None:
+    async def _take_up(self, incident: Incident, store: Store) -> None:
+        """Go on with the record of an event that was judged before: what was found then, and decided, stays."""
+        known = {alert.id for alert in await store.alerts(incident.id)}
+        if not known.issubset(incident.alert_ids):
+            msg = f"the event could not be judged: {incident.id} is another incident already"
+            raise RuntimeError(msg)
+        if known and incident.id not in self._books.opened:
+            steps, digest, _ = await store.held(incident.id)
+            self._books.take_up(incident.id, steps, digest, 0)
+
+    def _count(self, desk: Desk) -> None:
+        self.counts["judged"] += desk.judge.judged
+        self.counts["detections"] += desk.detections
+        self.counts["folded"] += desk.casebook.dedup.folded
+
+    def _book(self, work: Work) -> None:
         rows = []
-        found: Due | None = None
         for item in work.items:
-            if isinstance(item, Due):
-                found = item
-            elif isinstance(item, Incident):
+            if isinstance(item, Incident):
                 rows += self._books.incident_rows(item)
-            elif not isinstance(item, Detection):
+            elif not isinstance(item, Detection | Due):
                 rows += self._books.alert_rows(*item)
         self._writer.add([*rows, *self._books.input_rows(work), *self._books.broken_rows(work)])
-        return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegis_tui.commands import stored
+from aegis_tui.commands.account import ledger_of
 from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.terminal import say
@@ -23,6 +24,7 @@ from engine.text import escape
 
 if TYPE_CHECKING:
     from engine.agent.models import Endpoint
+    from engine.agent.spending import Ledger
     from engine.knowledge import Knowledge
     from engine.types import IncidentView, Passage, SourcedAnswer
 
@@ -68,32 +70,38 @@ def _answer(
 ) -> SourcedAnswer:
     from engine.agent.ask import answer, subject  # noqa: PLC0415 - after root's privileges are given up
 
-    with _knowledge(settings, state) as knowledge:
+    ledger = ledger_of(settings, state) if settings.openai_base_url or settings.openai_api_key else None
+    with _knowledge(settings, state, ledger) as knowledge:
         passages: list[Passage] = knowledge.search(subject(question, view), arguments.k, arguments.base)
-    endpoint = _endpoint(settings)
+    endpoint = _endpoint(settings, ledger)
+    if endpoint is not None and (reason := endpoint.gate.why_shut()):
+        say(f"aegis-tui: {reason}", sys.stderr)
+        endpoint = None
     found = asyncio.run(answer(question, view, passages, endpoint, secrets.token_hex(6)))
     if endpoint is not None and found.analyst != endpoint.name:
         say(f"aegis-tui: {endpoint.name} gave no usable answer; this one is made without it", sys.stderr)
     return found
 
 
-def _endpoint(settings: Settings) -> Endpoint | None:
-    if not (settings.openai_base_url or settings.openai_api_key):
+def _endpoint(settings: Settings, ledger: Ledger | None) -> Endpoint | None:
+    if ledger is None:
         return None
-    from engine.agent.models import Endpoint, choose  # noqa: PLC0415 - only where there is one
+    from engine.agent.gate import Gate  # noqa: PLC0415 - only where there is one
+    from engine.agent.models import Endpoint, choose  # noqa: PLC0415
     from engine.agent.prompts import Prompts  # noqa: PLC0415
 
     choice = choose(settings.model_name, settings.openai_base_url, settings.openai_api_key)
-    return Endpoint(choice, Prompts(Path(settings.prompts) if settings.prompts else None)) if choice else None
+    prompts = Prompts(Path(settings.prompts) if settings.prompts else None)
+    return Endpoint(choice, prompts, Gate(choice.name, ledger)) if choice else None
 
 
 @contextmanager
-def _knowledge(settings: Settings, state: Path) -> Iterator[Knowledge]:
+def _knowledge(settings: Settings, state: Path, ledger: Ledger | None) -> Iterator[Knowledge]:
     """Open ATT&CK and the user's documents, and say what is wrong with them."""
     from engine.documents.opening import NAME, open_documents  # noqa: PLC0415 - heavy
     from engine.knowledge import Knowledge  # noqa: PLC0415 - heavy
 
-    documents = open_documents(state / NAME, settings)
+    documents = open_documents(state / NAME, settings, account=ledger)
     try:
         knowledge = Knowledge(state / "knowledge.db", documents=documents)
         try:

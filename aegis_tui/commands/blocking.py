@@ -13,11 +13,10 @@ from aegis_tui.commands.guarded import NoGuardError, guarded, need_root
 from aegis_tui.commands.proposals import ask_at_once
 from aegis_tui.commands.rows import block_row, count, ended_row, parse_span, size, span
 from aegis_tui.commands.terminal import say
-from engine import wire
+from engine import paths, wire
 from engine.guard.client import GuardClient
 from engine.guard.halt import is_marked
 from engine.guard.policy import canonical_prefix
-from engine.paths import LIVE_STATE
 from engine.types import Block, Terms
 
 _PROPOSAL = re.compile(r"P-\d{1,18}", re.ASCII)
@@ -153,10 +152,10 @@ def panic(_: argparse.Namespace) -> int:
 
     need_root()
     try:
-        removed = halt(state=LIVE_STATE)
+        removed = halt(state=paths.LIVE_STATE)
     except FileNotFoundError:
         say("nothing is blocked: neither maps of XDP nor a table of nftables are in the kernel")
-        if is_marked(LIVE_STATE):
+        if is_marked(paths.LIVE_STATE):
             say(_STAYS)
         return 0
     except OSError as error:

@@ -14,4 +14,16 @@ def confine_to_home(arguments: argparse.Namespace) -> None:
     from engine.privileges import confine  # noqa: PLC0415 - only root has any
 
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home()).absolute()
-    confine(next(folder for folder in (home / "aegis", home, *home.parents) if folder.exists()).stat().st_uid)
+    confine(owner_of(home / "aegis"))
+
+
+def owner_of(folder: Path) -> int:
+    """Return the first user on the way to a folder who is not root, and so decides where it leads; else root."""
+    for step in (*reversed(folder.parents), folder):
+        try:
+            owner = step.lstat().st_uid
+        except OSError:
+            break
+        if owner != 0:
+            return owner
+    return 0

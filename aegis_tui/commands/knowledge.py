@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from aegis_tui.commands.account import ledger_of
 from aegis_tui.commands.person import ask, terminal
 from aegis_tui.commands.rows import count, size
 from aegis_tui.commands.settings import effective
@@ -127,7 +128,8 @@ def _documents(arguments: argparse.Namespace) -> Iterator[Documents]:
     arguments.state = folder = _become_owner() if getattr(arguments, "own_process", False) else paths.user_state()
     from engine.documents.opening import NAME, open_documents  # noqa: PLC0415 - loads numpy, whose threads come last
 
-    documents = open_documents(folder / NAME, settings)
+    account = ledger_of(settings, folder) if settings.openai_base_url or settings.openai_api_key else None
+    documents = open_documents(folder / NAME, settings, account=account)
     told = documents.fault
     if told:
         say(f"aegis-tui: {told}", sys.stderr)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.live import headless
 from aegis_tui.commands.logfile import log_to
-from aegis_tui.commands.replay import Stored, confine, load_incident, plan_of_incident, start
+from aegis_tui.commands.replay import Stored, load_incident, plan_of_incident, start
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.terminal import say
 from engine import paths
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     analyst = _analyst(arguments)
     settings = analyst_settings(effective(arguments).settings, analyst)
     stored = load_incident(arguments)
-    confine(arguments)
+    confine_to_home(arguments)
     if not arguments.diff:
         return start(arguments, _fresh(plan_of_incident(arguments, settings, stored), stored))
     arguments.headless = True

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.live import FLOWS_SHOWN, headless, tell_failures
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _replay_path(arguments, what)
     settings = effective(arguments).settings
     incident = load_incident(arguments)
-    confine(arguments)
+    confine_to_home(arguments)
     return start(arguments, plan_of_incident(arguments, settings, incident))
 
 
@@ -53,7 +54,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _replay_path(arguments: argparse.Namespace, path: Path) -> int:
     settings = effective(arguments).settings
-    confine(arguments)
+    confine_to_home(arguments)
     files = _captures(path)
     return start(arguments, plan_of_files(arguments, files, path.name or str(path), settings))
 
@@ -74,16 +75,6 @@ def _captures(path: Path) -> list[Path]:
         msg = f"there is no capture ({', '.join(sorted(_SUFFIXES))}) in {path}"
         raise LookupError(msg)
     return files
-
-
-def confine(arguments: argparse.Namespace) -> None:
-    """Give up root's privileges before the first byte of a capture is read: a replay needs none of them."""
-    if os.geteuid() != 0 or not getattr(arguments, "own_process", False):
-        return
-    from engine.privileges import confine  # noqa: PLC0415 - only root has any
-
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home()).absolute()
-    confine(next(folder for folder in (home / "aegis", home, *home.parents) if folder.exists()).stat().st_uid)
 
 
 def _need_readable(path: Path) -> None:

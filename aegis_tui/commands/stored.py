@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.terminal import moment, say
 from engine import paths, wire
 from engine.store.database import Store
@@ -32,7 +33,7 @@ def incidents(arguments: argparse.Namespace) -> int:
     unread: list[str] = []
     for path in databases(arguments.database):
         try:
-            found += _ask(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
+            found += ask_one(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
         except (ValueError, OSError) as error:
             unread.append(str(error))
     for incident in sorted(found, key=lambda incident: -incident.opened_at):
@@ -59,10 +60,12 @@ def show(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Print the report of one incident, or save it in the folder of its day."""
+    view = _view(arguments)
+    if arguments.save:
+        confine_to_home(arguments)
     from engine.agent.report import FORMS, save_report  # noqa: PLC0415 - only where it is asked for
     from engine.agent.report import report as render  # noqa: PLC0415
 
-    view = _view(arguments)
     if arguments.save:
         forms = (arguments.format,) if arguments.format else FORMS
         for file in save_report(paths.user_state() / "reports", view, forms, arguments.lang):
@@ -99,7 +102,7 @@ def ask(arguments: argparse.Namespace, incident_id: str, kind: Any, question: Qu
     reasons = []
     for path in databases(getattr(arguments, "database", None)):
         try:
-            return _ask(arguments, path, kind, about_it)
+            return ask_one(arguments, path, kind, about_it)
         except (LookupError, ValueError, OSError) as error:
             reasons.append(str(error))
     raise LookupError("; ".join(dict.fromkeys(reasons)) or f"no incident {incident_id!r}: nothing is stored yet")
@@ -112,12 +115,20 @@ def databases(named: str | None) -> list[Path]:
             msg = f"there is no database {named}"
             raise LookupError(msg)
         return [Path(named)]
-    own = paths.user_state() / "aegis.db"
+    own = paths.user_state_place() / "aegis.db"
     both = [paths.LIVE_DATABASE, own] if os.geteuid() == 0 else [own]
     return [path for path in both if path.is_file()]
 
 
-def _ask(arguments: argparse.Namespace, path: Path, kind: Any, question: Question) -> Any:
+def ask_one(arguments: argparse.Namespace, path: Path, kind: Any, question: Question) -> Any:
+    """Return the answer, a ``kind``, of one database, which root asks as its owner.
+
+    Raises:
+        LookupError: the question raised one.
+        ValueError: it cannot be read.
+        OSError: it is none to open, or took too long.
+    """
+
     async def answer() -> Any:
         async with read_store(path) as store:
             return await question(store, "")

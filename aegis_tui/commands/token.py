@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.terminal import say
 from engine import paths
 from engine.edge import token
@@ -19,6 +20,8 @@ LIMIT_S = 5.0
 
 def rotate(arguments: argparse.Namespace) -> int:
     """Make a new token; doors that are open ask for it from the next request on."""
+    if _is_own(arguments):
+        confine_to_home(arguments)
     path = _place(arguments)
     made = token.rotate(path) if _is_own(arguments) else _rotate_as_owner(path)
     print(made if arguments.print else path)
@@ -27,6 +30,8 @@ def rotate(arguments: argparse.Namespace) -> int:
 
 def show_path(arguments: argparse.Namespace) -> int:
     """Say where the token lies."""
+    if _is_own(arguments):
+        confine_to_home(arguments)
     say(str(_place(arguments)))
     return 0
 

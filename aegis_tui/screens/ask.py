@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from aegis_tui.widgets.bars import Bar
+from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import line, paragraph, wrap
 
 
@@ -64,7 +65,7 @@ class AskWords(ModalScreen[str]):
         """Lay out the question and the field."""
         with Vertical():
             yield Bar()
-            yield Input(placeholder=self._placeholder, compact=True)
+            yield Field(placeholder=self._placeholder, compact=True)
 
     def on_mount(self) -> None:
         """Show the question."""

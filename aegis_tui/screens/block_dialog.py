@@ -19,6 +19,7 @@ from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
 from aegis_tui.screens.block_facts import Fact, block_facts, outcome, watching
 from aegis_tui.screens.decision import GUARD_S, NO_ANSWER, Decision
 from aegis_tui.widgets.controls import Choice, Push
+from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.safe import foreign
 from engine.types import Block, IncidentView, Snapshot
@@ -50,7 +51,7 @@ class BlockDialog(Decision):
         """Return the choices of prefix and term."""
         terms = self.proposal.terms
         yield Choice("Prefix", self._prefix_words(), self._prefix_chosen(), id="prefix")
-        field = Input(terms.prefix, id="custom", compact=True, placeholder="address/length, enter")
+        field = Field(terms.prefix, id="custom", compact=True, placeholder="address/length, enter")
         yield field.set_class(self._prefix_words()[self._prefix_chosen()] != "custom", "off")
         yield Choice("For", TERM_WORDS, _nearest(terms.ttl_s), id="term")
 

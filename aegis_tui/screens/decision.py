@@ -20,6 +20,7 @@ from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.block_facts import Fact, Preview, fitted, on_trial
 from aegis_tui.widgets.controls import Push
+from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import Pane, TextPane
 from aegis_tui.widgets.safe import foreign
@@ -131,7 +132,7 @@ class Decision(ModalScreen[None]):
         with Vertical(id="frame"):
             yield Pane("", id="facts")
             yield from self.controls()
-            yield Input(id="typed", compact=True, classes="off", placeholder=self.type_here, select_on_focus=False)
+            yield Field(id="typed", compact=True, classes="off", placeholder=self.type_here, select_on_focus=False)
             with Horizontal(id="buttons"):
                 yield Push("Cancel", id="cancel")
                 yield from self.buttons()

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from aegis_tui.keys import view_bindings
 from aegis_tui.widgets.bars import Footer, Header
+from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Line
 from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.rates import Rates
@@ -104,7 +105,7 @@ class View(Screen[None]):
         """Lay out header, body and footer."""
         yield Header()
         yield from self.body()
-        yield Input(placeholder="words that a row must contain", id="filter", compact=True)
+        yield Field(placeholder="words that a row must contain", id="filter", compact=True)
         yield Footer()
 
     def on_mount(self) -> None:

@@ -76,8 +76,9 @@ class Asker:
         async with asyncio.timeout(self._allowance.call_s()):
             reply: AIMessage = await self.session.ask(outgoing, tools, shape)
         usage = reply.usage_metadata
-        tokens_in = usage["input_tokens"] if usage and usage["input_tokens"] else estimate
-        tokens_out = usage["output_tokens"] if usage and usage["output_tokens"] else estimate_tokens(str(reply.content))
+        tokens_in = usage["input_tokens"] if usage and usage["input_tokens"] > 0 else estimate
+        tokens_out = usage["output_tokens"] if usage and usage["output_tokens"] > 0 else 0
+        tokens_out = tokens_out or estimate_tokens(str(reply.content))
         self._allowance.tokens += tokens_in + tokens_out
         elapsed = time.monotonic() - started
         tokens = (tokens_in, tokens_out)

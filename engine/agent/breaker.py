@@ -43,10 +43,10 @@ class Breaker:
         """Let every call pass."""
         self._failures, self._pause_s = 0, FIRST_PAUSE_S
 
-    def failed(self, now: float) -> None:
-        """Count a failure; the one of a trial doubles the pause."""
+    def failed(self, now: float, stalled: bool = False) -> None:
+        """Count a failure; the one of a trial doubles the pause. One that ``stalled`` cost a minute: it is enough."""
         if self.is_open:
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-        self._failures += 1
+        self._failures += FAILURES if stalled else 1
         if self.is_open:
             self._open_until = now + self._pause_s

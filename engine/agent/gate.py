@@ -35,7 +35,7 @@ class Gate:
             return f"the {self._ledger.limit} tokens of the day are spent: {self._name} is asked again at midnight UTC"
         if until := self.paused_until:
             at = datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S")
-            return f"{self._name} failed {FAILURES} times in a row or more: it is left alone until {at} UTC"
+            return f"{self._name} failed {FAILURES} times in a row or more, or stalled: it is left alone until {at} UTC"
         return ""
 
     def enter(self) -> None:
@@ -55,7 +55,7 @@ class Gate:
         self._breaker.succeeded()
         self._ledger.spend(self._name, tokens_in, tokens_out, self._clock())
 
-    def failed(self, tokens_in: int) -> None:
+    def failed(self, tokens_in: int, stalled: bool = False) -> None:
         """Note a call that came to nothing; what was sent may have been charged all the same."""
-        self._breaker.failed(self._clock())
+        self._breaker.failed(self._clock(), stalled)
         self._ledger.spend(self._name, tokens_in, 0, self._clock())

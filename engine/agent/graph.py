@@ -17,6 +17,7 @@ from engine.agent.case import Budget, Case, HostFacts, KnowledgeView, Outcome
 from engine.agent.evidence import canonical
 from engine.agent.gate import Gate
 from engine.agent.judgement import block_decision
+from engine.agent.lookups import RecordingKnowledge
 from engine.agent.models import Chat, Endpoint, ModelChoice, RecordedAnswers, Session
 from engine.agent.planning import instructions
 from engine.agent.prompts import Prompts, brief, nonce_for
@@ -82,15 +83,16 @@ class Analyst:
         nonce = nonce_for(case)
         trace, allowance = Trace(case.incident.id, on_step), Allowance(self._budget)
         refined = await self._refined(case, nonce, allowance, trace)
-        case, host = refined.case, RecordingHost(self._host)
-        toolbox = Toolbox(case, host, self._knowledge, nonce, self._user_tools)
+        came, case, host = case, refined.case, RecordingHost(self._host)
+        knowledge = RecordingKnowledge(self._knowledge, host)
+        toolbox = Toolbox(case, host, knowledge, nonce, self._user_tools)
         fails = refined.fault is not None and self._classifier is self.chat
         async with self._session(None if fails else self.chat) as session:
             asker = Asker(self.chat.name, session, allowance, trace) if session and self.chat else None
-            run = Run(case, asker, toolbox, self._knowledge, self._prompts, nonce, allowance, trace)
+            run = Run(case, asker, toolbox, knowledge, self._prompts, nonce, allowance, trace)
             with tracing_context(enabled=False):
                 await build(run).ainvoke({"messages": []}, {"recursion_limit": _STEPS_LIMIT})
-        return self._outcome(run, toolbox, host, refined, session)
+        return self._outcome(came, run, toolbox, host, refined, session)
 
     def preview(self, case: Case) -> str:
         """Return what would be sent first about a case, as it would leave the host."""
@@ -137,14 +139,16 @@ class Analyst:
             yield session
 
     def _outcome(
-        self, run: Run, toolbox: Toolbox, host: RecordingHost, refined: Refined, session: Session | None
+        self, came: Case, run: Run, toolbox: Toolbox, host: RecordingHost, refined: Refined, session: Session | None
     ) -> Outcome:
         case = refined.case
         if run.verdict is None or run.reply is None or run.judgement is None:
             msg = f"the graph ended without a verdict on {case.incident.id}"
             raise RuntimeError(msg)
         asks = run.analyst if run.by_model and run.reply.ask_block else ""
-        propose, reason = block_decision(case, run.judgement, asks)
+        propose, reason = block_decision(came, run.judgement, asks)
+        if not propose:  # a model that names a class may have a person asked, and never keep one from being asked
+            propose, reason = block_decision(case, run.judgement, asks)
         return Outcome(
             verdict=run.verdict,
             evidence=tuple(toolbox.evidence.values()),

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from ssl import SSLContext
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -27,6 +30,9 @@ DEFAULT_MODEL = "gpt-4o-mini"
 REPLY_CHARACTERS = 32_768
 """A longer reply is broken off."""
 
+STALLED_S = 20.0
+"""A call that came to nothing after so long held its incident up: the endpoint is left alone at once."""
+
 REPLY_TOKENS = 1_500
 CONNECT_S = 5.0
 """For a connection alone: an address where nothing answers is noticed soon."""
@@ -37,7 +43,12 @@ _UNKNOWN_FIELD_STATUS = frozenset({400, 404, 422, 501})
 CLASSIFY = "classify"
 """Marks the recorded answers of the model that classifies."""
 
+MOST_TOKENS = 1_000_000
+"""The most that an endpoint is believed to have counted, for a question and for a reply."""
+
 _CALLS_READ = 16
+_ARGUMENT_LEVELS = 2
+"""How deep the arguments of a call may be nested; the tools take plain values, and deeper ones would break a stack."""
 
 
 class RecordedFaultError(RuntimeError):
@@ -122,6 +133,13 @@ class Endpoint:
         self.unknown: set[str] = set()
         """Fields of a request that it refused: ``tools``, ``response_format``."""
 
+    @cached_property
+    def tls(self) -> SSLContext:
+        """What its connections are checked with; kept, since reading the certificates takes 0.1 s."""
+        import httpx2  # noqa: PLC0415 - heavy
+
+        return httpx2.create_ssl_context(trust_env=not self.choice.is_loopback)
+
     def leaving(self, text: str) -> str:
         """Return what of ``text`` leaves this program: without credentials, unless the endpoint is on loopback."""
         return text if self.choice.is_loopback else redact(text)
@@ -129,30 +147,34 @@ class Endpoint:
     @asynccontextmanager
     async def session(self, call_s: float) -> AsyncIterator[Session]:
         """Yield the endpoint for one investigation, and close its connections after it."""
+        from openai import DefaultAsyncHttpxClient, DefaultHttpxClient, Timeout  # noqa: PLC0415 - heavy
+
+        limit = Timeout(call_s, connect=min(call_s, CONNECT_S))
+        # Nobody uses the blocking client; the library would make one, and read the certificates for it each time.
+        with DefaultHttpxClient(verify=self.tls, trust_env=False) as unused:
+            async with DefaultAsyncHttpxClient(
+                timeout=limit, verify=self.tls, follow_redirects=False, trust_env=not self.choice.is_loopback
+            ) as client:
+                yield _OpenSession(self, self._chat(limit, http_client=unused, http_async_client=client))
+
+    def _chat(self, limit: Any, **clients: Any) -> Any:
         from langchain_openai import ChatOpenAI  # noqa: PLC0415 - takes a second to import
-        from openai import DefaultAsyncHttpxClient, Timeout  # noqa: PLC0415
         from pydantic import SecretStr  # noqa: PLC0415
 
         choice = self.choice
-        async with DefaultAsyncHttpxClient(
-            timeout=Timeout(call_s, connect=min(call_s, CONNECT_S)),
-            follow_redirects=False,
-            trust_env=not choice.is_loopback,
-        ) as client:
-            chat = ChatOpenAI(
-                model=choice.name,
-                base_url=choice.base_url,
-                api_key=SecretStr(choice.api_key or "none"),
-                timeout=Timeout(call_s, connect=min(call_s, CONNECT_S)),
-                max_retries=choice.retries,
-                max_completion_tokens=REPLY_TOKENS,
-                streaming=choice.stream,
-                stream_usage=choice.stream,
-                disable_streaming=not choice.stream,
-                use_responses_api=False,
-                http_async_client=client,
-            )
-            yield _OpenSession(self, chat)
+        return ChatOpenAI(
+            model=choice.name,
+            base_url=choice.base_url,
+            api_key=SecretStr(choice.api_key or "none"),
+            timeout=limit,
+            max_retries=choice.retries,
+            max_completion_tokens=REPLY_TOKENS,
+            streaming=choice.stream,
+            stream_usage=choice.stream,
+            disable_streaming=not choice.stream,
+            use_responses_api=False,
+            **clients,
+        )
 
 
 class _OpenSession:
@@ -181,15 +203,17 @@ class _OpenSession:
         estimate = estimate_tokens("".join(str(message.content) for message in messages) + json.dumps(list(tools)))
         self.partial = ""
         gate.enter()
+        began = time.monotonic()
         try:
             reply = await self._ask_plainer(messages, tools, shape)
         except BaseException:  # also a call that its time-out, or the end of the program, cancels
-            gate.failed(estimate)
+            gate.failed(estimate, stalled=time.monotonic() - began >= STALLED_S)
             raise
         calls = [{"name": call["name"], "args": call["args"]} for call in reply.tool_calls]
-        usage = reply.usage_metadata or {}
-        used = [usage.get("input_tokens", 0), usage.get("output_tokens", 0)]
-        gate.answered(used[0] or estimate, used[1] or estimate_tokens(reply.text))
+        answered = estimate_tokens(reply.text + (json.dumps(calls) if calls else ""))
+        used_in, used_out = used = believable(reply.usage_metadata, estimate, answered)
+        reply.usage_metadata = {"input_tokens": used_in, "output_tokens": used_out, "total_tokens": used_in + used_out}
+        gate.answered(used_in, used_out)
         self.answers.append(json.dumps({"content": reply.text, "calls": calls, "usage": used}, sort_keys=True))
         return reply
 
@@ -316,16 +340,39 @@ def estimate_tokens(text: str) -> int:
     return len(text) // 3 + 1
 
 
+def believable(usage: object, sent: int, answered: int) -> tuple[int, int]:
+    """Return the tokens in and out that an endpoint counted, within what can be: a budget does not rest on its word.
+
+    ``sent`` and ``answered`` are the program's own estimates, and the least that counts.
+    """
+    told = usage if isinstance(usage, Mapping) else {}
+    return _at_least(sent, told.get("input_tokens")), _at_least(answered, told.get("output_tokens"))
+
+
+def _at_least(estimate: int, count: object) -> int:
+    return max(estimate, min(count, MOST_TOKENS)) if isinstance(count, int) else estimate
+
+
 def message_of(reply: Any) -> Any:
     """Return a reply as a plain ``AIMessage``: its text, its tool calls (also malformed ones), its usage."""
     from langchain_core.messages import AIMessage  # noqa: PLC0415 - heavy
 
-    calls = [{"name": call["name"], "args": call["args"], "id": ""} for call in reply.tool_calls]
+    calls = [{"name": call["name"], "args": _shallow(call["args"]), "id": ""} for call in reply.tool_calls]
     calls += [{"name": call["name"] or "unknown", "args": {}, "id": ""} for call in reply.invalid_tool_calls]
     if not calls:
-        calls = [{"name": name, "args": args, "id": ""} for name, args in calls_in_text(reply.text)]
+        calls = [{"name": name, "args": _shallow(args), "id": ""} for name, args in calls_in_text(reply.text)]
     text = reply.text or str(reply.additional_kwargs.get("refusal") or "")
     return AIMessage(text, tool_calls=calls, usage_metadata=reply.usage_metadata)
+
+
+def _shallow(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call, none where they are nested deeper than any tool reads."""
+    return {} if _is_deeper(arguments, _ARGUMENT_LEVELS) else arguments
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def calls_in_text(text: str) -> list[tuple[str, dict[str, Any]]]:

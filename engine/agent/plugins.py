@@ -7,7 +7,6 @@ that holds a ``UserTool`` called ``TOOL``. docs/tools.md has a whole example.
 from __future__ import annotations
 
 import os
-import stat as modes
 import types
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -16,10 +15,10 @@ from typing import Any
 
 from engine.agent.tools.catalogue import TOOLS
 from engine.agent.tools.user import NAME, UserTool
+from engine.ownership import read_own
 from engine.types import Fault
 
 GROUP = "aegis_tui.tools"
-FILE_BYTES = 1 << 20
 REMEDY = "correct the tool, its rights or the settings; the analyst goes on without it"
 
 __all__ = ["UserTool", "load_user_tools"]
@@ -71,32 +70,12 @@ def _check(name: str, tool: Any) -> None:
 
 
 def _from_file(file: Path) -> Any:
-    """Run the file that was checked, and no other that takes its place meanwhile."""
-    for parent in (file.parent, *file.parent.resolve().parents):
-        _refuse_strangers(parent, parent.stat(), whole=parent == file.parent)
-    fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as source:
-        status = os.fstat(fd)
-        if not modes.S_ISREG(status.st_mode) or status.st_size > FILE_BYTES:
-            raise PermissionError(f"{file} is no regular file of at most {FILE_BYTES >> 20} MiB")
-        _refuse_strangers(file, status, whole=True)
-        code = compile(source.read(FILE_BYTES), str(file), "exec")
+    """Run a file that nobody else can have written."""
+    code = compile(read_own(file), str(file), "exec")
     module = types.ModuleType(f"aegis_tool_{file.stem}")
     module.__file__ = str(file)
     exec(code, module.__dict__)  # noqa: S102 - the settings name this file, and nobody else can write it
     return getattr(module, "TOOL", None)
-
-
-def _refuse_strangers(path: Path, status: os.stat_result, *, whole: bool) -> None:
-    """Raise ``PermissionError`` where others than root and this user could put code of theirs.
-
-    Above the tools folder a group may write, and anybody in a folder with the sticky bit, such as /tmp.
-    """
-    shared = status.st_mode & (0o022 if whole else 0o002)
-    if shared and (whole or not status.st_mode & modes.S_ISVTX):
-        raise PermissionError(f"{path} is writable by others")
-    if status.st_uid not in (0, os.geteuid()):
-        raise PermissionError(f"{path} belongs to another user")
 
 
 def _privileged(status: Path) -> bool:

@@ -24,6 +24,7 @@ from engine.agent.evidence import (
     ranked,
 )
 from engine.agent.steps import steps_of
+from engine.ownership import read_own
 from engine.text import escape, fence
 from engine.types import Alert
 
@@ -52,16 +53,17 @@ class Prompts:
     """Reads prompt files from a user's folder first, then from the program's own."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        for file in folder.glob("*.md") if folder else ():
-            if file.stat().st_mode & 0o022:
-                msg = f"cannot use the prompt {file}: others may write to it"
-                raise PermissionError(msg)
-        self._folders = [folder, paths.PROMPTS] if folder else [paths.PROMPTS]
+        """Read what there is in ``folder``; raises ``OSError`` where others may have written it."""
+        self._own: dict[str, str] = {}
+        for file in [folder / shipped.name for shipped in paths.PROMPTS.glob("*.md")] if folder else ():
+            if file.exists() or file.is_symlink():
+                self._own[file.stem] = read_own(file).decode("utf-8")
 
     def text(self, name: str, **values: str) -> str:
         """Return the prompt with ``$name`` placeholders filled in."""
-        file = next(path for folder in self._folders if (path := folder / f"{name}.md").is_file())
-        return Template(file.read_text(encoding="utf-8")).safe_substitute(values).strip()
+        own = self._own.get(name)
+        text = own if own is not None else (paths.PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+        return Template(text).safe_substitute(values).strip()
 
     def json_tools(self, tools: Sequence[dict[str, Any]]) -> str:
         """Return how to call tools on a server without native tool calls."""

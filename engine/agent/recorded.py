@@ -66,6 +66,7 @@ class RecordingHost:
     def __init__(self, host: HostFacts) -> None:
         self._host = host
         self._said: dict[str, Any] = {}
+        self._open: set[str] = set()
         self.records: dict[str, str] = {}
 
     def socket_owner(self, five_tuple: FiveTuple) -> SocketOwner:
@@ -105,19 +106,35 @@ class RecordingHost:
         other = self._host
         return self._keep(question, lambda: other.remembered(question, ask) if isinstance(other, Memory) else ask())
 
+    def abandon(self) -> None:
+        """Have the questions that are open come to nothing, whatever is answered late: nobody waits any more."""
+        self._open.clear()
+
     def _keep(self, question: str, ask: Callable[[], _T]) -> _T:
         if question in self.records:
             if question not in self._said:
                 raise RepeatedFailureError(self.records[question].removeprefix(FAILED))
             return cast("_T", self._said[question])
+        self.records[question] = f"{FAILED}{TimeoutError.__name__}"
+        self._open.add(question)
         try:
             answer = ask()
         except Exception as error:
-            self.records[question] = f"{FAILED}{name_of(error)}"
+            self._close(question, f"{FAILED}{name_of(error)}")
             raise
-        if answer is not None:
-            self._said[question], self.records[question] = answer, wire.dumps(answer)
+        if self._close(question, wire.dumps(answer) if answer is not None else ""):
+            self._said[question] = answer
         return answer
+
+    def _close(self, question: str, record: str) -> bool:
+        """Write down what came of a question, nothing for an empty record, and say whether anybody still waited."""
+        if question not in self._open:
+            return False
+        self._open.discard(question)
+        self.records.pop(question)
+        if record:
+            self.records[question] = record
+        return bool(record)
 
 
 class RecordedHost:

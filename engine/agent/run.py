@@ -21,10 +21,11 @@ from engine.agent.evidence import canonical
 from engine.agent.judgement import Judgement, judge
 from engine.agent.models import fault_answer
 from engine.agent.planning import PlanStep
-from engine.agent.playbook import PlaybookModel, answers_in, subjects_in
+from engine.agent.playbook import PlaybookModel, answers_in, next_call, subjects_in
 from engine.agent.prompts import Prompts, brief
+from engine.agent.recorded import name_of
 from engine.agent.steps import steps_not_done
-from engine.agent.tools import COMMANDER_TOOLS, Toolbox
+from engine.agent.tools import COMMANDER_TOOLS, Answer, Toolbox
 from engine.agent.trace import Trace
 from engine.agent.verdict import PLAYBOOK, SHAPE, Checker, Reply, parse_reply, settle
 from engine.text import escape
@@ -159,7 +160,7 @@ class Run:
                 asked += [message, HumanMessage(again)]
                 self._prompt("verdict", again)
             else:
-                self._settle(self.reply, messages)
+                await self._settle(self.reply, messages)
                 return {}
         self._give_up("verdict", f"no usable verdict from {self.analyst} in {_VERDICT_TRIES} tries")
         return {}
@@ -237,22 +238,38 @@ class Run:
         self.faults.append(asker.fault)
         self._trace.step(role, StepKind.FAULT, "llm", f"{asker.fault.message}. The playbook analyst goes on.")
 
-    async def _call(self, call: Mapping[str, Any]) -> ToolMessage:
+    async def _look_further(self, answers: list[Answer]) -> list[Answer]:
+        """Do the playbook's steps that a model left out: what code concludes must not hang on where a model looked.
+
+        These calls are the program's own and cost the model nothing.
+        """
+        found = list(answers)
+        for _ in range(self.allowance.budget.tool_calls):
+            call = next_call(self._case, found)
+            if call is None:
+                break
+            named = {"name": call[0], "args": call[1], "id": ""}
+            found.append((await self._call(named, self._toolbox.investigator_tools)).artifact)
+        return found
+
+    async def _call(self, call: Mapping[str, Any], allowed: tuple[str, ...] | None = None) -> ToolMessage:
         name, role, tool_s = str(call["name"]), self._role, self.allowance.budget.tool_s
         shown = escape(name, limit=_NAME_LIMIT)
         self._trace.step(role, StepKind.TOOL_CALL, shown, canonical(call["args"]))
         started = time.monotonic()
         try:
             async with asyncio.timeout(tool_s):
-                answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], self._tools(role))
+                answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], self._tools(role) if allowed is None else allowed)
         except TimeoutError:
             answer = self._toolbox.give_up(name)
         self._toolbox.keep(answer)
         self._trace.step(role, StepKind.TOOL_RESULT, shown, answer.text, elapsed_s=time.monotonic() - started)
         return ToolMessage(answer.text, name=shown, tool_call_id=call["id"], artifact=answer)
 
-    def _settle(self, reply: Reply, messages: list[BaseMessage]) -> None:
+    async def _settle(self, reply: Reply, messages: list[BaseMessage]) -> None:
         answers = answers_in(messages)
+        if self.by_model:
+            answers = await self._look_further(answers)
         self.judgement = judgement = judge(self._case, subjects_in(answers))
         checker = Checker(self._toolbox.evidence, self._toolbox.absent, self._passage)
         planned = planning.planned_not_done(self._case, self._plan, answers)
@@ -264,7 +281,7 @@ class Run:
         try:
             return self._knowledge.get(passage_id)
         except Exception as error:  # the agent run is a boundary: without knowledge a claim is only unsupported
-            message = f"cannot look up {passage_id}: {type(error).__name__}"
+            message = f"cannot look up {passage_id}: {name_of(error)}"
             self.faults.append(Fault("knowledge", message, "Build the knowledge base again.", time.time()))
             return None
 

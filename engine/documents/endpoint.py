@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -47,23 +48,48 @@ class EmbeddingEndpoint:
         return text if self.is_loopback else redact(text)
 
 
+class Account(Protocol):
+    """Who counts the tokens of the day."""
+
+    def is_spent(self, now: float) -> bool:
+        """Return whether the day's tokens are used up."""
+        ...
+
+    def spend(self, model: str, tokens_in: int, tokens_out: int, now: float) -> None:
+        """Note one call."""
+        ...
+
+
 class EndpointEmbedder:
     """A model behind the embeddings call of an OpenAI-compatible server."""
 
-    def __init__(self, endpoint: EmbeddingEndpoint) -> None:
+    def __init__(self, endpoint: EmbeddingEndpoint, account: Account | None = None) -> None:
         self.name = endpoint.model
         self._endpoint = endpoint
+        self._account = account
 
     def reads(self, text: str) -> bool:
         """Return true: what such a model has learned is not known."""
         return bool(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        return self._ask(texts, DOCUMENTS_S, RETRIES)
+        return self._charged(texts, DOCUMENTS_S, RETRIES)
 
     def embed_query(self, text: str) -> Vectors:
-        (vector,) = self._ask([text], QUERY_S, 0)
+        (vector,) = self._charged([text], QUERY_S, 0)
         return np.asarray(vector, dtype=np.int8)
+
+    def _charged(self, texts: Sequence[str], limit_s: float, retries: int) -> Vectors:
+        """Ask within the day's tokens; what came to nothing may have been charged all the same."""
+        account = self._account
+        if account is None:
+            return self._ask(texts, limit_s, retries)
+        if account.is_spent(time.time()):
+            raise ConnectionError(f"cannot embed with {self.name}: the tokens of the day are spent until midnight UTC")
+        try:
+            return self._ask(texts, limit_s, retries)
+        finally:
+            account.spend(self.name, sum(len(text) // 3 + 1 for text in texts), 0, time.time())
 
     def _ask(self, texts: Sequence[str], limit_s: float, retries: int) -> Vectors:
         import openai  # noqa: PLC0415 - half a second, and only where an endpoint is set

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.config import Settings
 from engine.documents.collection import Documents
+from engine.documents.endpoint import Account
 from engine.documents.schema import migrate
 from engine.documents.wanted import Embedders
 from engine.embedding import Embedder
@@ -20,31 +21,37 @@ BUSY_S = 5.0
 
 
 def open_documents(
-    path: Path | None, settings: Settings, *, shipped: Embedder | None = None, extensions: bool = True
+    path: Path | None,
+    settings: Settings,
+    *,
+    shipped: Embedder | None = None,
+    account: Account | None = None,
+    extensions: bool = True,
 ) -> Documents:
     """Open the database at ``path``, or one in memory for ``None``.
 
     One that is damaged is put aside, and ``Documents.fault`` says so. ``shipped`` is the model of the knowledge base
-    where it is loaded already.
+    where it is loaded already; ``account`` counts what an endpoint is sent.
 
     Raises:
         ValueError: a later version of the program wrote it.
         OSError, sqlite3.OperationalError: it cannot be opened or made.
     """
+    embedders = Embedders(settings, shipped, account)
     try:
-        return _open(path, settings, shipped, extensions)
+        return _open(path, embedders, extensions)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         if path is None:
             raise
         aside = set_aside(path)
-        documents = _open(path, settings, shipped, extensions)
+        documents = _open(path, embedders, extensions)
         documents.tell(f"{path} was damaged ({error}) and is now {aside.name}: add the documents again")
         return documents
 
 
-def _open(path: Path | None, settings: Settings, shipped: Embedder | None, extensions: bool) -> Documents:
+def _open(path: Path | None, embedders: Embedders, extensions: bool) -> Documents:
     if path is not None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=BUSY_S)
@@ -58,4 +65,4 @@ def _open(path: Path | None, settings: Settings, shipped: Embedder | None, exten
     except BaseException:
         db.close()
         raise
-    return Documents(db, Embedders(settings, shipped), extensions=extensions)
+    return Documents(db, embedders, extensions=extensions)

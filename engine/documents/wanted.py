@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from engine.config import Settings
 from engine.documents.embedders import SHIPPED, DocumentEmbedder, ShippedEmbedder
-from engine.documents.endpoint import DEFAULT_BASE_URL, EmbeddingEndpoint, EndpointEmbedder
+from engine.documents.endpoint import DEFAULT_BASE_URL, Account, EmbeddingEndpoint, EndpointEmbedder
 from engine.embedding import Embedder
 
 
 class Embedders:
     """Makes an embedder by its name, at its first use."""
 
-    def __init__(self, settings: Settings, shipped: Embedder | None = None) -> None:
-        """Take the shipped model where it is loaded already."""
+    def __init__(self, settings: Settings, shipped: Embedder | None = None, account: Account | None = None) -> None:
+        """Take the shipped model where it is loaded already, and who counts what an endpoint is sent."""
         self._settings = settings
+        self._account = account
         self._shipped = shipped
         self._made: dict[str, DocumentEmbedder] = {}
         self.wanted = settings.embedding_model_name or SHIPPED
@@ -42,7 +43,7 @@ class Embedders:
         settings = self._settings
         if not (settings.openai_base_url or settings.openai_api_key):
             raise ConnectionError(f"cannot embed with {name}: neither OPENAI_BASE_URL nor OPENAI_API_KEY is set")
-        return EndpointEmbedder(self._endpoint(name))
+        return EndpointEmbedder(self._endpoint(name), self._account)
 
     def _endpoint(self, name: str) -> EmbeddingEndpoint:
         settings = self._settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,12 +15,20 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from engine.edge.gate import Gate
 from engine.edge.limits import Limits
+from engine.edge.view import BusyError
 
 ADDRESS = "127.0.0.1"
 
 FAREWELL_S = 1.0
 """Seconds in which one too many can read why it is turned away."""
+
+FAREWELLS = 64
+"""Turned away with a word at the same time; one more is turned away without."""
+
+DESCRIPTORS = 6144
+"""What the process is to have room for: two doors at their fullest, each with a backlog that comes in at one stroke."""
 
 _HEAD_BYTES = 16 * 1024
 _BACKLOG = 1024
@@ -38,11 +47,13 @@ class Connection(H11Protocol):
     _waiting: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _turned_away = False
+    _says_farewell = False
 
-    def __init__(self, limits: Limits, **parts: Any) -> None:
-        """Take the limits, and what uvicorn gives every connection."""
+    def __init__(self, limits: Limits, farewells: Gate, **parts: Any) -> None:
+        """Take the limits, who is turned away right now, and what uvicorn gives every connection."""
         super().__init__(**parts)
         self._limits = limits
+        self._farewells = farewells
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let a peer in, or turn it away."""
@@ -72,6 +83,8 @@ class Connection(H11Protocol):
         """Forget a peer."""
         _stop(self._waiting)
         _stop(self._stalled)
+        if self._says_farewell:
+            self._farewells.leave()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
@@ -85,6 +98,12 @@ class Connection(H11Protocol):
         """Answer before anything is read, and go on reading: closed at once, the answer would be lost in a reset."""
         self._turned_away = True
         self.connections.discard(self)
+        try:
+            self._farewells.enter()
+        except BusyError:
+            self.transport.abort()
+            return
+        self._says_farewell = True
         self.transport.write(_FULL)
         self.transport.write_eof()
         self._waiting = self.loop.call_later(FAREWELL_S, self.transport.abort)
@@ -93,6 +112,14 @@ class Connection(H11Protocol):
 def _stop(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
+
+
+def _make_room() -> None:
+    """Have the process open as many files as its doors may need: what a stranger opens is not to starve the rest."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Server(uvicorn.Server):
@@ -124,7 +151,8 @@ def bound(port: int) -> socket.socket:
 
 async def serve(app: ASGIApp, listening: socket.socket, limits: Limits, on_open: Callable[[], None]) -> None:
     """Serve an application on a listening socket until cancelled; every connection is closed then."""
-    protocol = cast(Any, partial(Connection, limits))
+    _make_room()
+    protocol = cast(Any, partial(Connection, limits, Gate(FAREWELLS)))
     server = _Server(
         uvicorn.Config(
             app, http=protocol, ws="none", lifespan="on", log_config=None, access_log=False, proxy_headers=False,

@@ -33,7 +33,8 @@ from mcp_types import (
     ToolAnnotations,
 )
 from pydantic import BaseModel, Field, ValidationError
-from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.edge import inert, listener
 from engine.edge.access import NAMES, Access
@@ -260,18 +261,33 @@ def _refusal(reason: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=reason)], is_error=True)
 
 
-def application(desk: Desk, port: int) -> Starlette:
+def application(desk: Desk, port: int) -> ASGIApp:
     """Return a desk as an application: every request stands for itself, so no session is left behind."""
     hosts = [f"{name}:{port}" for name in NAMES]
-    return desk.server().streamable_http_app(
-        streamable_http_path=PATH,
-        json_response=True,
-        stateless_http=True,
-        max_request_body_size=LIMITS.body_bytes,
-        transport_security=TransportSecuritySettings(
-            allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
-        ),
+    return _posted(
+        desk.server().streamable_http_app(
+            streamable_http_path=PATH,
+            json_response=True,
+            stateless_http=True,
+            max_request_body_size=LIMITS.body_bytes,
+            transport_security=TransportSecuritySettings(
+                allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]
+            ),
+        )
     )
+
+
+def _posted(app: ASGIApp) -> ASGIApp:
+    """Hand on what is posted: a stream that a client opens would hear nothing without a session, and never end."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] != "POST":
+            refused = JSONResponse({"error": "only POST is answered here"}, 405, {"allow": "POST"})
+            await refused(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return serve
 
 
 class McpDoor:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 APPEND = "INSERT INTO audit (seq, at, kind, body, mac) VALUES (?, ?, ?, ?, ?)"
 ENTRIES = "SELECT seq, at, kind, body, mac FROM audit ORDER BY seq"
 SOME_ENTRIES = "SELECT seq, at, kind, body, mac FROM audit WHERE seq > ? ORDER BY seq LIMIT ? OFFSET ?"
+SOME_OF_A_KIND = "SELECT seq, at, kind, body, mac FROM audit WHERE seq > ? AND kind = ? ORDER BY seq LIMIT ?"
 LAST = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1"
 PROBLEMS = 64
 
@@ -101,6 +102,10 @@ class Chain:
     def entries(self, limit: int, offset: int, after: int) -> list[tuple[int, float, str, str, str]]:
         """Return entries as stored, oldest first: those after a number, less the first ``offset`` of them."""
         return list(self._db.execute(SOME_ENTRIES, (after, limit, offset)))
+
+    def of_kind(self, kind: str, limit: int, after: int) -> list[tuple[int, float, str, str, str]]:
+        """Return entries of one kind as stored, oldest first: those after a number."""
+        return list(self._db.execute(SOME_OF_A_KIND, (after, kind, limit)))
 
     def _newest(self) -> Head:
         row = self._db.execute(LAST).fetchone()

@@ -228,6 +228,19 @@ class GuardClient:
             offset += len(reply.entries)
             more = reply.more and bool(reply.entries)
 
+    def note_trace(self, incident_id: str, steps: int, digest: str, verdict_digest: str) -> str:
+        """Tell the end of a trace, to be kept in the audit chain."""
+        return self._ask(messages.NoteTrace(incident_id, steps, digest, verdict_digest), messages.Done).detail
+
+    def noted_traces(self) -> Iterator[messages.AuditEntry]:
+        """Yield what was noted of traces, oldest first."""
+        after, more = 0, True
+        while more:
+            reply = self._ask(messages.NotedTraces(after), messages.AuditPage)
+            yield from reply.entries
+            more = reply.more and bool(reply.entries)
+            after = reply.entries[-1].seq if more else after
+
     def _ask(self, request: messages.Request, kind: type[Kind], timeout_s: float = TIMEOUT_S) -> Kind:
         self._number += 1
         self._sock.settimeout(TIMEOUT_S)

@@ -14,6 +14,9 @@ SHOWN = 64
 """Most characters of a refused field that are told."""
 INCIDENT_ID = re.compile(r"[A-Za-z0-9-]{0,64}")
 DIGEST = re.compile(r"[0-9A-Fa-f]{0,64}")
+FULL_DIGEST = re.compile(r"[0-9a-f]{64}")
+STEPS = 1_000_000
+"""Most steps of one trace."""
 IFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
 
 
@@ -41,6 +44,16 @@ def check_terms(terms: Terms) -> None:
     if not DIGEST.fullmatch(terms.evidence_digest):
         raise PermissionError("the evidence digest is not at most 64 hex digits")
     check_ifaces(terms.ifaces)
+
+
+def check_trace(incident_id: str, steps: int, *digests: str) -> None:
+    """Raise ``PermissionError`` with the first field of a trace's end that holds what it must not."""
+    if not incident_id or not INCIDENT_ID.fullmatch(incident_id):
+        raise PermissionError(f"{plain(incident_id[:SHOWN])!r} is no incident id")
+    if not 0 < steps <= STEPS:
+        raise PermissionError(f"a trace has 1 to {STEPS:,} steps")
+    if not all(FULL_DIGEST.fullmatch(digest) for digest in digests):
+        raise PermissionError("a digest is not 64 hex digits in lower case")
 
 
 def check_ifaces(ifaces: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from engine.guard.hostlook import HostLook
 from engine.guard.ledger import Asker, Ledger, approver_text
 from engine.guard.pages import PAGE, Pages
 from engine.guard.surroundings import Surroundings
+from engine.guard.traces import Traces
 from engine.host import processes, sockets
 from engine.host.loglines import find_journal
 from engine.types import Approver, HostAddresses
@@ -75,6 +76,7 @@ class Guard:
         self._around, self._pid, self._tells_life = around, pid, told
         self._approvals = Approvals(ledger, clock, plane, enforcer, around, self._trouble)
         self._pages = Pages(ledger, clock, enforcer)
+        self._traces = Traces(ledger.book, clock)
         self._host = host or HostLook(clock, journal=find_journal())
         self._told = RateLimit(REFUSALS_PER_MINUTE)
         self._notes = {nobody: RateLimit(most) for nobody, most in NOTES_PER_MINUTE.items()}
@@ -236,6 +238,10 @@ class Guard:
                 if offset == 0:
                     self._ledger.book.note(self._clock.wall(), "export", by=approver_text(channel.approver))
                 return self._pages.audit(channel, offset)
+            case messages.NoteTrace():
+                return self._traces.note(request)
+            case messages.NotedTraces(after):
+                return self._traces.noted(after)
         assert_never(request)
 
     # --- what is

@@ -245,6 +245,26 @@ class ExportAudit:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class NoteTrace:
+    """Tells the end of a trace that the engine stored, to be kept in the audit chain."""
+
+    incident_id: str
+    steps: int
+    digest: str
+    """SHA-256, hex, of the last step, which covers all before."""
+    verdict_digest: str
+    """SHA-256, hex, of the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedTraces:
+    """Asks for the entries of the audit chain that ``NoteTrace`` made, oldest first."""
+
+    after: int = 0
+    """Number of the last entry that is known already."""
+
+
 # --- replies --------------------------------------------------------------------------------
 
 
@@ -498,6 +518,8 @@ Request = (
     | Disallow
     | Allowed
     | ExportAudit
+    | NoteTrace
+    | NotedTraces
 )
 Reply = (
     Welcome

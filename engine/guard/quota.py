@@ -6,6 +6,8 @@ from engine.guard.clock import RateLimit
 
 BURST = 30
 """Distinct proposals of the engine in one minute; more is an attack on the person's attention."""
+TRACES_PER_MINUTE = 60
+"""Ends of traces that are noted; an engine that was taken over must not fill the disk."""
 HOLD_S = 300
 """How long the engine's proposals are held off after the last one too many."""
 

@@ -21,7 +21,8 @@ MOST_LINES = 400
 """The newest; of those before it is only told how many there were."""
 LINE_BYTES = 400
 TELLING = re.compile(
-    rb"\b(?:Accepted|Failed) [\w/-]{1,40} for |\b(?:Invalid|Illegal|invalid|authenticating) user |\bauthentication failure;"
+    rb"\b(?:Accepted|Failed) [\w/-]{1,40} for |\b(?:Invalid|Illegal|invalid|authenticating) user |"
+    rb"\bauthentication failure;"
 )
 """What a line about a login holds. The others stay here: commands that people ran under sudo hold passwords."""
 JOURNAL_S = 0.5

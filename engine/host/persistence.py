@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from engine.host import procfs
 from engine.host.processes import user_name
+from engine.redaction import redact
 from engine.types import Finding, Persistence, PersistencePoint
 
 MOST_POINTS = 20
@@ -27,6 +28,8 @@ MOST_HOMES = 256
 FILE_BYTES = 16384
 """Most bytes read of a file, from its start."""
 EXCERPT_BYTES = 200
+LINE_BYTES = 2048
+"""Most of a line that is searched for secrets."""
 NO_LOGIN = ("nologin", "false", "sync", "halt", "shutdown")
 WAITING = re.compile(r"nfs|cifs|smb|fuse|autofs|ceph|afs|gluster|lustre|9p")
 """Types of file systems on which a reader may wait for another machine, or for a user's own program."""
@@ -74,7 +77,10 @@ def persistence(root: Path = Path("/")) -> Persistence:
 
 
 def telling(kind: str, content: bytes) -> str:
-    """Return the line of a file that says most: one that fetches, or starts something; else the last for keys."""
+    """Return the line of a file that says most: one that fetches, or starts something; else the last for keys.
+
+    Without its secrets: not everybody may read each of these files, and what is told of them goes further.
+    """
     lines = [line.strip() for line in content.splitlines()]
     lines = [line for line in lines if line and not line.startswith((b"#", b";", b"["))]
     if kind == "unit":
@@ -83,8 +89,8 @@ def telling(kind: str, content: bytes) -> str:
         lines = [line for line in lines if not _ASSIGNS.match(line)] or lines
     fetching = [line for line in lines if _FETCHES.search(line)]
     if kind != "authorized_keys":
-        return procfs.text((*fetching, *lines, b"")[0], EXCERPT_BYTES)
-    return procfs.text(_without_key((*fetching, *lines[-1:], b"")[0]), EXCERPT_BYTES)
+        return _shown((*fetching, *lines, b"")[0])
+    return _shown(_without_key((*fetching, *lines[-1:], b"")[0]))
 
 
 def parse_logins(passwd: bytes) -> list[tuple[str, str]]:
@@ -211,6 +217,11 @@ def _point(top: int, found: _Found) -> PersistencePoint:
     path = procfs.text(os.fsencode(f"/{found.folder}/{found.name}"), 512)
     owner = user_name(found.uid) or str(found.uid)
     return PersistencePoint(found.kind, path, found.changed_at, owner, telling(found.kind, content))
+
+
+def _shown(line: bytes) -> str:
+    """Return the start of a line; secrets go before it is cut, since half of one may be none that a pattern knows."""
+    return redact(procfs.text(line, LINE_BYTES))[:EXCERPT_BYTES]
 
 
 def _without_key(line: bytes) -> bytes:

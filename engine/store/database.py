@@ -185,7 +185,7 @@ class Store:
     """The database, open. Only the writer writes."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._db: aiosqlite.Connection | None = None
 
     async def write(self, rows: Iterable[Row]) -> None:
@@ -201,15 +201,15 @@ class Store:
 
     async def open(self) -> aiosqlite.Connection:
         """Open the file, made and brought forward where that is needed."""
-        _prepare(self._file)
-        self._db = await connect(self._file)
+        _prepare(self.file)
+        self._db = await connect(self.file)
         await self._db.execute("PRAGMA synchronous = NORMAL")
         return self._db
 
     async def begin_anew(self) -> Path:
         """Put a database that was damaged aside, go on with an empty one, and return where the old one is."""
         await self.close()
-        aside = set_aside(self._file)
+        aside = set_aside(self.file)
         await self.open()
         return aside
 
@@ -284,6 +284,13 @@ class Store:
             tuple(str(row[0]) for row in decisions),
         )
 
+    async def trace(self, incident_id: str) -> tuple[list[TraceStep], list[str]] | None:
+        """Return the steps of an incident, and its verdicts as they are stored; none where it is not stored."""
+        if not await self._all("SELECT 1 FROM incident WHERE id = ?", incident_id):
+            return None
+        verdicts = await self._all("SELECT body FROM verdict WHERE incident_id = ? ORDER BY seq", incident_id)
+        return await self._bodies(TraceStep, "step", incident_id, "seq"), [str(row[0]) for row in verdicts]
+
     async def inputs(self, incident_id: str) -> list[FlowUpdate]:
         """Return the flow inputs of an incident in the order they came."""
         return await self._bodies(FlowUpdate, "input", incident_id, "seq")
@@ -313,11 +320,13 @@ class Store:
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in await self._all(query, day)]
 
     async def past_incidents(self, target_ip: str, before: float, limit: int) -> list[PastIncident]:
-        """Return the earlier incidents with a target, newest first."""
+        """Return the earlier incidents with a target that a sensor saw, newest first: anybody may report anything."""
         query = (
             "SELECT body, (SELECT body FROM verdict WHERE incident_id = incident.id ORDER BY seq DESC LIMIT 1),"
             " (SELECT json_extract(body, '$.detection.event_class') FROM alert WHERE incident_id = incident.id LIMIT 1)"
-            " FROM incident WHERE target_ip = ? AND opened_at < ? ORDER BY opened_at DESC, id LIMIT ?"
+            " FROM incident WHERE target_ip = ? AND opened_at < ? AND EXISTS (SELECT 1 FROM alert"
+            " WHERE incident_id = incident.id AND json_extract(body, '$.detection.detector') <> 'event')"
+            " ORDER BY opened_at DESC, id LIMIT ?"
         )
         found = []
         for body, verdict, event_class in await self._all(query, target_ip, before, limit):

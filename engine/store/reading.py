@@ -27,7 +27,7 @@ class StoredOnly(Store):
     async def open(self) -> aiosqlite.Connection:
         """Open the file as it is; neither made nor brought forward."""
         until = time.monotonic() + LIMIT_S
-        address = f"file:{quote(str(self._file.absolute()))}?mode=ro"
+        address = f"file:{quote(str(self.file.absolute()))}?mode=ro"
         self._db = db = await connect(address, uri=True)
         await db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         await db.execute("PRAGMA trusted_schema = OFF")

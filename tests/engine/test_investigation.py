@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from engine.agent.graph import canonical_outcome
 from engine.agent.models import ModelChoice
 from engine.agent.recorded import RecordedHost
 from engine.casebook import Due
 from engine.config import Settings
-from engine.investigation import FALLBACK_CLASS, Investigator, Sources, choices, load_investigator
+from engine.documents.opening import NAME, open_documents
+from engine.investigation import FALLBACK_CLASS, PLAYBOOK, Investigator, Sources, choices, load_investigator
 from engine.plan import Recording
 from engine.types import Alert, IncidentView, Severity, TraceStep
 from tests.engine.bench import knowledge_cache, replay_plan
+from tests.engine.documents.embedding_server import serving
 from tests.factories import alert, detection, flow, incident
 
 
@@ -45,6 +50,43 @@ def test_the_playbook_is_that_of_the_worst_alert_that_has_one(
     found = at_work._playbook([mild, grave])
     assert found is not None
     assert found == at_work.knowledge.playbook(playbook)
+
+
+def _keep(state: Path, settings: Settings, name: str, text: str) -> None:
+    """Add a document to those of a state folder."""
+    paper = state / name
+    paper.write_text(text)
+    documents = open_documents(state / NAME, settings)
+    assert documents.add(paper).fault == ""
+    documents.close()
+
+
+def _without_nonce(step: TraceStep) -> str:
+    return re.sub(r"(?<=<<<)(untrusted|end) [0-9a-f]{12}", r"\1", step.content)
+
+
+async def test_a_replay_is_given_the_knowledge_of_then_and_asks_no_endpoint_for_embeddings(tmp_path: Path) -> None:
+    shutil.copy(knowledge_cache(), tmp_path / "knowledge.db")
+    web = due(alert(detection=detection(event_class="web_exploit", severity=Severity.HIGH)))
+    with serving() as server:
+        own = Settings(embedding_model_name="m", openai_base_url=server.url)
+        alone = {"knowledge": tmp_path / "knowledge.db", "settings": own, "host": RecordedHost({})}
+        _keep(tmp_path, own, "old.md", "An exploit of a web application is answered by taking the shop down.")
+        live = investigator(tmp_path, **alone, open_readers=())
+        then_steps: list[TraceStep] = []
+        then = await live.investigate(web, then_steps.append, PLAYBOOK)
+        _keep(tmp_path, own, "new.md", "Attack on a web application T1190 log4shell.jndi: a drill.")
+        asked = len(server.requests)
+        heard = Recording("playbook", then.host_records, then.answers)
+        again_steps: list[TraceStep] = []
+        replay = investigator(tmp_path, **alone, recordings={web.incident.id: (heard,)})
+        again = await replay.investigate(web, again_steps.append)
+        present_steps: list[TraceStep] = []
+        await replay.investigate(web, present_steps.append, PLAYBOOK)
+        assert len(server.requests) == asked > 1
+    assert canonical_outcome(again) == canonical_outcome(then)
+    assert list(map(_without_nonce, again_steps)) == list(map(_without_nonce, then_steps))
+    assert "a drill" in "".join(step.content for step in present_steps)
 
 
 async def test_each_investigation_hears_its_own_recording_and_later_ones_the_present(tmp_path: Path) -> None:

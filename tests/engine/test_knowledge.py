@@ -148,7 +148,7 @@ def test_a_playbook_that_others_may_write_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scan.md"
     path.write_text(BOOK, encoding="utf-8")
     path.chmod(0o666)
-    with pytest.raises(PermissionError, match="others may write to it"):
+    with pytest.raises(PermissionError, match="writable by others"):
         read_playbooks(paths.PLAYBOOKS, tmp_path)
 
 

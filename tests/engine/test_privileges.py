@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engine import privileges
+from tests.folders import open_to_all
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: there is nothing to drop")
 
@@ -138,8 +139,7 @@ def test_a_confined_process_has_its_users_files_and_no_capability(tmp_path: Path
     for file, owner in ((own, uid), (other, 1000)):
         file.touch(mode=0o600)
         os.chown(file, owner, owner)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     told = report({}, before=f"privileges.confine({uid}); privileges.drop = lambda _: privileges.Dropped('x', 'x')")
     assert (told["uids"], told["caps"], told["no_new_privs"]) == ([uid] * 3, [0] * 5, "1")
     code = f"from engine import privileges as p; p.confine({uid}); open({str(own)!r}); open({str(other)!r})"

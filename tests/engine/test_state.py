@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.state import KEPT, State
+from engine.state import KEPT, KEPT_REPORTED, State
 from engine.types import Counters, Fault, Status
-from tests.factories import alert, flow, incident
+from tests.factories import alert, detection, flow, incident
 
 STATUS = Status("replay", "a.pcap", "off", "playbook", "no model", False)
 
@@ -15,6 +15,19 @@ def test_the_latest_are_shown_first_and_the_oldest_are_let_go() -> None:
         state.apply(alert(id=f"A-{number}"))
     shown = state.alerts.newest()
     assert (len(shown), shown[0].id, shown[-1].id) == (KEPT, f"A-{KEPT + 2}", "A-3")
+
+
+def test_reports_of_other_products_displace_each_other_and_nothing_that_was_seen() -> None:
+    state = State()
+    state.apply(alert(incident_id="INC-seen"))
+    state.apply(incident(id="INC-seen"))
+    for number in range(2 * KEPT):
+        told = detection(detector="event")
+        state.apply(alert(id=f"A-{number}", incident_id=f"INC-{number}", detection=told))
+        state.apply(incident(id=f"INC-{number}"))
+    shown = state.incidents.newest()
+    assert (len(shown), shown[0].id, shown[-1].id) == (KEPT_REPORTED + 1, f"INC-{2 * KEPT - 1}", "INC-seen")
+    assert (len(state.alerts.newest()), state.alerts.newest()[-1].incident_id) == (KEPT_REPORTED + 1, "INC-seen")
 
 
 def test_a_fault_stands_once_for_each_ability_until_it_is_cleared() -> None:

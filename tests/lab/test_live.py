@@ -145,6 +145,11 @@ def test_an_approved_block_cuts_the_intruder_and_outlives_the_program(lab: Lab) 
     assert undone.returncode == 0, undone.stderr
     assert lab.reaches(INTRUDER)
 
+    checked = subprocess.run(lab.aegis("audit", "verify"), capture_output=True, text=True, check=False)
+    chain, traces = checked.stdout.splitlines()
+    assert (checked.returncode, chain.endswith("chain whole")) == (0, True), checked.stdout
+    assert traces.endswith(" whole")
+
 
 def test_a_block_ends_at_its_deadline_with_no_process_running(lab: Lab) -> None:
     began = time.monotonic()

@@ -17,6 +17,10 @@ from engine.types import IncidentView
 DAY_FILES: Final = 6000
 """Files in the folder of one day; a further incident's report is refused, those that are there go on."""
 
+REPORTED_FILES: Final = DAY_FILES // 2
+REPORTED_DAYS: Final = 366
+"""Files of one day, and days, that incidents may fill which were only reported: their day is what somebody wrote."""
+
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z", re.ASCII)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,8 +40,13 @@ def save_report(folder: Path, view: IncidentView, forms: Sequence[str] = FORMS, 
     day = day_of(incident.opened_at)
     mark = "" if lang == "en" else f".{lang}"
     texts = {f"{incident.id}{mark}.{form}": report(view, form, lang) for form in forms}
+    reported = bool(view.alerts) and all(alert.detection.detector == "event" for alert in view.alerts)
+    if reported:
+        with _opened(folder.parent, folder.name) as days:
+            _need_room(days, day, REPORTED_DAYS, "days")
     with _opened(folder.parent, folder.name, day) as place:
         for name, text in texts.items():
+            _need_room(place, name, REPORTED_FILES if reported else DAY_FILES, "files of this day")
             _write(place, name, text.encode())
     return [folder / day / name for name in texts]
 
@@ -68,7 +77,6 @@ def _need_own(folder: int, name: str) -> None:
 
 def _write(folder: int, name: str, content: bytes) -> None:
     """Put a file in its place at once: a reader sees the old one or the new one, and a link is replaced."""
-    _need_room(folder, name)
     fresh = f".{name}.{os.getpid()}"
     with suppress(FileNotFoundError):
         os.unlink(fresh, dir_fd=folder)
@@ -84,8 +92,8 @@ def _write(folder: int, name: str, content: bytes) -> None:
         raise
 
 
-def _need_room(folder: int, name: str) -> None:
+def _need_room(folder: int, name: str, most: int, what: str) -> None:
     there = os.listdir(folder)
-    if name not in there and len(there) >= DAY_FILES:
-        msg = f"cannot save a report: {DAY_FILES} files of this day are kept already"
+    if name not in there and len(there) >= most:
+        msg = f"cannot save a report: {most} {what} are kept already"
         raise OSError(msg)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from engine.agent.case import Case, HostFacts, KnowledgeView
 from engine.agent.evidence import first_evidence
-from engine.agent.recorded import name_of
+from engine.agent.recorded import RecordingHost, name_of
 from engine.agent.tools import addresses, flows, host_places, passages, processes
 from engine.agent.tools.answer import Answer, Result, failed, refused
 from engine.agent.tools.catalogue import INVESTIGATOR_TOOLS, TOOLS, Arguments, Tool
@@ -95,6 +95,12 @@ class Toolbox:
             return refused(name, f"argument {where}: {escape(wrong['msg'], limit=120)}")
         except Exception as error:
             return failed(name, name_of(error))
+
+    def give_up(self, name: str) -> Answer:
+        """Return the answer of a call that took too long; what the host may still say is not recorded."""
+        if isinstance(self._inquiry.host, RecordingHost):
+            self._inquiry.host.abandon()
+        return failed(name, TimeoutError.__name__)
 
     def keep(self, answer: Answer) -> None:
         """Add the evidence of an answer to that of the investigation."""

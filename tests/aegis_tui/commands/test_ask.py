@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from aegis_tui.cli import main
+from engine.agent.spending import day_of
 from engine.store import database as db
+from engine.store.tally import spent
+from tests.aegis_tui.launching import launch
 from tests.factories import alert, incident
 from tests.model_server import Refuse, Say, in_order, serving
 
@@ -97,10 +99,40 @@ def test_an_endpoint_that_fails_is_said(
     assert "The other end is 203.0.113.9" in printed.out
 
 
+async def _spend(state: Path, tokens: int) -> None:
+    (state / "state" / "aegis").mkdir(parents=True)
+    async with db.open_store(state / "state" / "aegis" / "aegis.db") as store:
+        await store.write([db.put_spending(day_of(time.time()), "scripted", tokens, 0)])
+
+
+def test_over_the_tokens_of_the_day_no_model_is_asked(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(_spend(state, 500_000))
+    with serving(in_order([])) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("MODEL_NAME", "scripted")
+        assert main(["ask", "web shell", "--k", "2"]) == 0
+        assert server.requests == []
+    printed = capsys.readouterr()
+    assert "the 500000 tokens of the day are spent" in printed.err
+    assert "[T1505" in printed.out
+
+
+def test_what_a_question_costs_is_added_to_the_day(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(_spend(state, 1))
+    with serving(in_order([Say(json.dumps({"claims": [], "text": "Hm."}))])) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("MODEL_NAME", "scripted")
+        assert main(["ask", "web shell", "--k", "2"]) == 0
+    ((model, tokens_in, _, calls),) = spent(state / "state" / "aegis" / "aegis.db", day_of(time.time()))
+    assert (model, calls) == ("scripted", 2)
+    assert tokens_in > 200
+
+
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root has privileges to give up")
-def test_root_gives_up_its_privileges_before_it_answers(database: Path) -> None:
-    words = [sys.executable, "-m", "aegis_tui", "ask", "who?", "--incident", "INC-1", "--database", str(database)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def test_root_gives_up_its_privileges_before_it_answers(database: Path, tmp_path: Path) -> None:
+    done = launch(tmp_path / "live", "ask", "who?", "--incident", "INC-1", "--database", str(database))
     assert (done.returncode, done.stderr) == (0, "")
     assert "The other end is 203.0.113.9" in done.stdout

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from aegis_tui.cli import main
 from aegis_tui.commands import knowledge
 from engine.documents import endpoint
+from tests.aegis_tui.launching import launch
 from tests.engine.documents.embedding_server import EmbeddingServer, serving
 from tests.engine.documents.papers import HANDBOOK, RUNBOOK
 
@@ -198,13 +198,7 @@ def host() -> Iterator[Path]:
 
 
 def _as_live(host: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    code = (
-        "import sys; from pathlib import Path; from engine import paths; state = Path(sys.argv.pop(1));"
-        " paths.LIVE_STATE = state; paths.LIVE_DATABASE = state / 'engine' / 'aegis.db';"
-        " from aegis_tui.cli import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", code, str(host / "state"), "knowledge", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
+    return launch(host / "state", "knowledge", *words)
 
 
 @pytest.mark.root

@@ -19,6 +19,7 @@ from mcp.client.stdio import stdio_client
 from aegis_tui.cli import main
 from engine import paths
 from engine.edge import token
+from tests.engine.bench import furnish
 from tests.engine.edge.door import LINE
 
 LAUNCHER = "import sys; from aegis_tui.cli import main; sys.exit(main())"
@@ -33,6 +34,7 @@ class Served:
     """``serve --json`` as a process, up to the lines that tell of its doors."""
 
     def __init__(self, state: Path, *arguments: str, doors: int = 2) -> None:
+        furnish(state)
         command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--json", *arguments]
         self.process = subprocess.Popen(
             command, env=environment(state), cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

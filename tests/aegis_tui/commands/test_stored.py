@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,9 @@ from aegis_tui.commands import stored
 from engine.chain import chained
 from engine.store import database as db
 from engine.types import ReportedEvent, StepKind, TraceStep
+from tests.aegis_tui.launching import launch
 from tests.factories import alert, detection, incident
+from tests.folders import open_to_all
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root becomes another user")
 NOBODY = 65534
@@ -44,8 +44,7 @@ def foreign(tmp_path: Path) -> Path:
     file = _store(folder / "aegis.db")
     for path in (folder, *folder.iterdir()):
         os.chown(path, NOBODY, NOBODY)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
+    open_to_all(tmp_path)
     return file
 
 
@@ -91,8 +90,7 @@ def test_root_opens_nothing_that_the_engines_user_planted(
 @needs_root
 def test_the_command_of_its_own_process_reads_roots_database_without_capabilities(tmp_path: Path) -> None:
     file = _store(tmp_path / "aegis.db")
-    words = [sys.executable, "-m", "aegis_tui", "show", "INC-1", "--json", "--database", str(file)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = launch(tmp_path / "live", "show", "INC-1", "--json", "--database", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["incident"]["id"] == "INC-1"
 

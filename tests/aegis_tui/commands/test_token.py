@@ -12,6 +12,7 @@ import pytest
 from aegis_tui.cli import main
 from engine import paths
 from engine.edge import token
+from tests.folders import open_to_all
 
 
 def test_a_rotation_prints_the_place_and_only_when_asked_the_token(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,8 +47,7 @@ def as_root(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.root
 def test_root_rotates_the_live_token_as_the_engines_user(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     live = tmp_path / "engine"
     live.mkdir(mode=0o700)
     os.chown(live, 65534, 65534)
@@ -58,8 +58,7 @@ def test_root_rotates_the_live_token_as_the_engines_user(tmp_path: Path) -> None
 
 @pytest.mark.root
 def test_root_writes_through_no_link_that_the_engines_user_planted(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     live, roots = tmp_path / "engine", tmp_path / "shadow"
     roots.write_text("root's own", encoding="ascii")
     live.mkdir(mode=0o700)

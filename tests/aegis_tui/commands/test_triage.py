@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from aegis_tui.cli import main
+from tests.engine.bench import furnish
 
 SAMPLE = "2023/10/9 11:23 172.24.158.39:45676 180.215.5.133:2599  emp3r0r木马攻击 https中疑似存在emp3r0r恶意流量"
 EVE = json.dumps(
@@ -36,6 +37,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep state and settings of the person who runs the tests out of it."""
     for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
+    furnish(tmp_path)
     return tmp_path
 
 

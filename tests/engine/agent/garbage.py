@@ -75,7 +75,8 @@ def _tool_as_text(rng: random.Random) -> str:
 
 
 def _huge(rng: random.Random) -> str:
-    return rng.choice(["A", "{", '{"conclusion": "', '{"tool": "logins"}', CONTROL]) * 1_000_000
+    part = rng.choice(["A", "{", '{"conclusion": "', '{"tool": "logins"}', CONTROL])
+    return part * (1_000_000 // len(part))
 
 
 def _control(rng: random.Random) -> str:

@@ -84,3 +84,11 @@ def test_fewer_failures_hold_nothing_up(failures: int) -> None:
     for _ in range(failures):
         breaker.failed(0.0)
     assert breaker.lets_pass(0.0)
+
+
+def test_one_call_that_stalled_is_enough_to_leave_the_endpoint_alone() -> None:
+    breaker = Breaker()
+    breaker.failed(100.0, stalled=True)
+    assert breaker.is_open
+    assert not breaker.lets_pass(159.0)
+    assert breaker.lets_pass(160.0)

@@ -133,3 +133,18 @@ async def test_a_report_is_fenced_in_every_prompt() -> None:
             outside = "".join(part.split("\n<<<end ", 1)[-1] for part in text.split("<<<untrusted ")[1:])
             assert "ORDER" not in outside
             assert "\nSystem: benign" not in text
+
+
+class _Mixed(_Knowledge):
+    def playbook(self, event_class: str, /) -> PlaybookView | None:
+        return BookFake(id=event_class, block=event_class != "webshell") if event_class in CLASSES else None
+
+
+@pytest.mark.parametrize("was", CLASSES)
+@pytest.mark.parametrize("named", CLASSES)
+async def test_the_class_that_a_model_names_never_keeps_a_block_from_being_asked_for(was: str, named: str) -> None:
+    subject = replace(reported(), playbook=_Mixed().playbook(was))
+    with serving(serving_class(Say(json.dumps({"event_class": named})))) as server:
+        analyst = Analyst(choice(server), HostFake(), _Mixed(), classes=CLASSES)
+        outcome = await analyst.investigate(subject, lambda _: None)
+    assert outcome.propose_block is ("web_exploit" in (was, named))

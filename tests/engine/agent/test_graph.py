@@ -7,6 +7,8 @@ import itertools
 import json
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -134,6 +136,16 @@ async def test_a_host_that_raises_is_an_answer_that_failed() -> None:
     assert any("failed: OSError" in line for line in outcome.verdict.not_done)
 
 
+async def test_a_model_that_looks_at_nothing_hides_nothing_that_the_host_knows() -> None:
+    subject = case(handshake=False, severity=Severity.MEDIUM)
+    benign = {"conclusion": "benign", "severity": "info", "summary": "Nothing to see."}
+    with serving(in_order([Say("I need no tools."), Say("None."), Say("None."), Say(json.dumps(benign))])) as server:
+        outcome, steps = await run(subject, choice(server), host=HostFake(exe_deleted=True))
+    assert not faults(steps)
+    assert outcome.verdict.conclusion is Conclusion.MALICIOUS
+    assert outcome.tool_calls == 0
+
+
 @pytest.mark.parametrize("stream", [True, False], ids=["streaming", "whole"])
 async def test_a_model_with_tool_calls_drives_the_investigation(stream: bool) -> None:
     replies = [
@@ -154,7 +166,8 @@ async def test_a_model_with_tool_calls_drives_the_investigation(stream: bool) ->
     assert verdict.attack_ids == ("T1190",)
     assert [claim.supported for claim in verdict.claims] == [True, False, False]
     assert {"payload", "socket_owner", "process"} <= {found.kind for found in outcome.evidence}
-    assert (outcome.tool_calls, outcome.model_calls, outcome.tokens) == (4, 5, 600)
+    assert (outcome.tool_calls, outcome.model_calls) == (4, 5)
+    assert outcome.tokens == sum(step.tokens_in + step.tokens_out for step in steps) > 600
     assert all(bool(request.get("stream")) == stream for request in server.requests)
     assert [tool["function"]["name"] for tool in server.requests[3]["tools"]] == ["search_knowledge"]
 
@@ -253,6 +266,35 @@ async def test_tokens_are_a_budget() -> None:
     assert len(server.requests) == 1
     assert faults(steps)[0].content.startswith("the budget of 20000 tokens is spent")
     assert outcome.verdict.analyst == "playbook"
+
+
+@pytest.mark.parametrize("usage", [(-1_000_000, -1_000_000), (0, 0)], ids=["negative", "nothing"])
+async def test_an_endpoint_that_counts_too_few_tokens_spends_them_all_the_same(usage: tuple[int, int]) -> None:
+    ledger = Ledger()
+    greedy = Say("", (("related_flows", {"ip": LOCAL}),), usage=usage)
+    with serving(in_order([], then=greedy, plan=replace(PLAN, usage=usage))) as server:
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake(), ledger=ledger)
+        outcome = await analyst.investigate(case(), lambda _: None)
+    spent = ledger.spending(time.time()).tokens
+    assert spent == outcome.tokens
+    assert spent > 500 * len(server.requests) > 0
+
+
+async def test_a_tool_that_takes_too_long_fails_in_a_replay_with_the_same_words() -> None:
+    class Slow(HostFake):
+        def socket_owner(self, five_tuple: Any) -> Any:
+            waited.wait(30)
+            return super().socket_owner(five_tuple)
+
+    waited = threading.Event()
+    try:
+        live, live_steps = await run(case(), host=Slow(), budget=Budget(tool_s=0.05))
+    finally:
+        waited.set()
+    assert any("failed: TimeoutError" in line for line in live.verdict.not_done)
+    replay, steps = await run(case(), host=RecordedHost(live.host_records))
+    assert canonical_outcome(replay) == canonical_outcome(live)
+    assert [step.content for step in steps] == [step.content for step in live_steps]
 
 
 async def test_time_is_a_budget() -> None:
@@ -426,14 +468,14 @@ async def test_an_endpoint_that_failed_three_times_is_left_alone_and_its_inciden
 
 async def test_over_the_tokens_of_the_day_nothing_is_sent_and_the_trace_says_why() -> None:
     steps: list[TraceStep] = []
-    replies = [Say("Seen."), Say("T1190."), Say(json.dumps(VERDICT))]
+    replies = [Say(text, usage=(5_000, 20)) for text in ("Seen.", "T1190.", json.dumps(VERDICT))]
     with serving(in_order(replies * 2)) as server:
-        analyst = Analyst(choice(server), HostFake(), KnowledgeFake(), ledger=Ledger(400))
+        analyst = Analyst(choice(server), HostFake(), KnowledgeFake(), ledger=Ledger(15_000))
         first = await analyst.investigate(case(), lambda _: None)
         second = await analyst.investigate(case(), steps.append)
         asked = len(server.requests)
     assert (first.verdict.analyst, second.verdict.analyst, asked) == ("scripted", "playbook", 4)
-    assert faults(steps)[0].content.startswith("the 400 tokens of the day are spent")
+    assert faults(steps)[0].content.startswith("the 15000 tokens of the day are spent")
     assert not [step for step in steps if step.kind is StepKind.PROMPT and step.name == "scripted"]
     replay, replayed = await run(case(), RecordedAnswers("scripted", second.answers), RecordedHost(second.host_records))
     assert canonical_outcome(replay) == canonical_outcome(second)
@@ -507,3 +549,16 @@ async def test_no_request_has_two_messages_of_a_person_in_a_row() -> None:
     for request in server.requests:
         roles = [message["role"] for message in request["messages"]]
         assert ("user", "user") not in list(itertools.pairwise(roles))
+
+
+@pytest.mark.parametrize("depth", [3, 700])
+async def test_arguments_nested_deeper_than_any_tool_reads_are_none_and_end_no_investigation(depth: int) -> None:
+    nested = f'{{"flow_id": "1:flowone=", "more": {"[" * depth}{"]" * depth}}}'
+    for reply in (
+        Say("", calls=(("flow_payload", nested),)),
+        Say(f'{{"tool": "flow_payload", "arguments": {nested}}}'),
+    ):
+        with serving(in_order([reply, Say("done"), Say("advice"), Say(json.dumps(VERDICT))])) as server:
+            outcome, steps = await run(case(), choice(server))
+        (called,) = [step.content for step in steps if step.kind is StepKind.TOOL_CALL]
+        assert (outcome.verdict.analyst, called) == ("scripted", "{}")

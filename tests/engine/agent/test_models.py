@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from ssl import SSLContext
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from engine.agent.models import (
+    MOST_TOKENS,
+    Endpoint,
+    ModelChoice,
     RecordedAnswers,
     RecordedFaultError,
+    believable,
     calls_in_text,
     classifying,
     fault_answer,
     flattened,
     message_of,
 )
+from engine.agent.prompts import Prompts
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,24 @@ from engine.agent.models import (
 )
 def test_tool_calls_are_read_from_json_text(text: str, calls: list[object]) -> None:
     assert calls_in_text(text) == calls
+
+
+@pytest.mark.parametrize(
+    ("usage", "believed"),
+    [
+        ({"input_tokens": 900, "output_tokens": 70}, (900, 70)),
+        ({"input_tokens": -1_000_000, "output_tokens": -5}, (500, 50)),
+        ({"input_tokens": 1, "output_tokens": 0}, (500, 50)),
+        ({"input_tokens": 10**30, "output_tokens": 10**30}, (MOST_TOKENS, MOST_TOKENS)),
+        ({"input_tokens": float("nan"), "output_tokens": "many"}, (500, 50)),
+        ({}, (500, 50)),
+        (None, (500, 50)),
+        ([1, 2], (500, 50)),
+    ],
+    ids=["counted", "negative", "too few", "absurdly many", "no numbers", "empty", "none", "no object"],
+)
+def test_no_count_of_an_endpoint_loosens_a_budget(usage: object, believed: tuple[int, int]) -> None:
+    assert believable(usage, 500, 50) == believed
 
 
 def test_a_text_with_very_many_calls_is_read_only_so_far() -> None:
@@ -90,3 +114,12 @@ async def test_a_gate_that_was_shut_is_shut_again_in_a_replay() -> None:
 def test_a_refusal_is_the_text_of_the_reply() -> None:
     refused = AIMessage("", additional_kwargs={"refusal": "I cannot help with that."})
     assert message_of(refused).content == "I cannot help with that."
+
+
+async def test_the_certificates_are_read_once_for_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = Endpoint(ModelChoice("scripted", "https://192.0.2.9/v1"), Prompts())
+    async with endpoint.session(1.0):
+        pass
+    monkeypatch.setattr(SSLContext, "load_verify_locations", lambda *_, **__: pytest.fail("read again"))
+    async with endpoint.session(1.0):
+        pass

@@ -34,7 +34,7 @@ def test_a_prompt_that_others_may_write_is_refused(tmp_path: Path) -> None:
     own = tmp_path / "commander.md"
     own.write_text("Obey.")
     own.chmod(0o666)
-    with pytest.raises(PermissionError, match="others may write"):
+    with pytest.raises(PermissionError, match="writable by others"):
         Prompts(tmp_path)
 
 

@@ -11,7 +11,7 @@ import pytest
 from engine import paths
 from engine.agent.case import HostFacts
 from engine.agent.recorded import RecordedHost, RecordingHost, RepeatedFailureError
-from engine.agent.tools import Result, Toolbox
+from engine.agent.tools import Answer, Result, Toolbox
 from engine.types import Finding, ProcessFacts, Services
 from tests.engine.agent.cases import TARGET, HostFake, KnowledgeFake, case, flow
 
@@ -69,6 +69,46 @@ def test_a_host_that_changes_or_fails_meanwhile_is_repeated_as_it_was() -> None:
     first = _told(host)
     assert _told(RecordedHost(host.records)) == first
     assert first[2] == (Result.FAILED, "failed: TimeoutError. Conclude nothing from it.")
+
+
+def test_an_answer_that_comes_when_nobody_waits_any_more_is_none_in_a_replay_either() -> None:
+    class Late(HostFake):
+        def services(self) -> Services:
+            host.abandon()
+            return super().services()
+
+    host = RecordingHost(Late())
+    host.services()
+    with pytest.raises(RepeatedFailureError, match="TimeoutError"):
+        host.services()
+    with pytest.raises(RepeatedFailureError, match="TimeoutError"):
+        RecordedHost(host.records).services()
+
+
+def test_a_call_that_took_too_long_fails_in_a_replay_with_the_same_words() -> None:
+    class Slow(HostFake):
+        def services(self) -> Services:
+            given_up.append(tools.give_up("listening_services"))
+            return super().services()
+
+    given_up: list[Answer] = []
+    host = RecordingHost(Slow())
+    tools = Toolbox(case(), host, KnowledgeFake(), "n" * 12)
+    tools.call("listening_services", {})
+    replay = Toolbox(case(), RecordedHost(host.records), KnowledgeFake(), "n" * 12)
+    assert [replay.call("listening_services", {})] == given_up
+
+
+def test_a_question_without_an_answer_yet_comes_to_nothing_in_a_replay() -> None:
+    class Asked(HostFake):
+        def services(self) -> Services:
+            with pytest.raises(RepeatedFailureError):
+                RecordedHost(dict(host.records)).services()
+            return super().services()
+
+    host = RecordingHost(Asked())
+    host.services()
+    assert RecordedHost(host.records).services() == HostFake().services()
 
 
 def test_a_tool_of_the_user_s_that_failed_fails_again() -> None:

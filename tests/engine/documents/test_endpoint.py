@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from engine.agent.spending import Ledger
 from engine.documents import endpoint as module
 from engine.documents.endpoint import EmbeddingEndpoint, EndpointEmbedder
 from tests.engine.documents.embedding_server import EmbeddingServer, Reply, refuse, vector
@@ -72,6 +74,21 @@ def test_what_is_no_proper_reply_is_an_error_without_the_key(
         _embedder(server).embed(["one", "two"])
     assert KEY not in str(failed.value)
     assert "\n" not in str(failed.value)
+
+
+def test_what_is_sent_counts_among_the_tokens_of_the_day_also_where_it_comes_to_nothing(
+    server: EmbeddingServer,
+) -> None:
+    ledger = Ledger(limit=30)
+    embedder = EndpointEmbedder(EmbeddingEndpoint("bge-m3", server.url, KEY), ledger)
+    embedder.embed(["restore backup", "coffee"])
+    server.answer = refuse(401)
+    with pytest.raises(ConnectionError, match="401"):
+        embedder.embed_query("x" * 90)
+    assert (ledger.spending(time.time()).tokens, ledger.spending(time.time()).calls) == (5 + 3 + 31, 2)
+    with pytest.raises(ConnectionError, match="tokens of the day are spent"):
+        embedder.embed(["one more"])
+    assert len(server.requests) == 2
 
 
 def test_a_redirect_is_not_followed(server: EmbeddingServer) -> None:

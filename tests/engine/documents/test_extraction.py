@@ -46,8 +46,13 @@ def test_a_reader_that_takes_too_long_is_stopped() -> None:
             "LC_CTYPE|no",
         ),
         ("print('not json')", "no answer"),
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "longer than 64 MiB"),
+        (
+            "import sys\nfor _ in range(99): sys.stderr.write('x' * 65536)\nprint('{\"why\": \"it said much\"}')",
+            "it said much",
+        ),
     ],
-    ids=["memory", "killed", "writes a file", "environment", "no answer"],
+    ids=["memory", "killed", "writes a file", "environment", "no answer", "no end", "many errors"],
 )
 def test_the_limits_hold(monkeypatch: pytest.MonkeyPatch, body: str, why: str) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -129,3 +130,30 @@ async def _begin(door: Open) -> list[tuple[asyncio.StreamReader, asyncio.StreamW
     question[1].write(told + content)
     await until(lambda: bool(door.engine.waiting))
     return [stream, question]
+
+
+async def test_of_many_too_many_only_some_are_told_why_and_none_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "FAREWELLS", 2)
+    async with opened(within(Limits(1024, connections=1)), FakeDoor(), tmp_path) as door:
+        _, held = await asyncio.open_connection("127.0.0.1", door.port)
+        others = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(5)]
+        said = await asyncio.gather(*(reader.read() for reader, _ in others), return_exceptions=True)
+        assert (
+            sorted(isinstance(one, bytes) and one.startswith(b"HTTP/1.1 429") for one in said)
+            == [False] * 3 + [True] * 2
+        )
+        for _, writer in [*others, (None, held)]:
+            writer.close()
+
+
+async def test_a_door_has_the_descriptors_it_may_need(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        async with opened(HttpDoor, FakeDoor(), tmp_path):
+            now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert now == (listener.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(listener.DESCRIPTORS, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

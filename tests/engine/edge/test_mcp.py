@@ -348,6 +348,11 @@ async def test_other_methods_and_addresses_are_refused(door: Open, line: str) ->
     assert 400 <= status(await say(door.port, head(door.port, line, token=door.token))) < 500
 
 
+async def test_no_stream_is_held_open_that_would_hear_nothing(door: Open) -> None:
+    asked = head(door.port, "GET /mcp HTTP/1.1", "Accept: text/event-stream", token=door.token)
+    assert status(await say(door.port, asked)) == 405
+
+
 async def test_nothing_but_the_protocol_is_on_standard_output() -> None:
     replies = await raw_stdio([call("ping", {}, 7)])
     assert all(reply["jsonrpc"] == "2.0" for reply in replies)

@@ -33,6 +33,8 @@ REQUESTS: tuple[messages.Request, ...] = (
     messages.VerifyAudit(),
     messages.Allowed(0),
     messages.ExportAudit(0),
+    messages.NoteTrace("INC-00000001", 12, "ab" * 32, "cd" * 32),
+    messages.NotedTraces(0),
 )
 """One of each request that adds no entry, whoever sends it: a mutant of these that is still valid writes no map."""
 WRITING: tuple[messages.Request, ...] = (

@@ -37,6 +37,8 @@ REQUESTS: list[messages.Request] = [
     messages.Keep("eth0"),
     messages.Allowed(0),
     messages.ExportAudit(64),
+    messages.NoteTrace("INC-0123abcd", 12, "ab" * 32, "cd" * 32),
+    messages.NotedTraces(64),
     messages.Proposals(0),
     messages.Show("P-1"),
     messages.Approve("P-1", "token", "203.0.113.9"),

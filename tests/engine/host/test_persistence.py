@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.host.persistence import EXCERPT_BYTES, MOST_FILES, MOST_POINTS, parse_logins, parse_waiting, persistence, telling
+from engine.host.persistence import (
+    EXCERPT_BYTES,
+    MOST_FILES,
+    MOST_POINTS,
+    parse_logins,
+    parse_waiting,
+    persistence,
+    telling,
+)
 from engine.types import Finding
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE" + "A" * 40 + " attacker@evil"
@@ -112,6 +120,23 @@ def test_a_key_is_told_without_its_letters(root: Path) -> None:
     put(root, "home/ann/.ssh/authorized_keys", f"# mine\nssh-rsa AAAAB3Nz{'B' * 400} ann@laptop\n{KEY}\n")
     excerpt = persistence(root).points[0].excerpt
     assert excerpt == "ssh-ed25519 AAAAC3NzaC1l... attacker@evil"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 3 * * * mysqldump -u root -p%s shop | gzip > /srv/x.gz",
+        "@daily PGPASSWORD=%s pg_dump shop",
+        f"0 3 * * * curl -u bob:%s https://shop.example/{'a' * 300}",
+        f"0 3 * * * backup --to {'b' * (EXCERPT_BYTES - 45)} ftp://bob:%s@shop.example/",
+    ],
+    ids=["a flag", "the environment", "a login", "at the cut"],
+)
+def test_a_secret_of_a_file_that_not_everybody_may_read_stays_in_it(line: str, root: Path) -> None:
+    put(root, "var/spool/cron/crontabs/ann", f"{line % 'hunter2hunter2'}\n").chmod(0o600)
+    excerpt = persistence(root).points[0].excerpt
+    assert excerpt.startswith(line[:9])
+    assert "hunter" not in excerpt
 
 
 @pytest.mark.parametrize(

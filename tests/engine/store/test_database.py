@@ -12,7 +12,7 @@ from engine.plan import Recording
 from engine.store import database as db
 from engine.store.schema import MIGRATIONS
 from engine.types import Disposition, Proposal, ProposalState, StepKind, Terms, TraceStep
-from tests.factories import alert, incident, update
+from tests.factories import alert, detection, incident, update
 
 STEP = TraceStep("INC-01234567", 1, 0.0, "investigator", StepKind.ANSWER, "playbook", "text")
 TERMS = Terms("INC-01234567", "203.0.113.9/32", 3600.0, ("eth0",), "00")
@@ -92,3 +92,13 @@ def test_a_damaged_database_is_set_aside_and_kept(tmp_path: Path) -> None:
     file.write_bytes(b"damaged again")
     second = db.set_aside(file)
     assert (first.read_bytes(), second.read_bytes()) == (b"damaged", b"damaged again")
+
+
+async def test_only_what_a_sensor_saw_counts_as_past(tmp_path: Path) -> None:
+    async with db.open_store(tmp_path / "aegis.db") as store:
+        for number, detector in enumerate(("rules", "event")):
+            found = incident(id=f"INC-0000000{number}", opened_at=100.0)
+            seen = alert(id=f"A-{number}", incident_id=found.id, detection=detection(detector=detector))
+            await store.write([db.put_incident(found, "live"), db.put_alert(seen)])
+        past = await store.past_incidents(found.target_ip, 200.0, 20)
+    assert [one.id for one in past] == ["INC-00000000"]

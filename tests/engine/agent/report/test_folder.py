@@ -10,7 +10,7 @@ import pytest
 
 from engine.agent.report import FORMS, folder, save_report
 from engine.types import IncidentView
-from tests.factories import incident
+from tests.factories import alert, detection, incident
 
 
 def _view(**changes: object) -> IncidentView:
@@ -103,3 +103,16 @@ def test_a_full_day_takes_no_new_report_but_a_later_one_of_the_same(
     save_report(tmp_path / "reports", _view(), ["md"])
     with pytest.raises(OSError, match="1 files of this day are kept already"):
         save_report(tmp_path / "reports", _view(id="INC-other"), ["md"])
+
+
+def test_what_was_only_reported_leaves_room_for_what_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "REPORTED_FILES", 1)
+    monkeypatch.setattr(folder, "REPORTED_DAYS", 1)
+    told = replace(_view(), alerts=(alert(detection=detection(detector="event")),))
+    save_report(tmp_path / "reports", told, ["md"])
+    with pytest.raises(OSError, match="1 files of this day are kept already"):
+        save_report(tmp_path / "reports", replace(told, incident=replace(told.incident, id="INC-other")), ["md"])
+    with pytest.raises(OSError, match="1 days are kept already"):
+        save_report(tmp_path / "reports", replace(told, incident=replace(told.incident, opened_at=0.0)), ["md"])
+    save_report(tmp_path / "reports", _view(id="INC-seen"), ["md"])
+    save_report(tmp_path / "reports", replace(_view(), incident=replace(incident(), opened_at=0.0)), ["md"])
