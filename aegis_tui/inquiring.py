@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 
 from aegis_tui.blocking import BlockingApp
 from aegis_tui.bridge import REFUSALS
@@ -100,8 +101,10 @@ class InquiringApp(BlockingApp):
             return
 
         async def written() -> None:
-            files = await self.engine.save_report(incident_id)
-            self.say(f"written: {foreign(', '.join(files))}")
+            files = [PurePath(name) for name in await self.engine.save_report(incident_id)]
+            kinds = " ".join(file.suffix for file in files)
+            place = PurePath(*files[0].with_suffix("").parts[-3:]) if files else PurePath()
+            self.say(f"written: {foreign(str(place))} {kinds}")
 
         self._inquire(written, "cannot write the report")
 

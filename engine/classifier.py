@@ -16,9 +16,9 @@ def shipped_classifier() -> Classifier:
         ValueError: its files are broken.
         OSError: they cannot be read.
     """
-    from engine.embedding import Embedder  # noqa: PLC0415 - heavy, and needed at the first report
+    from engine.embedding import embedder_of  # noqa: PLC0415 - heavy, and needed at the first report
 
     try:
-        return Classifier(paths.CLASSES, Embedder(paths.KNOWLEDGE / "attack" / "vocab.txt").embed)
+        return Classifier(paths.CLASSES, embedder_of(paths.KNOWLEDGE / "attack" / "vocab.txt").embed)
     except (ImportError, FileNotFoundError):
         return Classifier(paths.CLASSES)

@@ -82,6 +82,10 @@ class Engine:
         self.finished = asyncio.Event()
         self.failed: list[str] = []
         """Sources that could not be read to their end, with the reason."""
+        self.shut_doors: list[str] = []
+        """Doors that could not be opened."""
+        self._deserted = asyncio.Event()
+        """Set when nobody can reach an engine that watches nothing."""
         self._door = door
         self._state = State()
         self._writer = Writer(self._store_trouble, self._row_broken, live=plan.live)
@@ -301,7 +305,7 @@ class Engine:
             await self._unless_stopped(self._writer.drained())
             self.finished.set()
             if stay:
-                await asyncio.Event().wait()
+                await self._deserted.wait()
             for task in lasting:
                 task.cancel()
 
@@ -321,6 +325,9 @@ class Engine:
         except OSError as error:
             remedy = "another program may listen there: choose another port"
             self._announcer.fault(door.name, f"cannot open the {door.name} door: {error}", remedy)
+            self.shut_doors.append(door.name)
+            if len(self.shut_doors) == len(self.plan.doors) and not self.plan.open_readers:
+                self._deserted.set()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for something, but not once the engine is told to stop: what is left waits in the database."""
@@ -491,7 +498,7 @@ class Engine:
         )  # fmt: skip
 
     def _clock(self) -> float:
-        return time.time() if self.plan.live else self._now
+        return self._now if self.plan.replays else time.time()
 
     def _open_store(self) -> db.Store:
         if self._store is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,3 +57,9 @@ class Embedder:
         (hidden, *_) = self._session.run(None, {name: feeds[name] for name in self._inputs})
         mean: NDArray[np.float32] = np.asarray(hidden)[0].mean(axis=0)
         return mean / np.float32(np.linalg.norm(mean))
+
+
+@functools.cache
+def embedder_of(vocabulary: Path) -> Embedder:
+    """Return the model with a vocabulary, loaded once: it takes a fifth of a second and 60 MB, and may be shared."""
+    return Embedder(vocabulary)

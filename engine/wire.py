@@ -13,7 +13,7 @@ import json
 import math
 import types as builtin_types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -120,3 +120,15 @@ def loads(cls: Any, text: str) -> Any:
         ValueError: the text is not JSON, or not the JSON form of a ``cls``.
     """
     return decode(cls, json.loads(text))
+
+
+def plans(steps: Iterable[types.TraceStep]) -> list[JsonValue]:
+    """Return the plans in a trace: objects, or texts where they are not JSON."""
+    found: list[JsonValue] = []
+    for step in steps:
+        if step.kind is types.StepKind.PLAN:
+            try:
+                found.append(json.loads(step.content))
+            except ValueError:
+                found.append(step.content)
+    return found

@@ -105,8 +105,9 @@ def _stay(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door,
         filing=True,
         doors=(*opened, *doors.configured(settings, database, _told(arguments))),
     )
-    asyncio.run(_until_stopped(Engine(plan, on_event=_printer(arguments)), closing))
-    return 0
+    engine = Engine(plan, on_event=_printer(arguments))
+    asyncio.run(_until_stopped(engine, closing))
+    return 2 if len(engine.shut_doors) == len(plan.doors) else 0
 
 
 async def _until_stopped(engine: Engine, closing: _Closing) -> None:

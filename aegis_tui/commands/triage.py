@@ -17,7 +17,7 @@ from engine import paths, wire
 from engine.plan import Plan
 from engine.sources.event import MAX_BYTES, EventError, parse
 from engine.text import escape
-from engine.types import Classification, IncidentView, ReportedEvent, StepKind
+from engine.types import Classification, IncidentView, ReportedEvent
 
 if TYPE_CHECKING:
     from engine.config import Settings
@@ -86,6 +86,8 @@ async def _triage(arguments: argparse.Namespace, settings: Settings, events: Seq
             try:
                 judged = [await _tell(arguments, engine, event) for event in events]
                 await engine.filed()
+                for fault in engine.snapshot().faults:
+                    say(f"aegis-tui: {fault.ability}: {fault.message}; {fault.remedy}", sys.stderr)
                 return all(judged)
             finally:
                 running.cancel()
@@ -143,7 +145,7 @@ def document(event: ReportedEvent, found: Classification, view: IncidentView) ->
         "target_ip": incident.target_ip,
         "severity": incident.severity.value,
         "title": incident.title,
-        "plan": [step.content for step in view.steps if step.kind is StepKind.PLAN],
+        "plan": wire.plans(view.steps),
         "verdict": wire.encode(view.verdict),
         "evidence": [{"id": one.id, "kind": one.kind, "summary": one.summary} for one in view.evidence],
         "proposals": wire.encode(view.proposals),

@@ -10,9 +10,12 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
-from engine.types import Counters, Fault, Snapshot, Spending
+from engine.types import Counters, Fault, Snapshot, Status
 
 BAR_CELLS = 20
+
+NO_ENDPOINT = frozenset({"playbook", "loading"})
+"""Analysts that ask nobody."""
 
 
 class HealthScreen(View):
@@ -95,14 +98,15 @@ def _abilities(snapshot: Snapshot) -> list[Paragraph]:
         paragraph(f"data plane {foreign(status.dataplane)}", indent=11),
         paragraph(f"model      {foreign(status.model)}", indent=11),
         paragraph(f"analyst    {foreign(status.analyst)}", indent=11),
-        *_spending(status.spending, snapshot.now),
+        *_spending(status, snapshot.now),
         paragraph("to try it  aegis-tui demo: a recorded attack, blocking off", indent=11),
     ]
 
 
-def _spending(spent: Spending, now: float) -> list[Paragraph]:
-    """Return what the endpoints were asked today; nothing where none is asked."""
-    if not (spent.calls or spent.tokens_limit):
+def _spending(status: Status, now: float) -> list[Paragraph]:
+    """Return what the endpoints were asked today; nothing where there is none."""
+    spent = status.spending
+    if status.analyst in NO_ENDPOINT and not spent.calls:
         return []
     limit = f" of {spent.tokens_limit:,}" if spent.tokens_limit else ""
     cost = f", cost {spent.cost:.2f}" if spent.cost else ""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.attack.grams import HAN, is_chinese
 from engine.attack.shipped import CENTRE, Shipped
 from engine.attack.vectors import Nearest, VectorArray, VectorTable, load_sqlite_vec
-from engine.embedding import SCALE, Embedder
+from engine.embedding import SCALE, Embedder, embedder_of
 from engine.types import Passage
 
 ATTACK_ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b", re.ASCII)
@@ -67,7 +67,7 @@ class AttackIndex:
         try:
             if not embedding:
                 raise ImportError("switched off")
-            self.embedder = Embedder(shipped.path("vocab.txt"))
+            self.embedder = embedder_of(shipped.path("vocab.txt"))
         except (ImportError, OSError) as error:
             self.backend = f"words only: {error}"
 

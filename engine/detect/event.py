@@ -13,6 +13,9 @@ EXCERPT_BYTES = 256
 UNSURE = 0.5
 """Below this confidence a report counts one step less."""
 
+GUESS = 0.25
+"""Below this confidence nothing speaks for any class: the report is only noted."""
+
 
 class EventDetector:
     """Says the class of a reported event; silent about anything else."""
@@ -68,6 +71,8 @@ def accused(event: ReportedEvent, event_class: EventClass) -> Party:
 
 
 def _severity(of_class: Severity, confidence: float) -> Severity:
+    if confidence < GUESS:
+        return Severity.INFO
     ladder = list(Severity)
     return of_class if confidence >= UNSURE else ladder[max(0, of_class.rank - 1)]
 

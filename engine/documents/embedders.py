@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine import paths
 from engine.documents.terms import is_mostly_latin
-from engine.embedding import Embedder
+from engine.embedding import Embedder, embedder_of
 
 SHIPPED = "all-MiniLM-L6-v2 int8"
 
@@ -42,7 +42,7 @@ class ShippedEmbedder:
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         """Take the model where it is loaded already."""
-        self._embedder = embedder or Embedder(paths.KNOWLEDGE / "attack" / "vocab.txt")
+        self._embedder = embedder or embedder_of(paths.KNOWLEDGE / "attack" / "vocab.txt")
 
     def reads(self, text: str) -> bool:
         return is_mostly_latin(text)

@@ -15,7 +15,7 @@ from engine.edge.gate import Gate
 from engine.edge.stream import frame
 from engine.edge.view import BusyError, EngineDoor
 from engine.sources.event import parse
-from engine.types import IncidentView, Passage, ReportedEvent, StepKind, TraceStep
+from engine.types import IncidentView, Passage, ReportedEvent, TraceStep
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def shape(found: Found) -> dict[str, Any]:
         "classification": _classification(view),
         "target_ip": incident.target_ip,
         "severity": incident.severity,
-        "plan": [step.content for step in view.steps if step.kind is StepKind.PLAN],
+        "plan": wire.plans(view.steps),
         "verdict": view.verdict,
         "proposals": [{"id": one.id, "prefix": one.terms.prefix, "state": one.state} for one in view.proposals],
         "report": {form: f"/incidents/{incident.id}/report?format={form}" for form in ("md", "json", "html")},
