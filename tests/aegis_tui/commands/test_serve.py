@@ -108,6 +108,16 @@ def test_a_taken_port_is_a_fault_and_the_other_door_serves(served: Served, tmp_p
     assert second.end(signal.SIGTERM)[0] == 0
 
 
+def test_a_server_that_nobody_can_reach_ends_and_says_so(served: Served, tmp_path: Path) -> None:
+    port = served.doors["http"].rsplit(":", 1)[1]
+    command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--json", "--no-mcp", "--http-port", port]
+    done = subprocess.run(
+        command, env=environment(tmp_path / "alone"), cwd=paths.ROOT, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"Address already in use" in done.stdout
+
+
 async def test_an_mcp_client_starts_it_over_stdio(tmp_path: Path) -> None:
     arguments = ["-P", "-c", LAUNCHER, "serve", "--stdio"]
     server = StdioServerParameters(command=sys.executable, args=arguments, env=environment(tmp_path), cwd=paths.ROOT)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.classifier import shipped_classifier
-from engine.detect.event import EventDetector, accused
+from engine.detect.event import GUESS, EventDetector, accused
 from engine.sources.event import parse
 from engine.triage import update_of
 from engine.types import Detection, Party, Severity
@@ -64,6 +64,12 @@ def test_an_unsure_report_counts_one_step_less() -> None:
     whole = shipped_classifier().classes[found.event_class].severity
     assert found.score < 0.5
     assert found.severity.rank == whole.rank - 1
+
+
+def test_a_report_that_says_nothing_of_any_class_is_only_noted() -> None:
+    found = detect(f"{TIME} 203.0.113.9:1 192.0.2.2:2  问候 你好")
+    assert found.score < GUESS
+    assert found.severity is Severity.INFO
 
 
 def test_no_report_alone_is_critical() -> None:
