@@ -1,6 +1,6 @@
 # make run            the console on a recorded attack: no root, no key
 # make run IFACE=eth0 the console on live traffic (root)
-# make test           everything that CI runs
+# make test           everything that CI runs; PYTEST="-n 0 tests/engine" picks tests, and runs them one by one
 # sudo make install   into /opt/aegis-tui, with `aegis-tui` on root's path; make uninstall takes it away again
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ test: test-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy aegis_tui engine models knowledge benchmarks tests install
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 bench: test-tools
 	@missed=0; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || missed=1; done; exit $$missed

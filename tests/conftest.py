@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine import paths
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs root where there is none."""
@@ -20,10 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the developer's own incidents and settings out of the tests, and the tests out of them."""
+    """Keep the developer's and the live engine's incidents and settings out of the tests, and the tests out of them."""
     folder = tmp_path_factory.mktemp("xdg")
     for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(folder))
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL_NAME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(paths, "LIVE_STATE", folder / "live")
+    monkeypatch.setattr(paths, "LIVE_DATABASE", folder / "live" / "engine" / "aegis.db")
     return folder

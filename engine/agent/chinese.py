@@ -322,6 +322,37 @@ SENTENCES: Final[dict[str, str]] = {
     "the application took the request as content and answers with what it stored": (
         "应用将请求作为内容接受，并返回其所存储的内容"
     ),
+    "the process started something out of a folder for downloads or temporary files": (
+        "该进程从下载或临时文件夹启动了某个程序"
+    ),
+    "the server has started a shell, as attacks do and some applications too": (
+        "服务器启动了 shell，攻击会如此，某些应用也会如此"
+    ),
+    "the program file was given the rights of its owner within the last day": (
+        "该程序文件在最近一天内被赋予其所有者的权限"
+    ),
+    "the answer lists the names and passwords of several people": "应答列出了多人的用户名和密码",
+    "the request holds a form that only exploits of applications have": "请求含有只有应用漏洞利用才有的形式",
+    "the request came with credentials of the application, and was served": "请求带有应用的凭据，并得到了服务",
+    "a known user changed content where the application has it changed": "已知用户在应用供修改之处改动了内容",
+    "the service takes in reports of other programs and took this one": "该服务接收其他程序的报告，并接收了这一份",
+    "the request was followed from a page of the same site": "该请求由同一站点的页面跟随而来",
+    "the server went through an ordinary dialogue and refused nothing": "服务器走完了普通的对话，未拒绝任何内容",
+    "a known user handed in a file to be kept, which the server reads nothing of": (
+        "已知用户交来一个供保存的文件，服务器并不读取其内容"
+    ),
+    "the address spoke the same words to several ports, or tried many": (
+        "该地址对多个端口说了相同的内容，或尝试了许多端口"
+    ),
+    "the service broke the connection off without an answer, each time": "该服务每次都在没有应答的情况下断开连接",
+    "the address that came in is of no inner network": "来访地址不属于任何内部网络",
+    "settings were changed or data was taken in bulk after the login": "登录之后改动了设置或成批取走了数据",
+    "different passwords were tried": "尝试了不同的密码",
+    "several accounts were tried": "尝试了多个账户",
+    "one account tries the same password again, as a job does whose password is old": (
+        "一个账户反复尝试同一密码，如同密码已过时的作业"
+    ),
+    "the logins were refused again and again": "登录一再被拒绝",
     "the request came in a session or with credentials that the application accepted": "请求来自应用所接受的会话或凭据",
     "the application refused the request": "应用拒绝了该请求",
     "the syntax was tried several times in a short while and refused": "短时间内多次尝试该语法并被拒绝",

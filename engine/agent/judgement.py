@@ -30,9 +30,15 @@ HOST_KINDS = frozenset({"process", "file", "logins", "persistence"})
 """Kinds of evidence that the target cannot send."""
 
 _EXCUSES = -1.0
-"""The weight from which one consideration that no sender can bring about may lower a certain alert."""
+"""The weight from which one consideration that no sender can bring about may clear an incident."""
+_DOUBTS = -0.75
+"""The weight from which what no sender can bring about lowers a certain alert; a block stays proposed."""
 _PROVES = 1.5
 """The weight from which one consideration may stand where the detectors alone would not do."""
+_CORROBORATES = 3.0
+"""What considerations must come to where only a score, which gives no reason, raised the alert."""
+_SHOWS = ("answer_", "holds_connections", "same_request_again")
+"""Considerations about payload that rest on what this host did or bore."""
 _UNCONNECTED = frozenset({"never_connects", "reflects", "sweeps_ports"})
 """Considerations about traffic that has no handshake by its nature."""
 
@@ -81,21 +87,27 @@ def _conclude(
     score = sum(reason.weight for reason in reasons)
     if severity.rank < Severity.MEDIUM.rank:
         return Conclusion.UNDETERMINED
-    excused = any(reason.weight <= _EXCUSES and not TABLE[reason.name].is_choosable for reason in reasons)
-    if excused and score <= BENIGN_AT:
+    unchosen = {r.name: r.weight for r in reasons if r.weight < 0 and not TABLE[r.name].is_choosable}
+    if min(unchosen.values(), default=0.0) <= _EXCUSES and score <= BENIGN_AT:
         return Conclusion.BENIGN
-    if certain and not excused:
+    unchosen.pop("answer_ordinary", None)  # anybody gets a page like any other for a bait that nothing read
+    if certain and sum(unchosen.values()) > _DOUBTS:
         return Conclusion.MALICIOUS
-    shown = any(_is_shown(reason) for reason in reasons)
+    shown = any(_is_shown(reason) for reason in reasons) or (real and _corroborated(reasons) >= _CORROBORATES)
     connected = real or any(reason.name in _UNCONNECTED for reason in reasons)
     if score >= MALICIOUS_AT and ((has_proof and connected) or shown):
         return Conclusion.MALICIOUS
     return Conclusion.SUSPICIOUS
 
 
+def _corroborated(reasons: tuple[Reason, ...]) -> float:
+    """Return what the considerations come to that code checked in what was captured, whatever raised the alert."""
+    return sum(reason.weight for reason in reasons if reason.kind != "alert")
+
+
 def _is_shown(reason: Reason) -> bool:
     """Return whether the host itself, or its answer, shows a hostile act."""
-    own = reason.kind in HOST_KINDS or reason.name.startswith("answer_")
+    own = reason.kind in HOST_KINDS or reason.kind == "flow" or reason.name.startswith(_SHOWS)
     return own and reason.weight >= _PROVES
 
 

@@ -259,7 +259,9 @@ class Run:
         started = time.monotonic()
         try:
             async with asyncio.timeout(tool_s):
-                answer = await asyncio.to_thread(self._toolbox.call, name, call["args"], self._tools(role) if allowed is None else allowed)
+                answer = await asyncio.to_thread(
+                    self._toolbox.call, name, call["args"], self._tools(role) if allowed is None else allowed
+                )
         except TimeoutError:
             answer = self._toolbox.give_up(name)
         self._toolbox.keep(answer)

@@ -82,6 +82,7 @@ async def test_a_full_database_is_said_and_written_once_there_is_room(tmp_path: 
         assert "full" in (await at_work.fault("store")).message
         await store._all("PRAGMA max_page_count = 1000000")
         await at_work.fault("store", cleared=True)
+        await at_work.hears(Verdict)
     assert_accounted(at_work.engine)
     assert [view.verdict is not None for view in await stored(tmp_path)] == [True]
 
@@ -240,18 +241,19 @@ async def test_an_endpoint_that_recovers_ends_its_fault(tmp_path: Path) -> None:
 async def test_over_the_tokens_of_the_day_the_playbook_concludes_and_what_was_spent_is_kept(tmp_path: Path) -> None:
     verdict = '{"conclusion": "malicious", "severity": "high", "summary": "An exploit.", "claims": []}'
     capture = pcap_file(tmp_path / "a.pcap", [*attack(FIRST, at=1000), *attack(SECOND, at=1010)])
-    with serving(in_order([], then=Say(verdict))) as server:
-        asking = replace(_asking(server.url), tokens_per_day=400, price_in=1.0, price_out=10.0)
+    plan, usage = '{"steps": [{"tool": "flow_payload", "why": "Read what was sent."}]}', (3_000, 1_000)
+    with serving(in_order([], then=Say(verdict, usage=usage), plan=Say(plan, usage=usage))) as server:
+        asking = replace(_asking(server.url), tokens_per_day=13_000, price_in=1.0, price_out=10.0)
         engine, events = await run(replay_plan(tmp_path, capture, settings=asking))
         asked = len(server.requests)
     assert [verdict.analyst for verdict in of_kind(events, Verdict)] == ["scripted", "playbook"]
     assert "tokens of the day are spent" in engine.snapshot().faults[0].message
     spent = engine._caseload.spending()
-    assert (spent.calls, spent.tokens, spent.tokens_limit) == (asked, 120 * asked, 400)
-    assert spent.cost == round(asked * (100 * 1.0 + 20 * 10.0) / 1e6, 6)
+    assert (spent.calls, spent.tokens, spent.tokens_limit) == (asked, 4_000 * asked, 13_000)
+    assert spent.cost == round(asked * (3_000 * 1.0 + 1_000 * 10.0) / 1e6, 6)
     async with open_store(tmp_path / "aegis.db") as store:
         rows = await store.spending(day_of(time.time()))
-    assert rows == [("scripted", 100 * asked, 20 * asked, asked)]
+    assert rows == [("scripted", 3_000 * asked, 1_000 * asked, asked)]
 
 
 # --- the judges -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from engine.agent.judging.message import Message
-from engine.agent.judging.payload import WEB, acceptance_is_harm
+from engine.agent.judging.payload import WEB, acceptance_is_harm, acts_anywhere
 from engine.agent.judging.scene import Scene
 
 _COMMAND_OUTPUT = re.compile(
@@ -32,7 +32,7 @@ _TELLS_PORTS = re.compile(
 )
 _STORED = re.compile(
     r"\"(?:\w*id|ticket|slug|job|message_?id|queued|saved|version|artifact|issue|number|key|execution|name|file|asset"
-    r"|revision|items|imported|matched|url|state|status|result|title)\"\s*:|<\w+ id=|created|accepted|queued|saved|stored"
+    r"|revision|items|imported|matched|url|state|status|results?|title|success|ok|passed|accepted|count|total|updated|received|errors?|site)\"\s*:|<\w+ id=|created|accepted|queued|saved|stored"
 )
 _UNUSUAL = re.compile(
     r"deleteme|warning:|fatal|exception|stack ?trace|denied|invalid|<script|onerror=|octet-stream|\$\$\$|->\||<\?php|<!doctype \w+ \["
@@ -56,6 +56,7 @@ def considerations(scene: Scene) -> Iterator[str]:
     if scene.classes & {"xss"}:
         yield from _reflection(scene)
     yield from _acceptance(scene)
+    yield from _dialogue(scene)
 
 
 def _reflection(scene: Scene) -> Iterator[str]:
@@ -76,7 +77,11 @@ def _content_types(scene: Scene) -> str:
 
 def _acceptance(scene: Scene) -> Iterator[str]:
     """Say whether the application took it as content: its own word, which no sender chooses."""
-    if not scene.classes & (WEB | {"trojan", "mining", "privilege_escalation"}) or acceptance_is_harm(scene):
+    if (
+        not scene.classes & (WEB | {"trojan", "mining", "privilege_escalation"})
+        or acceptance_is_harm(scene)
+        or acts_anywhere(scene)
+    ):
         return
     carriers = {match.alert.flow.id for match in scene.matches} or {flow.id for flow in scene.carriers}
     pairs = [
@@ -91,6 +96,81 @@ def _acceptance(scene: Scene) -> Iterator[str]:
     yield "answer_stored"
     if all(_is_session(request.headers) for request, _ in pairs):
         yield "session_accepted"
+
+
+_REPORTS = re.compile(
+    r"csp-report|reports\+json|sentry|x-protobuf|otlp|/envelope/|/csp|/collect\b|/beacon\b|/_bulk|/loki/|/ingest|/telemetry|/rum\b"
+    r"|/v1/(?:logs|traces|metrics)|/logs?\b|/log/|/events?\b|/report"
+)
+_EDITS = re.compile(
+    r"/(?:wp-)?admin|/edit|/cms|/manage|/settings|/templates?\b|/themes?\b|/newsletter|/campaign|/studio|/builder|/backend|/console|/dashboard"
+    r"|/drafts?\b|/pages?/|/snippets?|/designer|/compose|/preview|/wiki|/notebook|/editor"
+)
+_SERVED = re.compile(r"^(?:2\d\d|3\d\d|\+ok|\* |a\d+ ok|[a-z]\d* ok)[ -]", re.MULTILINE)
+_FAILED = re.compile(r"^(?:4\d\d|5\d\d|-err|a\d+ (?:no|bad))[ -]", re.MULTILINE)
+_SCRIPT_NAME = re.compile(r"\.(?:php\d?|phtml|jspx?|aspx?|ashx|war|cgi|pl|py|sh)(?:$|[/?;])")
+_SECRET_FIELD = re.compile(
+    r"(?:nonce|csrf|xsrf|authenticity_token|__requestverificationtoken|form_key|token|sig(?:nature)?)\W{1,4}[\w%./+=-]{4,}"
+)
+
+
+def _carried(scene: Scene) -> list[tuple[Message, Message]]:
+    """Return the requests that hold what was matched, each with its answer."""
+    carriers = {match.alert.flow.id for match in scene.matches} or {flow.id for flow in scene.carriers}
+    rows = zip(scene.carriers, scene.requests, scene.answers, strict=True)
+    return [(request, answer) for flow, request, answer in rows if flow.id in carriers]
+
+
+def _dialogue(scene: Scene) -> Iterator[str]:
+    """Say whether the application knew the client and served it as it serves any other."""
+    if not scene.classes & (WEB | {"trojan", "mining", "privilege_escalation", "dos"}) or acts_anywhere(scene):
+        return
+    pairs = [(request, answer) for request, answer in _carried(scene) if request.is_http]
+    if pairs and all(_is_served(answer) for _, answer in pairs):
+        known = all(
+            _is_session(request.headers) or _SECRET_FIELD.search(request.decoded.lower()) for request, _ in pairs
+        )
+        if known:
+            yield "known_client_served"
+        if known and any(_EDITS.search(request.target.lower()) for request, _ in pairs):
+            yield "edits_content"
+        if all(_is_report(request) for request, _ in pairs):
+            yield "reports_accepted"
+    if pairs and not scene.classes & {"webshell"} and all(_puts_file(request, answer) for request, answer in pairs):
+        yield "put_as_file"
+    if any(_comes_from_own_page(request) for request, _ in pairs):
+        yield "followed_own_page"
+    raw = [answer.decoded.lower() for request, answer in _carried(scene) if not request.is_http]
+    if raw and all(len(_SERVED.findall(text)) >= 3 and not _FAILED.search(text) for text in raw):
+        yield "ordinary_dialogue"
+
+
+def _is_served(answer: Message) -> bool:
+    """Return whether an answer is neither an error, nor a way to a login page, nor harm done."""
+    text = answer.decoded.lower()
+    if any(sign.search(text) for sign in (_COMMAND_OUTPUT, _DATABASE, _SECRET)):
+        return False
+    if answer.status in (301, 302, 303):
+        return not _LOGIN_PAGE.search(answer.headers.get("location", "login").lower())
+    return 200 <= answer.status < 300 or answer.status == 304
+
+
+def _is_report(request: Message) -> bool:
+    """Return whether a request hands in what another program noted down."""
+    told = f"{request.target.partition('?')[0]} {request.headers.get('content-type', '')}".lower()
+    return request.raw[:4] in (b"POST", b"PUT ") and bool(_REPORTS.search(told))
+
+
+def _puts_file(request: Message, answer: Message) -> bool:
+    """Return whether a file was handed in to be kept, with credentials, and is no script."""
+    kept = request.raw[:4] == b"PUT " and answer.status in (200, 201, 204) and _is_session(request.headers)
+    return kept and not _SCRIPT_NAME.search(request.target.lower())
+
+
+def _comes_from_own_page(request: Message) -> bool:
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    referer = request.headers.get("referer", "").lower().partition("//")[2].partition("/")[0].partition(":")[0]
+    return bool(host) and referer == host
 
 
 def _takes(answer: Message) -> bool:

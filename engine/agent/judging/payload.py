@@ -32,6 +32,7 @@ _RUNS = re.compile(
     r"|(?:wget|curl|tftp)\b[^\n]{0,120}(?:chmod|-o\s*/(?:tmp|var/tmp|dev/shm))|/dev/tcp/|\bnc(?:at)?\b[^\n]{0,40} -\w*e"
     r"|\b(?:ba)?sh -i\b|powershell[^\n]{0,40}-e(?:nc|ncodedcommand)?\b|busybox (?:wget|tftp)|mkfifo /tmp"
     r"|pty\.spawn|psexesvc|remcomsvc|paexec|smbexec|wmiexec|atexec|__output\b|exec\(base64|frombase64string|iex ?\(|downloadstring"
+    r"|-w(?:indowstyle)? hidden|\biwr https?:|\bmshta https?:"
 )
 _STEALS = re.compile(
     r"minidump|lsass|mimikatz|sekurlsa|ntds\.dit|secretsdump|hashdump|procdump|vssadmin|shadowcopy|wbadmin delete"
@@ -76,7 +77,7 @@ _HIDES = re.compile(
 )
 _INSIDE = re.compile(
     r"(?:https?|gopher|dict|ftp|file)://[\[]?(?:127\.|localhost|0\.0\.0\.0|::1|::ffff:|169\.254\.|10\.\d|192\.168\."
-    r"|172\.(?:1[6-9]|2\d|3[01])\.|metadata|fd00:|0x7f|2130706433|\w+\.(?:internal|local|svc|cluster\.local)\b|0\d|\d{8,10}\b|\[::)|\.(?:nip|sslip|xip)\.io|localtest\.me|169\.254\.169\.254|(?:gopher|dict)://"
+    r"|172\.(?:1[6-9]|2\d|3[01])\.|metadata|fd00:|0x7f|2130706433|\w+\.(?:internal|local|svc|cluster\.local)\b|0\d|\d{8,10}\b|\[::)|\.(?:nip|sslip|xip)\.io|localtest\.me|rebind|rbndr|//7f0{4,6}1|169\.254\.169\.254|(?:gopher|dict)://"
 )
 _NEIGHBOUR = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|f[cd]")
 _INNERMOST = re.compile(r"//\[?(?:127\.|localhost|0|::|169\.254|metadata)|gopher:|dict:|file:|169\.254")
@@ -106,6 +107,14 @@ _ACTIVE_THEFT = re.compile(
     r"(?:document\.cookie|localstorage|sessionstorage)[\s\S]{0,80}|(?:fetch|xmlhttprequest|sendbeacon|new image|location)"
     r"[\s\S]{0,60}(?:cookie|token|/admin|role=)|onerror\s*=\s*[\"']?(?:alert|eval|fetch|prompt)|onload\s*=\s*[\"']?(?:alert|fetch|eval)"
     r"|<script[^>]*>\s*(?:alert|eval|fetch|document|new image)|<script[^>]+src\s*=|javascript:(?!void)"
+)
+_EXPLOIT_FORMS = re.compile(
+    r"__proto__|constructor\W{1,4}prototype|\{\{\s*(?:\d+\s*\*\s*\d+|config|self|request\.|.{0,20}__class__|.{0,10}constructor)"
+    r"|__(?:class|globals|subclasses|mro|builtins)__|<%=|\$\{\s*(?:\d+\s*\*\s*\d+|@|t\()|%\{|\bognl\b|xwork|class\.module\.classloader"
+    r"|freemarker\.template|\.newinstance\(|java\.lang\.|#(?:post_render|lazy_builder|markup|pre_render)|/\.\.;/|/;/|;\.(?:js|css|png|jpg)\b"
+    r"|x-original-url|x-rewrite-url|x-beresource|autodiscover\.json\?@|eval-stdin|auto_prepend_file|allow_url_include|\"alg\":\s*\"none\""
+    r"|transfer-encoding\s*:\s*(?:x|chunked,|[^\r\n]*,)|_method=__construct|server\[request_method\]|/actuator/(?:env|gateway|heapdump|restart|shutdown)"
+    r"|introspection_?query|%00|%c0%af|%2e%2e%2f|/cgi-bin/[^\s]*(?:\.\.|%2e)|\bmtd\b.{0,20}=|boaform|hnap1|/setup\.cgi\?|/tmui/|/vpns?/\.\./"
 )
 _OBJECTS = frozenset(("deserialisation", "vulnerability_exploit"))
 _CLASS_NAMES = re.compile(r"[a-z_]\w+(?:[./][a-z_]\w+){2,}|\"@(?:type|class)\"|\bo:\d+:\"|c\w+\n\w+\n")
@@ -176,6 +185,7 @@ _SYNTAX = {
     "lookup_expression": _LOOKUP,
     "points_inside": _INSIDE,
     "script_theft": _ACTIVE_THEFT,
+    "exploit_form": _EXPLOIT_FORMS,
 }
 
 
@@ -190,6 +200,11 @@ def _entities(text: str) -> Iterator[str]:
         yield "document_calls_out"
     elif not _ENTITY_ANY.search(text) or _ENTITY_STANDARD.search(text):
         yield "entity_plain"
+
+
+def acts_anywhere(scene: Scene) -> bool:
+    """Return whether an expression was sent that acts wherever it is written down, as in a log."""
+    return bool(_LOOKUP.search(scene.foreign))
 
 
 def acceptance_is_harm(scene: Scene) -> bool:

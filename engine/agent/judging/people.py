@@ -94,8 +94,18 @@ def _known(scene: Scene, good: list[Login], failed: int) -> Iterator[str]:
         yield "login_before"
     if after and not before and scene.classes & WEB and not scene.classes & _LOGIN_CLASSES:
         yield "login_after_attack"
-    if any(one.method == "publickey" for one in good) and scene.classes & _LOGIN_CLASSES and failed < MANY:
+    if (
+        any(one.method == "publickey" and not _key_is_fresh(scene, one) for one in good)
+        and scene.classes & _LOGIN_CLASSES
+        and failed < MANY
+    ):
         yield "holds_key"
+
+
+def _key_is_fresh(scene: Scene, login: Login) -> bool:
+    """Return whether a list of keys was changed within the day before a login."""
+    points = [point for one in scene.persistence for point in one.points if point.kind == "authorized_keys"]
+    return any(0 <= login.last_at - point.modified_at < DAY_S for point in points)
 
 
 def _past(scene: Scene) -> Iterator[str]:

@@ -26,7 +26,7 @@ def considerations(scene: Scene) -> Iterator[str]:
     fresh = [point for point in points if scene.case.now - point.modified_at < FRESH_S]
     if any(_is_telling(scene, point) for point in fresh):
         yield "plants_itself"
-    elif any(point.kind == "ld_preload" for point in fresh):
+    elif any(point.kind == "ld_preload" and scene.case.now - point.modified_at < 2 * 86_400.0 for point in points):
         yield "fresh_preload"
     elif any(point.kind == "authorized_keys" for point in fresh) and not _has_key_login(scene):
         yield "fresh_key"
@@ -43,4 +43,5 @@ def _is_telling(scene: Scene, point: PersistencePoint) -> bool:
 
 def _has_key_login(scene: Scene) -> bool:
     entries = [login for logins in scene.logins for login in logins.entries if login.ip == scene.target]
-    return any(login.ok and login.method == "publickey" for login in entries)
+    added = max(p.modified_at for one in scene.persistence for p in one.points if p.kind == "authorized_keys")
+    return any(login.ok and login.method == "publickey" and login.first_at < added for login in entries)

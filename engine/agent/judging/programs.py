@@ -27,7 +27,7 @@ _RUNS_FOR_OTHERS = re.compile(
 """Programs whose trade it is to start others."""
 _AUTOMATION = re.compile(
     r"jenkins|gitlab-runner|rundeck|buildkite|teamcity|actions-runner|drone|awx|salt|puppet|chef|ansible|airflow|nomad"
-    r"|buildbot|gocd|bamboo|concourse|webhook"
+    r"|buildbot|gocd|bamboo|concourse|webhook|runner\b|\bci-|\bcd-|provision|orchestrat|deployer|scheduler\b"
 )
 _SERVERS = re.compile(
     r"^(?:apache2|httpd|nginx|lighttpd|caddy|php-fpm.*|php-cgi|uwsgi|gunicorn.*|node|java|tomcat.*|jetty|w3wp|mysqld"
@@ -35,6 +35,18 @@ _SERVERS = re.compile(
     r"|ruby|puma.*|unicorn.*|passenger.*|asterisk|squid|slapd|snmpd|rsyslogd|httpd\.worker|openresty|dotnet|beam\.smp)$"
 )
 """Programs that answer the network and have no business with a shell."""
+_BROWSERS = re.compile(
+    r"firefox|chrom(?:e|ium)|epiphany|falkon|opera|brave|vivaldi|thunderbird|evolution|outlook|msedge|konqueror"
+)
+_BY_PLACE = frozenset({"packaged_client", "packaged_server", "automation", "runs_by_trade"})
+"""What is believed of a program for where it lies and who started it; a fresh file takes that away."""
+_PLAIN_SHELL = re.compile(r"^(?:sh|bash|dash|php|perl|ruby|python[\d.]*|tail|ps)$")
+"""What applications start for their own ends too, where nothing more is known of it."""
+_STRANGER = re.compile(
+    r"/(?:downloads?|temp|cache)/|\b(?:wine|mshta|wscript|cscript|rundll32|regsvr32|powershell)\b|^\d+ (?:/tmp|/var/tmp|/dev/shm)/",
+    re.IGNORECASE,
+)
+"""Children out of folders where downloads land, and hosts of foreign scripts."""
 _FORWARDERS = re.compile(r"squid|unbound|systemd-resolv|dnsmasq|named|haproxy|privoxy|tinyproxy|bind|pdns|coredns|nscd")
 """Programs that ask for others."""
 _LOG_STORES = re.compile(
@@ -42,7 +54,7 @@ _LOG_STORES = re.compile(
 )
 """Programs whose trade it is to keep what they are told, word for word."""
 _EVIL_ARGUMENTS = re.compile(
-    r"/dev/tcp/|base64\.b64decode|exec\(|memfd|-i >&|\bnc\b.* -e|socket\.|import socket|pty\.spawn|base(?:32|64) |/\.[a-z]\w*/"
+    r"/dev/tcp/|base64\.b64decode|exec\(|memfd|-i >&|\b(?:ba|da|z|k)?sh -i\b|\bnc\b.* -e|socket\.|import socket|pty\.spawn|base(?:32|64) |/\.[a-z]\w*/"
     r"|--donate|stratum|-H (?:\.\.\.|:)|:aad3|minidump|StrictHostKeyChecking=no",
     re.IGNORECASE,
 )
@@ -50,13 +62,16 @@ _EVIL_ARGUMENTS = re.compile(
 
 def considerations(scene: Scene) -> Iterator[str]:
     """Name what the processes say; only those that were found."""
+    fresh = any(_is_fresh_and_odd(scene, index) for index in range(len(scene.files)))
     for facts in scene.processes:
-        yield from _one(scene, facts)
-    if any(_is_fresh_and_odd(scene, index) for index in range(len(scene.files))):
+        yield from (name for name in _one(scene, facts) if not (fresh and name in _BY_PLACE))
+    if fresh:
         yield "fresh_program"
+    if any(_is_fresh_and_rising(scene, index) for index in range(len(scene.files))):
+        yield "fresh_suid"
 
 
-def _one(scene: Scene, facts: ProcessFacts) -> Iterator[str]:
+def _one(scene: Scene, facts: ProcessFacts) -> Iterator[str]:  # noqa: PLR0912 - one question a branch
     odd = is_odd_place(facts)
     if odd:
         yield "odd_program"
@@ -84,11 +99,13 @@ def _one(scene: Scene, facts: ProcessFacts) -> Iterator[str]:
         and _is_driven(scene)
     ):
         yield "server_was_driven"
+    elif _is_lured(scene, facts):
+        return
     elif _is_packaged(facts):
         yield "forwards" if is_forwarder(facts) else "packaged_server" if scene.is_inbound else "packaged_client"
         if _is_automation(facts) and not scene.is_inbound:
             yield "automation"
-    elif facts.unit and not scene.is_inbound and facts.exe:
+    elif _has_unit(facts) and not scene.is_inbound and facts.exe:
         yield "packaged_client"
 
 
@@ -127,7 +144,17 @@ def _is_automation(facts: ProcessFacts) -> bool:
 
 
 def _is_packaged(facts: ProcessFacts) -> bool:
-    return facts.exe.startswith(PACKAGED) and bool(facts.unit)
+    return facts.exe.startswith(PACKAGED) and _has_unit(facts)
+
+
+def _has_unit(facts: ProcessFacts) -> bool:
+    """Return whether a process belongs to a service, not merely to somebody's session."""
+    return bool(facts.unit) and not facts.unit.endswith(".scope")
+
+
+def _is_lured(scene: Scene, facts: ProcessFacts) -> bool:
+    """Return whether a person's own browser or mail program fetched it: it is the true program in every lure."""
+    return "phishing_download" in scene.classes and bool(_BROWSERS.search(facts.exe))
 
 
 def _child_of_server(scene: Scene, facts: ProcessFacts) -> bool:
@@ -136,9 +163,15 @@ def _child_of_server(scene: Scene, facts: ProcessFacts) -> bool:
     if _is_automation(facts) or _SERVERS.match(name):
         return False
     above = [_name(line) for line in facts.parents]
-    if not any(_SERVERS.match(one) for one in above):
+    if not any(_SERVERS.match(one) for one in above) or _is_worker(scene, facts, above):
         return False
     return bool(SHELLS.match(name)) or any(SHELLS.match(one) for one in above) or not facts.exe.startswith(PACKAGED)
+
+
+def _is_worker(scene: Scene, facts: ProcessFacts, above: list[str]) -> bool:
+    """Return whether a process is the server itself: its master's name on its own command line."""
+    told = " ".join(facts.cmdline[:3])
+    return scene.is_inbound and facts.exe.startswith(PACKAGED) and any(one and one in told for one in above)
 
 
 def _strange_children(scene: Scene, facts: ProcessFacts) -> Iterator[str]:
@@ -150,11 +183,22 @@ def _strange_children(scene: Scene, facts: ProcessFacts) -> Iterator[str]:
     for line in lines:
         if scene.target in line or _EVIL_ARGUMENTS.search(line):
             yield "child_serves_target"
+        if _STRANGER.search(line):
+            yield "child_from_downloads"
         if _name(line).startswith("."):
             yield "hidden_child"
         busy = _RUNS_FOR_OTHERS.match(name) or _is_automation(facts)
         if not busy and _SERVERS.match(name) and SHELLS.match(_name(line)) and _name(line) != name:
-            yield "server_has_shell"
+            yield (
+                "server_ran_shell" if len(line.split()) == 2 and _PLAIN_SHELL.match(_name(line)) else "server_has_shell"
+            )
+
+
+def _is_fresh_and_rising(scene: Scene, index: int) -> bool:
+    """Return whether a program file got the right to run as its owner within the last day."""
+    file = scene.files[index]
+    rising = file.mode.lstrip("0o")[:1] in ("4", "6") and len(file.mode.lstrip("0o")) == 4
+    return rising and scene.case.now - max(file.modified_at, file.changed_at) < DAY_S
 
 
 def _is_fresh_and_odd(scene: Scene, index: int) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from engine.agent.judging.payload import WEB
 from engine.agent.judging.scene import Scene
-from engine.types import Flow
+from engine.types import Flow, FlowState
 
 _READABLE_JSON = re.compile(r"\{\s*\"[\w-]+\"\s*:\s*(?:\"[^\"]{0,60}\"|[\d.\[\]{}]|true|false)")
 _VERSIONED = re.compile(r"^[A-Za-z][\w .-]{2,40}/v?\d+\.\d+")
@@ -24,6 +24,26 @@ _LURE_WORDS = re.compile(
     r"invoice|notice|delivery|payroll|bonus|overdue|remittance|parcel|refund|urgent|verify|voicemail|docusign"
 )
 _ADDRESSED = re.compile(r"[?&]\w{1,6}=[\w.+-]+(?:@|%40)[\w.-]+")
+_INSIDE_NET = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|127\.|169\.254\.|f[cd][0-9a-f]{2}:|fe80:")
+_ADMINISTERS = re.compile(
+    r"key|token|user|account|plugin|exec|script|config|setting|restore|backup|hook|firmware|upload|admin|role|job"
+)
+_USES = re.compile(
+    r"show (?:databases|tables)|into (?:out|dump)file|load_file|create user|grant all|drop (?:table|database)|\bconfig set\b|slaveof|replicaof"
+    r"|copy \w+ to|mysqldump|pg_dump|\bflushall\b|xp_cmdshell|create (?:or replace )?function|\b(?:stor|put) \S+\.(?:php|sh|jsp|aspx?|elf|exe|so)\b"
+)
+_TRIED_USER = re.compile(
+    r"(?:\b(?:user(?:name)?|login|log|email|uid|account|j_username)[\"']?\s*[=:]\s*[\"']?|^user )([\w.@+-]{2,})",
+    re.MULTILINE,
+)
+_TRIED_WORD = re.compile(
+    r"(?:\b(?:pass(?:word|wd)?|pwd|j_password)[\"']?\s*[=:]\s*[\"']?|^pass )([^&\"'\s,}]+)", re.MULTILINE
+)
+_LOGIN_FAILS = re.compile(
+    r"login incorrect|access denied|invalid (?:user|password|credential)|authentication failed|^5(?:30|35) |-err|wrong ?pass|denied for user",
+    re.MULTILINE,
+)
+_LISTED = re.compile(r"\bpass(?:word|wd)?\s*[:=]\s*\S+")
 _CREDENTIALS = re.compile(r"(?:pass(?:wd|word)?|pwd|mailpass\w*|pin|otp)=")
 _WALLET = re.compile(
     r"\"(?:login|user)\"\s*:\s*\"[48][0-9A-Za-z]{80,}|mining\.(?:subscribe|authorize)|\"method\"\s*:\s*\"eth_submitlogin\"|\"method\"\s*:\s*\"login\"[\s\S]*\"(?:algo|agent|rigid)\""
@@ -35,12 +55,13 @@ _POOL = re.compile(
 )
 _SCIENCE = re.compile(r"fold|protein|boinc|einstein|rosetta|grid|science")
 _BOT_WORDS = re.compile(
-    r"^[!.*]\W{0,2}(?:udp|syn|http|tcp|flood|ddos|scan|kill|sh|run|exec|cmd|download|update)\b|\bprivmsg\b|\bnick \S+"
+    r"(?:^|[:;]\s?)[!.*]\W{0,2}(?:wget|curl|udp|syn|http|tcp|flood|ddos|scan|kill|sh|run|exec|cmd|download|update)\b|\bprivmsg\b|\bnick \S+"
     r"|^(?:flood|ddos|kill|exec|cmd|download|upload|shell|inject) \S|\bidle$|\brun:|\"(?:cmd|command|exec|shell|task)\"\s*:\s*\"\w",
     re.MULTILINE,
 )
 _SHELL_TEXT = re.compile(
-    r"no job control in this shell|[$#] (?:id|whoami|uname|ls|cd|cat|wget|curl)\b|c:\\[^\n]*>|/bin/(?:ba)?sh"
+    r"no job control in this shell|^(?:id|whoami|uname -a|cat /etc/\w+|sudo -l)\b|[$#] (?:id|whoami|uname|ls|cd|cat|wget|curl)\b|c:\\[^\n]*>|/bin/(?:ba)?sh",
+    re.MULTILINE,
 )
 _PLUNDER = re.compile(
     r"shadow|passwd|/?etc[-_.]|\.env|credential|secret|customer|payroll|hr_|(?:db|sql|mysql|pg)[-_]?dump|\.ssh|wallet|keepass|ntds"
@@ -96,6 +117,7 @@ def considerations(scene: Scene) -> Iterator[str]:
         yield from _refused(scene)
         yield from _floods(scene)
         yield from _sessions(scene)
+        yield from _downloads(scene)
     else:
         yield from _outbound(scene)
     yield from _machine_code(scene)
@@ -111,15 +133,25 @@ def _sweep(scene: Scene) -> Iterator[str]:
     shaken = sum(flow.handshake for flow in begun)
     if len(ports) >= 12 and shaken * 3 < len(begun):
         yield "sweeps_ports"
+    elif "scan" in scene.classes and _speaks_one_to_many(begun):
+        yield "same_bytes_many_ports"
     if "scan" in scene.classes and "robots.txt" in scene.foreign:
         yield "reads_robots"
     if "scan" in scene.classes and any(_is_linked(scene, request.target) for request in scene.requests):
         yield "follows_pages"
 
 
+def _speaks_one_to_many(flows: list[Flow]) -> bool:
+    """Return whether the same first bytes went to three ports or more, or many ports were connected to."""
+    first = {(flow.head[0][:24], flow.five_tuple.dst_port) for flow in flows if flow.head[0]}
+    same = Counter(start for start, _ in first)
+    return max(same.values(), default=0) >= 3 or len({flow.five_tuple.dst_port for flow in flows}) >= 8
+
+
 def _is_linked(scene: Scene, target: str) -> bool:
     """Return whether a page of this host names a path that was asked for."""
-    return len(target) > 4 and any(f'"{target.lower()}"' in answer.body.lower() for answer in scene.answers)
+    path = target.lower().partition("?")[0]
+    return len(path) > 4 and any(path in answer.body.lower() and answer.status == 200 for answer in scene.answers)
 
 
 def _refused(scene: Scene) -> Iterator[str]:
@@ -131,7 +163,7 @@ def _refused(scene: Scene) -> Iterator[str]:
     per_second = tries / max(scene.span_s, 1.0)
     if tries >= 3 and refused * 2 >= len(scene.status) and per_second >= 0.1:
         yield "tries_again"
-    elif tries >= 20 and per_second >= 1.0:
+    elif tries >= 20 and per_second >= 0.3:
         yield "tries_often"
     elif refused == len(scene.status):
         yield "refused"
@@ -188,6 +220,7 @@ def _sessions(scene: Scene) -> Iterator[str]:
     """Look at logins and streams on this host's own ports."""
     text, ours = scene.foreign, scene.ours
     if scene.classes & {"weak_password"}:
+        yield from _uses(scene)
         if re.search(r"user (?:anonymous|ftp)\b", text) and re.search(r"/pub|anonymous", f"{text}\n{ours}"):
             yield "public_access"
         if re.search(r"busybox|wget|tftp|chmod|/tmp/", text):
@@ -200,12 +233,54 @@ def _sessions(scene: Scene) -> Iterator[str]:
         yield "shell_in_clear"
     if scene.classes & {"brute_force"}:
         yield from _guesses(scene)
+        yield from _tries(scene)
     if scene.classes & {"webshell"} and any(_is_opaque(request.body) for request in scene.requests):
         yield "opaque_exchange"
     if scene.classes & {"ransomware"}:
         yield from _written(scene)
     if scene.classes & {"trojan", "vulnerability_exploit"}:
         yield from _protocol(scene)
+    if scene.classes & {"vulnerability_exploit", "dos", "web_exploit", "deserialisation"}:
+        cut = [flow for flow in scene.carriers if flow.state is FlowState.RESET and flow.head[0] and not flow.head[1]]
+        if len(cut) >= 2 and len(cut) == len(scene.carriers):
+            yield "service_falls"
+
+
+def _uses(scene: Scene) -> Iterator[str]:
+    """Look at who came in by a weak password, and what was done with it."""
+    came = [flow for flow in scene.flows if flow.five_tuple.src_ip == scene.target]
+    if came and not is_inside(scene.target):
+        yield "came_from_outside"
+    given = max((flow.bytes[1] for flow in came), default=0)
+    changes = any(
+        request.raw[:4] in (b"POST", b"PUT ", b"PATC", b"DELE")
+        and _ADMINISTERS.search(request.target.lower())
+        and answer.status < 400
+        for request, answer in zip(scene.requests, scene.answers, strict=True)
+    )
+    sets = any(flow.five_tuple.dst_port == 161 and b"\xa3" in flow.head[0][:32] for flow in scene.carriers)
+    if changes or sets or given > 1_000_000 or _USES.search(scene.foreign):
+        yield "acts_after_login"
+
+
+def is_inside(ip: str) -> bool:
+    """Return whether an address is of a private network."""
+    return bool(_INSIDE_NET.match(ip))
+
+
+def _tries(scene: Scene) -> Iterator[str]:
+    """Compare the names and passwords that were tried, where they can be read."""
+    users = _TRIED_USER.findall(scene.foreign)
+    words = [word for word in _TRIED_WORD.findall(scene.foreign) if "***" not in word and "xxx" not in word]
+    if len(set(words)) >= 2 and len(set(users)) <= len(set(words)):
+        yield "different_passwords"
+    elif len(set(users)) >= 3:
+        yield "different_accounts"
+    elif len(words) >= 2 and len(set(words)) == 1 and len(set(users)) <= 1:
+        yield "same_password_again"
+    refused = len(_LOGIN_FAILS.findall(scene.ours)) + sum(code in (401, 403, 429) for code in scene.status)
+    if refused * 2 >= len(scene.carriers) > 0 and scene.count >= 20:
+        yield "logins_refused"
 
 
 def _guesses(scene: Scene) -> Iterator[str]:
@@ -250,7 +325,6 @@ def _protocol(scene: Scene) -> Iterator[str]:
 
 
 def _outbound(scene: Scene) -> Iterator[str]:
-    text = scene.ours
     if scene.classes <= WEB:
         yield "own_request"
         if any(code < 300 for code in scene.status):
@@ -276,7 +350,7 @@ def _outbound(scene: Scene) -> Iterator[str]:
         yield "readable_exchange"
     if scene.classes & {"c2_beacon", "trojan"} and _BOT_WORDS.search(scene.foreign):
         yield "takes_orders"
-    if scene.classes & {"privilege_escalation", "trojan", "c2_beacon"} and _SHELL_TEXT.search(text):
+    if scene.classes & {"privilege_escalation", "trojan", "c2_beacon"} and _SHELL_TEXT.search(scene.both):
         yield "shell_in_clear"
     yield from _mining(scene)
     yield from _downloads(scene)
@@ -300,10 +374,12 @@ def _mining(scene: Scene) -> Iterator[str]:
 def _downloads(scene: Scene) -> Iterator[str]:
     if "phishing_download" not in scene.classes:
         return
-    text, back = scene.ours, scene.foreign
+    text, back = (scene.foreign, scene.foreign) if scene.is_inbound else (scene.ours, scene.foreign)
     offered = " ".join(answer.headers.get("content-disposition", "") for answer in scene.answers).lower()
     if _LURE.search(f"{text} {offered}") or "vbaproject" in back:
         yield "lure_file"
+    if len(_LISTED.findall(scene.ours)) >= 2 and scene.is_inbound:
+        yield "credentials_listed"
     if _SMUGGLE.search(back):
         yield "smuggles_file"
     if any(_BAIT.search(_registered(name)) for name in [flow.name.lower() for flow in scene.carriers]):

@@ -506,7 +506,8 @@ async def test_a_refused_reply_is_in_the_trace_as_far_as_it_came() -> None:
 async def test_a_verdict_that_had_to_be_asked_for_twice_has_both_tries_in_the_trace() -> None:
     with serving(in_order([Say("Seen."), Say("T1190."), Say("Nope."), Say(json.dumps(VERDICT))])) as server:
         _, steps = await run(case(), choice(server))
-    verdicts = [(step.kind, step.content[:5]) for step in steps if step.role == "verdict"]
+    looked = (StepKind.TOOL_CALL, StepKind.TOOL_RESULT)  # what the model left out, which the program does
+    verdicts = [(step.kind, step.content[:5]) for step in steps if step.role == "verdict" and step.kind not in looked]
     assert [kind for kind, _ in verdicts] == [
         StepKind.PROMPT, StepKind.ANSWER, StepKind.PROMPT, StepKind.ANSWER, StepKind.VERDICT,
     ]  # fmt: skip
@@ -560,5 +561,5 @@ async def test_arguments_nested_deeper_than_any_tool_reads_are_none_and_end_no_i
     ):
         with serving(in_order([reply, Say("done"), Say("advice"), Say(json.dumps(VERDICT))])) as server:
             outcome, steps = await run(case(), choice(server))
-        (called,) = [step.content for step in steps if step.kind is StepKind.TOOL_CALL]
+        (called,) = [step.content for step in steps if (step.kind, step.role) == (StepKind.TOOL_CALL, "investigator")]
         assert (outcome.verdict.analyst, called) == ("scripted", "{}")

@@ -110,7 +110,7 @@ FOUND = ProcessFacts(Finding.FOUND, 7, exe="/usr/sbin/apache2", unit="apache2.se
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"children": ("9 sh",)}, "server_has_shell"),
+        ({"children": ("9 sh",)}, "server_ran_shell"),
         ({"children": ()}, "packaged_server"),
         ({"exe": "/dev/shm/x"}, "odd_program"),
         ({"exe": "/usr/bin/bash", "parents": ("3 apache2", "1 systemd")}, "server_started_it"),
