@@ -125,6 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             return
 
+    def end_headers(self) -> None:
+        """Say that every connection ends with its answer: a client that kept it would race against its end."""
+        self.send_header("Connection", "close")
+        super().end_headers()
+
     def _answer(self, request: Request, reply: Reply) -> None:
         if isinstance(reply, Stall):
             self.server_state.closing.wait(30)
