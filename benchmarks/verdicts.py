@@ -1,6 +1,6 @@
 """Measure the playbook analyst's verdicts on the labelled incidents: only sums, never a case.
 
-    python -m benchmarks.verdicts [dev|more|unseen]
+    python -m benchmarks.verdicts [dev|more|spent|tune|unseen]
 
 Positive is ``malicious``. Of the unseen half nothing else may be printed: it is there to measure, not to learn from.
 """
@@ -42,7 +42,7 @@ def line(name: str, judged: Iterable[tuple[Labelled, Conclusion]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("half", choices=("dev", "more", "unseen"), nargs="?", default="dev")
+    parser.add_argument("half", choices=("dev", "more", "spent", "tune", "unseen"), nargs="?", default="dev")
     half = parser.parse_args().half
     judged = conclusions(half)
     print(line(f"all of {half}", judged))

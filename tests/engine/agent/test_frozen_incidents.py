@@ -13,7 +13,7 @@ from engine.types import Conclusion, Finding
 from tests.incidents.cases import FOLDER, AbsentHost, Labelled, ToldHost, case_of, labelled
 from tests.incidents.judged import conclusions
 
-FLOORS = {"dev": (0.95, 0.06), "more": (0.84, 0.14), "unseen": (0.77, 0.36)}
+FLOORS = {"dev": (0.95, 0.06), "more": (0.84, 0.14), "spent": (0.77, 0.36)}
 """The least share of attacks called malicious and the most of look-alikes: a little below what was measured."""
 
 RANK = (Conclusion.BENIGN, Conclusion.UNDETERMINED, Conclusion.SUSPICIOUS, Conclusion.MALICIOUS)
