@@ -117,6 +117,8 @@ PHRASES: Final[dict[str, str]] = {
     "Plan": "调查计划",
     "Steps not performed": "未执行的步骤",
     "Recommended actions": "建议措施",
+    "Notes": "备注",
+    "{at} by {who}": "{at} 由 {who} 记录",
     "Trace": "调查记录",
     "Free text of the model": "模型的自由文本",
     "title": "标题",
@@ -286,6 +288,72 @@ SENTENCES: Final[dict[str, str]] = {
     "Look at what else the address did.": "查看该地址的其他行为。",
     "Look at what else was reported.": "查看其他相关告警。",
     # What speaks for or against an attack
+    "the request has this host turn to a service that tells strangers who turned to it": (
+        "请求让本机转向一个会告知陌生人来访者的服务"
+    ),
+    "this host itself opened a connection to the sender after the request": "请求之后，本机主动连接了发送者",
+    "every one of several requests holds attack syntax": "多个请求中每一个都含有攻击语法",
+    "no request holds syntax that would do anything where it stands": "没有任何请求含有在其所处位置会生效的语法",
+    "the request has this host turn to the sender's own address": "请求让本机转向发送者自己的地址",
+    "the request has this host turn to an address without a name": "请求让本机转向一个没有名称的地址",
+    "the request hides its words from filters": "请求对过滤器隐藏其用词",
+    "the value first closes the quote or element that it is put into": "该值先闭合了它所处的引号或元素",
+    "the markup sends elsewhere what belongs to the user, or runs a stranger's script": (
+        "该标记把属于用户的内容发往别处，或运行陌生人的脚本"
+    ),
+    "several forms of the syntax were sent to one place": "同一位置收到了该语法的多种形式",
+    "the client is a script or a browser of long ago, and shows no session": (
+        "客户端是脚本或多年前的浏览器，且不带任何会话"
+    ),
+    "somebody without credentials sets up accounts, roles or settings": "不出示凭据者在设置账户、角色或配置",
+    "a script is called where only what users hand in should lie": "在只应存放用户上传内容之处调用了脚本",
+    "the address is that of a known hole in a product": "该地址是某产品已知漏洞的地址",
+    "the answer took as long as the request told the host to wait": "应答所用时间与请求要求本机等待的时间一致",
+    "the answer is framed as known web shells frame theirs": "应答的框定方式与已知网页后门相同",
+    "the application stumbled over what was sent and shows where": "应用因所发送的内容出错，并显示了出错之处",
+    "what was sent moves the files of a service or whom it follows": (
+        "所发送的内容移动了服务的文件，或改变了它所跟随的对象"
+    ),
+    "every request came with credentials or a session, and all were served": "每个请求都带有凭据或会话，且都得到了服务",
+    "all that is asked for is a picture, a font or a style": "所请求的只是图片、字体或样式",
+    "the address handed over is one of the same site": "所交付的地址属于同一站点",
+    "the service is there to ask other services how they are": "该服务的职责就是询问其他服务的状态",
+    "the program is there for those who are signed in to read files, ask databases and run commands": (
+        "该程序供已登录者读取文件、查询数据库和执行命令"
+    ),
+    "the service answers in kind and without complaint, as it answers its own clients": (
+        "服务以同类内容应答且无报错，如同应答它自己的客户端"
+    ),
+    "the server accepted a name and password before anything else": "服务器首先接受了用户名和密码",
+    "the name of the host inside says that it calls others by trade": "内部主机的名称表明，调用其他主机是它的职责",
+    "the fetch bears credentials of the user": "该下载带有用户的凭据",
+    "the download is as large as installers and updates are": "该下载与安装程序和更新一样大",
+    "the name of the host inside is that of a guest, a trial or somebody's desk": (
+        "内部主机的名称属于访客、试验机或某人的办公桌"
+    ),
+    "code stands in a header that programs fill in and nobody types": "代码位于由程序填写、无人手工输入的头部",
+    "the words were looked up in a search, and the answer lists what was found": (
+        "这些词被用于搜索，应答列出了找到的内容"
+    ),
+    "the client shows no session and comes from no page": "客户端不带会话，也不是从任何页面而来",
+    "the client names itself as a product with its version": "客户端自报产品名称及其版本",
+    "the syntax stands in a value of a structured document": "该语法位于结构化文档的一个值中",
+    "much passes over the connection or it lasts, and all is served": "该连接传输量大或持续时间长，且全部得到服务",
+    "the server broke down over the request": "服务器因该请求而崩溃",
+    "an address in the request is one that servers inside keep from strangers, or disguised": (
+        "请求中的一个地址是内部服务器不对陌生人开放的地址，或经过伪装"
+    ),
+    "the host inside names its own address, as those do who register themselves": (
+        "内部主机给出自己的地址，如同自我注册者"
+    ),
+    "all inner addresses in the request are pictures, documents or signs of life of a service": (
+        "请求中的所有内部地址都是图片、文档或服务的存活页面"
+    ),
+    "this host itself fetched a document type from elsewhere": "本机自己从别处获取了文档类型",
+    "this host itself fetched a document type from an address without a name": (
+        "本机自己从一个没有名称的地址获取了文档类型"
+    ),
+    "this host itself asked a neighbour for its secrets": "本机自己向邻居索取其机密",
     "the attack syntax stands in the address or a header of the request, where the application acts on it": (
         "攻击语法位于请求的地址或头部，应用会在此处执行"
     ),
@@ -388,12 +456,7 @@ SENTENCES: Final[dict[str, str]] = {
     "persons called earlier incidents of this kind with the address harmless, more than once": (
         "有人曾不止一次将此地址的同类事件判为无害"
     ),
-    "a person called an earlier incident of another kind with the address harmless": (
-        "有人曾将此地址的一起其他类事件判为无害"
-    ),
     "a person called an earlier incident with the address hostile": "有人曾将此地址的一起事件判为敌对",
-    "a person called an incident with the address hostile long ago": "很久以前有人将此地址的一起事件判为敌对",
-    "an incident with the address of the last day is still open": "最近一天内与该地址有关的一起事件尚未了结",
     "the address bears the name of a search engine": "该地址带有搜索引擎的名称",
     "the address is one that is handed out to whoever comes": "该地址属于分配给任意来者的地址",
     "a place that starts programs was changed around the event and names the target, a temporary folder or a shell": (
@@ -452,6 +515,80 @@ SENTENCES: Final[dict[str, str]] = {
     "the answers carry encoded data": "应答携带编码数据",
     "the record types are those that carry most data": "记录类型是携带数据最多的类型",
     "names are asked for at a port that is not the name system's": "在不属于域名系统的端口上查询名称",
+    "a compiler or test runner of a person started the program it had just built": (
+        "有人的编译器或测试工具启动了刚刚编译出的程序"
+    ),
+    "the process works in a folder for temporary or uploaded files": "该进程在存放临时文件或上传文件的目录中工作",
+    "the account of a service runs a shell, an interpreter or a tool to fetch files": (
+        "服务账户运行了shell、解释器或下载工具"
+    ),
+    "a program that only pipes bytes made the connection": "建立连接的是一个只转发字节的程序",
+    "what is fetched goes straight into a shell": "下载的内容直接交给shell执行",
+    "the program stands on the command line itself": "程序代码直接写在命令行里",
+    "somebody packs or sends data by hand in a session": "有人在会话中手工打包或发送数据",
+    "a person at work in a session made the connection": "连接由正在会话中工作的人员建立",
+    "the other end is inside this network": "连接的另一端在本网络内部",
+    "the encrypted connection names no server": "加密连接没有给出服务器名称",
+    "the server's name holds letters and digits that nobody chose": "服务器名称含有并非人为选取的字母和数字",
+    "what this host is and what its commands say leaves it": "本机信息或命令输出被发送到外部",
+    "the client on this host says that it is a browser on a desktop": "本机上的客户端自称是桌面浏览器",
+    "the page's script opens a shell on the reader's machine": "页面脚本会在访问者的机器上打开shell",
+    "several rules or behaviours saw different signs of it": "多条规则或行为检测发现了不同的迹象",
+    "hundreds of packets a second come and none is answered": "每秒到来数百个数据包且无一得到应答",
+    "programs are started on this host by way of its service control": "通过服务控制接口在本机启动程序",
+    "a copy of data that lay about is handed out": "随意存放的数据副本被下载",
+    "most of what is asked for is not there": "所请求的内容大多不存在",
+    "the password is the one that makers ship": "使用的是厂商出厂密码",
+    "somebody inside uses the service and does nothing of an administrator": "内部人员使用该服务，没有任何管理操作",
+    "one password is tried for several accounts": "用同一个密码尝试多个账户",
+    "a demand for payment is left with the data": "数据旁留下了索要赎金的文字",
+    "files are changed faster than a person can": "文件被更改的速度超过人工操作",
+    "data is dropped by somebody who names no user": "未表明身份的人删除了数据",
+    "none of the names asked for exists": "所查询的域名均不存在",
+    "evidence of several kinds that no sender can bring about speaks for a harmless cause": (
+        "发送方无法伪造的多类证据表明其原因无害"
+    ),
+    "the names belong to a service that tells its user who asked": "这些域名属于会告知使用者谁查询过的服务",
+    "hundreds of names are asked for, more than one a second": "查询了数百个域名，每秒不止一个",
+    "a server that answers strangers turns to its neighbours": "一台对外服务的服务器转而访问邻近主机",
+    "an account of all rights came in by password from where the log knew nobody": (
+        "最高权限账户用密码从日志中从未出现过的地址登录"
+    ),
+    "the process, its parents or its children are tools made for attacks": (
+        "该进程、其父进程或子进程是专为攻击制作的工具"
+    ),
+    "every try is the same to the byte, as a program's whose password is old": (
+        "每次尝试的字节完全相同，如同仍在使用旧密码的程序"
+    ),
+    "every try differs and every answer is the same": "每次尝试各不相同，而应答完全一样",
+    "the request came with credentials and was served": "请求带有凭据并得到了响应",
+    "the account is one that programs use for a task": "该账户是供程序执行任务使用的",
+    "a few failed logins of one account ended in a password that fit": "同一账户几次登录失败后，终于有一个密码正确",
+    "a person called an incident of this kind with the address wanted activity within the last days": (
+        "数日内有人将该地址的同类事件判定为正常的预期活动"
+    ),
+    "a person called an incident of this kind with the address harmless long ago": (
+        "很久以前有人将该地址的同类事件判定为无害"
+    ),
+    "a person called an incident with the address hostile within the last day": "一天之内有人将该地址的事件判定为恶意",
+    "an incident of another kind with the address of the last day is still open": "该地址一天内的另一类事件尚未结案",
+    "logins from the address mostly succeed": "来自该地址的登录大多成功",
+    "commands are sent that find out users, rights and neighbours": "发送了查探用户、权限和邻近主机的命令",
+    "the far end is a service where anybody drops files or messages unnamed": (
+        "对端是任何人都可匿名投放文件或消息的服务"
+    ),
+    "echo requests carry what no ping program puts there": "回显请求携带了ping程序不会放入的内容",
+    "the names and words are those of a known program to back up or lock up data": (
+        "名称和用词属于已知的备份或加密保管程序"
+    ),
+    "the service is there to tell what it sees, to print, to keep copies or to hand on a console": (
+        "该服务的本职就是上报状态、打印、保存副本或转接控制台"
+    ),
+    "the names and words tried are those of every list of guesses": "所尝试的用户名和密码来自常见的猜测字典",
+    "the accounts are numbered, as those of devices are": "账户按编号命名，如同设备账户",
+    "a field is filled up with one byte over and over": "某个字段被同一个字节反复填满",
+    "what was sent reads and writes memory by way of a printing routine": "发送的内容借助格式化输出函数读写内存",
+    "the other end bears a name as this network gives them": "对端的名称符合本网络的命名方式",
     "one socket asks for every name": "由同一个套接字查询所有名称",
     # Why a block is proposed
     "{label} ({!severity}, {detector}): {~reason}": "{label}（{!severity}，{detector}）：{~reason}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.agent.case import Case
 from engine.agent.evidence import ranked
@@ -23,7 +23,7 @@ OPINION_ONLY = frozenset({"model"})
 """Detectors whose word alone proves nothing: a score has no reason that can be checked."""
 
 MALICIOUS_AT = 0.65
-BENIGN_AT = -1.5
+BENIGN_AT = -2.0
 """Log odds at which a verdict is called so; between them it is suspicious."""
 
 HOST_KINDS = frozenset({"process", "file", "logins", "persistence"})
@@ -35,12 +35,41 @@ _DOUBTS = -0.75
 """The weight from which what no sender can bring about lowers a certain alert; a block stays proposed."""
 _PROVES = 1.5
 """The weight from which one consideration may stand where the detectors alone would not do."""
-_CORROBORATES = 3.0
+_CORROBORATES = 2.75
 """What considerations must come to where only a score, which gives no reason, raised the alert."""
+_HINT = 2.0
+"""What more is asked of considerations where every alert is low: it is a hint, and what was found decides."""
+_SPEAKS = 0.6
+"""The weight that one consideration must have which is more than a manner."""
+_MANNERS = frozenset({"bare_client", "came_unknown", "several_signs"})
+"""How somebody calls: it adds to what was done, and is no act by itself."""
 _SHOWS = ("answer_", "holds_connections", "same_request_again")
 """Considerations about payload that rest on what this host did or bore."""
 _UNCONNECTED = frozenset({"never_connects", "reflects", "sweeps_ports"})
 """Considerations about traffic that has no handshake by its nature."""
+
+
+class Bounds(NamedTuple):
+    """Log odds at which a verdict is called so."""
+
+    malicious: float
+    benign: float
+
+
+BOUNDS = Bounds(MALICIOUS_AT, BENIGN_AT)
+
+
+class Standing(NamedTuple):
+    """What the detectors make of an incident before anything is weighed."""
+
+    severity: Severity
+    """The worst of all alerts."""
+    has_proof: bool
+    """Whether a detector that can show why raised an alert of medium severity or more."""
+    is_real: bool
+    """Whether the target's address cannot have been spoofed."""
+    is_certain: bool
+    """Whether a critical alert of such a detector has a real source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +103,38 @@ def judge(case: Case, subjects: Iterable[Any] = ()) -> Judgement:
     )
     basis = tuple(alert for alert in proven if alert.detection.severity.rank >= Severity.HIGH.rank)
     severity = max((alert.detection.severity for alert in alerts), key=lambda one: one.rank, default=Severity.INFO)
-    real = is_real_source(case)
+    standing = standing_of(case)
     reasons = weigh(Scene(case, subjects))
-    certain = real and any(alert.detection.severity is Severity.CRITICAL for alert in basis)
-    conclusion = _conclude(severity, reasons, has_proof=bool(proven), real=real, certain=certain)
-    return Judgement(conclusion, severity, basis, real, reasons, proven)
+    return Judgement(conclude(standing, reasons), severity, basis, standing.is_real, reasons, proven)
 
 
-def _conclude(
-    severity: Severity, reasons: tuple[Reason, ...], *, has_proof: bool, real: bool, certain: bool
-) -> Conclusion:
+def standing_of(case: Case) -> Standing:
+    """Return what the detectors themselves make of a case."""
+    proven = [one for one in case.alerts if one.detection.detector not in OPINION_ONLY]
+    worst = max((alert.detection.severity for alert in case.alerts), key=lambda one: one.rank, default=Severity.INFO)
+    best = max((alert.detection.severity for alert in proven), key=lambda one: one.rank, default=Severity.INFO)
+    real = is_real_source(case)
+    return Standing(worst, best.rank >= Severity.MEDIUM.rank, real, real and best is Severity.CRITICAL)
+
+
+def conclude(standing: Standing, reasons: tuple[Reason, ...], bounds: Bounds = BOUNDS) -> Conclusion:
+    """Return what the considerations come to, within what the detectors allow."""
     score = sum(reason.weight for reason in reasons)
+    severity, has_proof, real, certain = standing
     if severity.rank < Severity.MEDIUM.rank:
-        return Conclusion.UNDETERMINED
+        plain = min(score, _corroborated(reasons)) >= bounds.malicious + _HINT
+        return Conclusion.MALICIOUS if real and plain else Conclusion.UNDETERMINED
     unchosen = {r.name: r.weight for r in reasons if r.weight < 0 and not TABLE[r.name].is_choosable}
-    if min(unchosen.values(), default=0.0) <= _EXCUSES and score <= BENIGN_AT:
+    unchosen.pop("kinds_excuse", None)  # it rests on the others, and is nothing that clears by itself
+    if min(unchosen.values(), default=0.0) <= _EXCUSES and score <= bounds.benign:
         return Conclusion.BENIGN
     unchosen.pop("answer_ordinary", None)  # anybody gets a page like any other for a bait that nothing read
     if certain and sum(unchosen.values()) > _DOUBTS:
         return Conclusion.MALICIOUS
     shown = any(_is_shown(reason) for reason in reasons) or (real and _corroborated(reasons) >= _CORROBORATES)
+    speaks = any(reason.weight >= _SPEAKS and reason.name not in _MANNERS for reason in reasons)
     connected = real or any(reason.name in _UNCONNECTED for reason in reasons)
-    if score >= MALICIOUS_AT and ((has_proof and connected) or shown):
+    if score >= bounds.malicious and speaks and ((has_proof and connected) or shown):
         return Conclusion.MALICIOUS
     return Conclusion.SUSPICIOUS
 

@@ -33,7 +33,8 @@ def steps_not_done(case: Case, answers: list[Answer]) -> tuple[str, ...]:
         asked[tool] += 1
         reason = _why_not(tool, [answer for answer in answers if answer.tool == tool], asked[tool])
         if reason:
-            missing.append(f"{escape(text, limit=300) or tool}: {reason}")
+            words = escape(text, limit=300).rstrip(".")
+            missing.append(f"{words or tool}: {reason}")
     return tuple(missing)
 
 

@@ -53,6 +53,8 @@ class Tongue:
             return known
         if sentence.endswith(".") and (known := self._phrases.get(sentence[:1].lower() + sentence[1:-1])):
             return f"{known}。"
+        if known := self._phrases.get(f"{sentence[:1].lower()}{sentence[1:]}."):
+            return known.rstrip("。")
         for pattern, chinese in self._sentences:
             found = pattern.match(sentence)
             if found is not None and all(self._retold(found[name], depth + 1) for name in pattern.required):

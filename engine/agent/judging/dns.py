@@ -24,6 +24,12 @@ _ORDER = re.compile(r"\b(?:run|exec|cmd|sh|curl|wget|download|sleep|idle|task|up
 _LONG64 = re.compile(r"^[A-Za-z0-9+/_=-]+$")
 _HEX = re.compile(r"^[0-9a-f]{20,}$")
 _BASE32 = re.compile(r"^[a-z2-7]{24,}$")
+_MIXED = re.compile(r"^[A-Za-z0-9_-]{20,}$")
+_TESTERS = re.compile(
+    r"\.(?:oast|oastify|interact(?:sh)?|burpcollaborator|dnslog|ceye|requestbin|webhook|pipedream|canarytokens|beeceptor|ngrok\S*)\."
+)
+"""Services that tell their user who asked for a name."""
+_VOLUME = 300
 _VOWELS = re.compile(r"[aeiou]")
 
 
@@ -46,6 +52,12 @@ def considerations(scene: Scene) -> Iterator[str]:
     questions = [question for _, question in asked]
     yield from _labels(questions)
     yield from _answers(questions)
+    if all(question.code == 3 for question in questions) and len({question.name for question in questions}) > 1:
+        yield "no_such_names"
+    if any(_TESTERS.search(f".{question.name.lower()}.") for question in questions):
+        yield "tells_a_tester"
+    if scene.count >= _VOLUME and scene.pace >= 1.0:
+        yield "names_in_volume"
     if any(flow.five_tuple.dst_port != 53 for flow, _ in asked):
         yield "odd_name_port"
     if (
@@ -64,7 +76,8 @@ def _labels(questions: list[Question]) -> Iterator[str]:
     longest = [max(name.split("."), key=len) for name in names]
     if any(ord(one) > 126 for name in names for one in name):
         yield "binary_names"
-    if any(_decodes(label) for label in longest):
+    written = [max(question.name.split("."), key=len) for question in questions]
+    if any(_decodes(label) for label in (*longest, *written)):
         yield "names_hold_text"
     if all(len(label) >= 45 for label in longest):
         yield "long_labels"
@@ -126,6 +139,11 @@ def _undone(label: str) -> Iterator[bytes]:
     if _BASE32.match(label):
         try:
             yield base64.b32decode(label.upper()[: len(label) // 8 * 8])
+        except (ValueError, binascii.Error):
+            return
+    if _MIXED.match(label) and label.lower() != label != label.upper():
+        try:
+            yield base64.urlsafe_b64decode(label[: len(label) // 4 * 4])
         except (ValueError, binascii.Error):
             return
 

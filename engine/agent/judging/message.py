@@ -7,111 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from engine.agent.judging.words import ALSO_CODE, JOINING
+
 _START = re.compile(rb"(?:[A-Z]{3,10}) (\S+) (?:HTTP|ICAP|RTSP)/\d")
 _WIDE = re.compile(rb"([\x20-\x7e])\0(?=[\x20-\x7e]\0|\0|$)")
 _STATUS = re.compile(rb"(?:HTTP|ICAP|RTSP)/\d(?:\.\d)? (\d{3})")
 _DELIMITERS = {"line": b" ?&=;", "json": b'"', "form": b"&="}
 
 _BREAKS_OUT = re.compile(r"[<>;|`$(){}=\\]|\.\./|--|/\*|'.*'|%[0-9a-f]{2}|\d,\d|null,|\bnull\b", re.IGNORECASE)
+_SET_AS_TEXT = re.compile(r"<(?:p|li|h[1-6]|pre|code|blockquote)>|`[^`]+`|\[code\]", re.IGNORECASE)
+"""Marks that set text, or code inside it, to be read."""
 WORD = re.compile(r"[^\W\d_]{2,}")
-_COMMON = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "to",
-        "in",
-        "is",
-        "are",
-        "and",
-        "with",
-        "for",
-        "from",
-        "by",
-        "was",
-        "as",
-        "it",
-        "that",
-        "this",
-        "not",
-        "do",
-        "be",
-        "on",
-        "keep",
-        "how",
-        "why",
-        "what",
-        "when",
-        "which",
-        "my",
-        "your",
-        "our",
-        "its",
-        "into",
-        "than",
-        "then",
-        "if",
-        "can",
-        "should",
-        "does",
-        "has",
-        "have",
-        "please",
-        "about",
-        "after",
-        "before",
-        "via",
-        "use",
-        "uses",
-        "used",
-        "der",
-        "die",
-        "das",
-        "und",
-        "ist",
-        "nicht",
-        "mit",
-        "von",
-        "für",
-        "ein",
-        "eine",
-        "le",
-        "la",
-        "les",
-        "de",
-        "des",
-        "et",
-        "est",
-        "pour",
-        "dans",
-        "un",
-        "une",
-        "el",
-        "los",
-        "y",
-        "en",
-        "que",
-        "con",
-        "por",
-        "para",
-        "del",
-        "il",
-        "di",
-        "e",
-        "per",
-        "che",
-        "non",
-        "una",
-        "na",
-        "se",
-        "je",
-        "to",
-        "pro",
-        "jak",
-    ]
-)
-"""Words that prose cannot do without, in a few languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,5 +122,6 @@ def is_phrase(text: str) -> bool:
 def is_prose(text: str) -> bool:
     """Return whether a person wrote a text for a person: several words, with those that hold sentences together."""
     words = [word.lower() for word in WORD.findall(text)]
-    joining = [word for word in words if word in _COMMON]
-    return len(words) >= 6 and len(joining) >= 2 and len(joining) * 9 >= len(words)
+    joining = [word for word in words if word in JOINING]
+    only_prose = any(word not in ALSO_CODE for word in joining) or bool(_SET_AS_TEXT.search(text))
+    return only_prose and len(words) >= 6 and len(joining) >= 2 and len(joining) * 9 >= len(words)

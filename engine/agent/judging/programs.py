@@ -12,7 +12,17 @@ from engine.types import ProcessFacts
 
 DAY_S = 86_400.0
 TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/proc/")  # noqa: S108 - compared with, never opened
-PACKAGED = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/snap/", "/nix/")
+PACKAGED = (
+    "/usr/",
+    "/bin/",
+    "/sbin/",
+    "/lib/",
+    "/opt/",
+    "/snap/",
+    "/nix/",
+    "C:\\Program Files",
+    "C:\\Windows\\System32\\",
+)
 _HIDDEN = re.compile(r"/\.[^/.]")
 
 SHELLS = re.compile(
@@ -83,12 +93,12 @@ def _one(scene: Scene, facts: ProcessFacts) -> Iterator[str]:  # noqa: PLR0912 -
     strange = list(_strange_children(scene, facts))
     if strange:
         yield strange[0]
-    telling = bool(_EVIL_ARGUMENTS.search(" ".join(facts.cmdline))) and not _is_automation(facts)
+    telling = bool(_EVIL_ARGUMENTS.search(" ".join(facts.cmdline))) and not is_automation(facts)
     if telling:
         yield "telling_arguments"
     if odd or attacked or strange or telling:
         return
-    if scene.is_inbound and _is_automation(facts):
+    if scene.is_inbound and is_automation(facts):
         yield "runs_by_trade"
     if scene.is_inbound and _LOG_STORES.search(facts.exe.rpartition("/")[2]):
         yield "keeps_text"
@@ -103,10 +113,12 @@ def _one(scene: Scene, facts: ProcessFacts) -> Iterator[str]:  # noqa: PLR0912 -
         return
     elif _is_packaged(facts):
         yield "forwards" if is_forwarder(facts) else "packaged_server" if scene.is_inbound else "packaged_client"
-        if _is_automation(facts) and not scene.is_inbound:
+        if is_automation(facts) and not scene.is_inbound:
             yield "automation"
     elif _has_unit(facts) and not scene.is_inbound and facts.exe:
         yield "packaged_client"
+    elif is_automation(facts) and not scene.is_inbound:
+        yield "automation"
 
 
 def _is_driven(scene: Scene) -> bool:
@@ -138,7 +150,7 @@ def _pretends(facts: ProcessFacts) -> bool:
     return bool(facts.exe) and first.startswith("[") and first.endswith("]")
 
 
-def _is_automation(facts: ProcessFacts) -> bool:
+def is_automation(facts: ProcessFacts) -> bool:
     told = " ".join((facts.exe, facts.unit, facts.user, " ".join(facts.parents), " ".join(facts.cmdline)))
     return bool(_AUTOMATION.search(told.lower()))
 
@@ -160,7 +172,7 @@ def _is_lured(scene: Scene, facts: ProcessFacts) -> bool:
 def _child_of_server(scene: Scene, facts: ProcessFacts) -> bool:
     """Return whether a server's descendant is a shell, an interpreter, or a stranger."""
     name = facts.exe.rpartition("/")[2] or facts.comm
-    if _is_automation(facts) or _SERVERS.match(name):
+    if is_automation(facts) or _SERVERS.match(name):
         return False
     above = [_name(line) for line in facts.parents]
     if not any(_SERVERS.match(one) for one in above) or _is_worker(scene, facts, above):
@@ -187,7 +199,7 @@ def _strange_children(scene: Scene, facts: ProcessFacts) -> Iterator[str]:
             yield "child_from_downloads"
         if _name(line).startswith("."):
             yield "hidden_child"
-        busy = _RUNS_FOR_OTHERS.match(name) or _is_automation(facts)
+        busy = _RUNS_FOR_OTHERS.match(name) or is_automation(facts)
         if not busy and _SERVERS.match(name) and SHELLS.match(_name(line)) and _name(line) != name:
             yield (
                 "server_ran_shell" if len(line.split()) == 2 and _PLAIN_SHELL.match(_name(line)) else "server_has_shell"

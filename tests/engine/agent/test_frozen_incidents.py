@@ -13,7 +13,7 @@ from engine.types import Conclusion, Finding
 from tests.incidents.cases import FOLDER, AbsentHost, Labelled, ToldHost, case_of, labelled
 from tests.incidents.judged import conclusions
 
-FLOORS = {"dev": (0.95, 0.06), "more": (0.84, 0.14), "spent": (0.77, 0.36)}
+FLOORS = {"dev": (0.98, 0.03), "more": (0.90, 0.09), "spent": (0.92, 0.12), "tune": (0.91, 0.08), "unseen": (0.85, 0.10)}
 """The least share of attacks called malicious and the most of look-alikes: a little below what was measured."""
 
 RANK = (Conclusion.BENIGN, Conclusion.UNDETERMINED, Conclusion.SUSPICIOUS, Conclusion.MALICIOUS)
@@ -37,9 +37,6 @@ def test_the_playbook_analyst_judges_as_well_as_was_measured(half: str) -> None:
     assert counted[True, True] / attacks >= least
     assert counted[False, True] / alikes <= most
 
-
-EXCUSED_BY_THE_HOST = frozenset({"trojan-probe-2", "deser-shiro-2", "xss-svg-1"})
-"""Attacks that the found host excuses by mistake: without its word they stand as high as with nothing asked."""
 
 FIFTY = [one for one in labelled("dev") if one.told.get("host")][:50]
 
@@ -65,5 +62,4 @@ async def test_an_attack_is_judged_no_worse_when_its_traces_are_gone() -> None:
         case = case_of(one.told, knowledge)
         full = await Analyst(None, ToldHost(one.told, case), knowledge).investigate(case, lambda _: None)
         gone = await Analyst(None, AbsentHost(Finding.GONE), knowledge).investigate(case, lambda _: None)
-        is_raised = RANK.index(gone.verdict.conclusion) > RANK.index(full.verdict.conclusion)
-        assert not is_raised or one.id in EXCUSED_BY_THE_HOST, one.id
+        assert RANK.index(gone.verdict.conclusion) <= RANK.index(full.verdict.conclusion), one.id

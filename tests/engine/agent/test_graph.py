@@ -84,7 +84,7 @@ async def test_the_playbook_analyst_walks_the_steps_to_a_verdict() -> None:
     assert all(claim.supported for claim in outcome.verdict.claims)
     assert [step.seq for step in steps] == list(range(1, len(steps) + 1))
     assert steps[-1].kind is StepKind.VERDICT
-    assert outcome.verdict.not_done == ("Ask the owner of the application for its version.: no tool serves this step",)
+    assert outcome.verdict.not_done == ("Ask the owner of the application for its version: no tool serves this step",)
 
 
 async def test_the_same_case_gives_the_same_outcome_from_recorded_host_answers() -> None:

@@ -29,9 +29,9 @@ def test_a_process_is_not_looked_at_when_no_owner_was_found() -> None:
     answers = walk(subject, HostFake(Finding.GONE))
     assert "analyze_process_behavior" not in [answer.tool for answer in answers]
     assert steps_not_done(subject, answers) == (
-        "Find the process that served it.: get_pid_by_connection: gone; nothing is concluded from it",
-        "Look for a shell below it.: analyze_process_behavior was not called",
-        "Ask the owner of the application for its version.: no tool serves this step",
+        "Find the process that served it: get_pid_by_connection: gone; nothing is concluded from it",
+        "Look for a shell below it: analyze_process_behavior was not called",
+        "Ask the owner of the application for its version: no tool serves this step",
     )
 
 

@@ -51,6 +51,11 @@ def test_titles_are_retold(title: str, chinese: str) -> None:
     assert ZH.retold(title) == chinese
 
 
+def test_a_step_is_known_without_its_full_stop() -> None:
+    told = ZH.retold("Find the service under attack: no tool serves this step")
+    assert told == "找到遭受攻击的服务：没有工具可执行此步骤"
+
+
 def test_a_language_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="en and zh"):
         Tongue("fr")
