@@ -36,7 +36,7 @@ class Deduplicator:
 
     def add(self, flow: Flow, detection: Detection, now: float) -> tuple[Alert, bool]:
         """Return the alert that the detection belongs to, and whether it is a new one."""
-        target_ip, local_ip = self._ends(flow, detection)
+        target_ip, local_ip = self.ends(flow, detection)
         key = self._key(target_ip, detection)
         known = self._alerts.get(key)
         if known is not None and now - known.last_at <= self._window_s:
@@ -54,7 +54,8 @@ class Deduplicator:
         """Keep the incident an alert was given, so that its repeats carry it too."""
         self._remember(self._key(alert.target_ip, alert.detection), alert)
 
-    def _ends(self, flow: Flow, detection: Detection) -> tuple[str, str]:
+    def ends(self, flow: Flow, detection: Detection) -> tuple[str, str]:
+        """Return target and local end of what was detected on a flow."""
         src_ip, dst_ip = flow.five_tuple.src_ip, flow.five_tuple.dst_ip
         if (src_ip in self._local_ips) != (dst_ip in self._local_ips):
             return (dst_ip, src_ip) if src_ip in self._local_ips else (src_ip, dst_ip)

@@ -38,16 +38,24 @@ class Announcer:
         self._listener = listener
         self._on_deaf = on_deaf
         self._subscribers: list[asyncio.Queue[Event]] = []
+        self._programs: list[asyncio.Queue[Event]] = []
 
-    def subscribe(self) -> asyncio.Queue[Event]:
-        """Return a queue on which every event from now on arrives."""
+    def subscribe(self, *, program: bool = False) -> asyncio.Queue[Event]:
+        """Return a queue on which every event from now on arrives; a ``program`` is no person who watches."""
         queue: asyncio.Queue[Event] = asyncio.Queue(SUBSCRIBER_EVENTS)
         self._subscribers.append(queue)
+        if program:
+            self._programs.append(queue)
         return queue
+
+    def attended(self) -> bool:
+        """Whether a console is open."""
+        return len(self._subscribers) > len(self._programs)
 
     def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
         """Forget a queue."""
         self._subscribers = [one for one in self._subscribers if one is not queue]
+        self._programs = [one for one in self._programs if one is not queue]
 
     def publish(self, event: Event) -> None:
         """Tell everybody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,7 +16,8 @@ from engine.plan import Context, Plan, Recording
 from engine.state import State
 from engine.store import database as db
 from engine.store.writer import Writer
-from engine.types import Alert, Detection, Incident, TraceStep
+from engine.suppression import concerning
+from engine.types import Alert, Detection, Disposition, Incident, Suppression, TraceStep
 
 QUARANTINED = 1000
 """Items kept of those that broke a stage; more of them are counted only."""
@@ -35,6 +37,7 @@ class Books:
         """Incidents of this run, and those taken up from an earlier one."""
         self.anchor: Callable[[Anchor], None] = _nowhere
         """Told of the end of each trace that was concluded."""
+        self._suppressions = plan.suppressions
         self._plan = plan
         self._context = Context(plan.local_addresses, plan.settings.dedup_window)
         self._state = state
@@ -44,6 +47,10 @@ class Books:
         self._steps: dict[str, tuple[int, str]] = {}
         """Number and digest of the last step of each incident."""
         self._inputs_before: dict[str, int] = {}
+
+    def set_aside(self, rules: tuple[Suppression, ...]) -> None:
+        """Name these rules from now on in the context of each incident whose target they can concern."""
+        self._suppressions = rules
 
     def take_up(self, incident_id: str, steps: int, digest: str, inputs: int) -> None:
         """Go on with an incident stored by an earlier run, after the steps and inputs it has already."""
@@ -75,13 +82,23 @@ class Books:
     def incident_rows(self, incident: Incident) -> list[db.Row]:
         """Tell of an incident that shows something new, note any other, and return what to store."""
         known = self._state.incidents.get(incident.id)
-        if known is not None:
+        renewed = known is not None and _is_renewed(known, incident)
+        if known is not None and not renewed:
             incident = replace(incident, disposition=known.disposition)
         if known is None or replace(known, updated_at=0) != replace(incident, updated_at=0):
             self._announcer.publish(incident)
         else:
             self._state.apply(incident)
-        return [*self._forget_earlier(incident.id), db.put_incident(incident, self._plan.source, self._context)]
+        context = replace(self._context, suppressions=concerning(self._suppressions, incident.target_ip))
+        rows = [*self._forget_earlier(incident.id), db.put_incident(incident, self._plan.source, context)]
+        return [*rows, *self._reopening(known)] if known is not None and renewed else rows
+
+    def _reopening(self, known: Incident) -> list[db.Row]:
+        """Return what to store where alerts came after a person had judged an incident: nobody judged these."""
+        at = self._clock()
+        was = known.disposition.value.replace("_", " ")
+        line = f"{stamp(at)} open again: alerts came after it was judged {was}"
+        return [db.put_disposition(known.id, Disposition.UNDETERMINED), db.put_decision(known.id, at, line)]
 
     def input_rows(self, work: Work) -> list[db.Row]:
         """Return the flow inputs to store, numbered after those of an earlier run."""
@@ -142,6 +159,17 @@ class Books:
             return []
         self.opened.add(incident_id)
         return db.forget_incident(incident_id)
+
+
+def stamp(at: float) -> str:
+    """Return a moment as it stands before a decision: the local time of this host."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+
+
+def _is_renewed(known: Incident, incident: Incident) -> bool:
+    """Return whether alerts came after a person judged an incident; repeats of one that was there are not new."""
+    judged = known.disposition is not Disposition.UNDETERMINED
+    return judged and not set(incident.alert_ids) <= set(known.alert_ids)
 
 
 def _nowhere(_: Anchor) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from engine.alerts import Deduplicator
 from engine.incidents import Correlator
 from engine.recorder import Recorded, Recorder
+from engine.suppression import Suppressions
 from engine.types import Alert, Detection, Flow, FlowUpdate, Incident
 
 CASE_FLOWS = 200
@@ -49,11 +50,14 @@ class _Target:
 class Casebook:
     """Keeps the books of one source."""
 
-    def __init__(self, dedup_window_s: float, local_ips: Iterable[str] = ()) -> None:
+    def __init__(
+        self, dedup_window_s: float, local_ips: Iterable[str] = (), suppressions: Suppressions | None = None
+    ) -> None:
         self.dedup = Deduplicator(dedup_window_s, local_ips)
         self._correlator = Correlator()
         self._recorder = Recorder()
         self._targets: OrderedDict[str, _Target] = OrderedDict()
+        self._suppressions = suppressions or Suppressions()
 
     def restore(self, incidents: Sequence[Incident], alerts: Sequence[Alert]) -> None:
         """Take up the incidents and alerts stored before a restart, oldest first."""
@@ -76,6 +80,9 @@ class Casebook:
         return [self._case(incident, at) for incident, at in self._correlator.due(now)]
 
     def _book(self, update: FlowUpdate, detection: Detection, entries: Entries) -> None:
+        target_ip, _ = self.dedup.ends(update.flow, detection)
+        if self._suppressions.hides(target_ip, detection):
+            return
         alert, is_new = self.dedup.add(update.flow, detection, detection.at)
         incident = self._correlator.add(alert)
         if alert.incident_id != incident.id:

@@ -17,7 +17,9 @@ from engine.agent.spending import Ledger, day_of
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
+from engine.courtesy import giving_way, loading
 from engine.desk import Desk
+from engine.memory import give_back
 from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
@@ -120,17 +122,23 @@ class Caseload:
 
     async def load(self, door: HostDoor | None, names: Names, past: Past | None) -> None:
         """Load the analyst; cases wait until then. ``past`` tells of earlier incidents."""
-        from engine.investigation import Sources, load_investigator  # noqa: PLC0415 - heavy, after the first paint
-
-        sources = Sources(door, names, past)
-        investigator = await asyncio.to_thread(load_investigator, self._plan, sources, self._clock(), self._ledger)
+        with loading():
+            investigator = await asyncio.to_thread(self._load, door, names, past, self._clock())
         self._investigator = investigator
         for fault in investigator.faults:
             self._announcer.publish(fault)
         if not gc.get_freeze_count():
             # What is loaded now stays to the end: walking it again and again stops everything for 0.2 s.
             gc.freeze()
+            give_back()
         self.ready.set()
+
+    def _load(self, door: HostDoor | None, names: Names, past: Past | None, now: float) -> Investigator:
+        # In the thread as well: this import alone holds everything up for seconds.
+        with giving_way():
+            from engine.investigation import Sources, load_investigator  # noqa: PLC0415 - heavy, after the first paint
+
+            return load_investigator(self._plan, Sources(door, names, past), now, self._ledger)
 
     async def work(self, store: db.Store, settled: Callable[[], Awaitable[object]]) -> None:
         """Investigate case after case, beside other tasks that do; ``settled`` waits until the database knows all."""

@@ -24,6 +24,8 @@ class Anchor:
     """Of the last step."""
     verdict_digest: str
     """``digest_of`` the verdict as it is stored."""
+    noted_at: float = 0.0
+    """Wall clock of the guard; 0 before it was noted."""
 
 
 class Condition(StrEnum):
@@ -35,6 +37,8 @@ class Condition(StrEnum):
     ADDED = "added"
     """Its newest verdict is one that was not anchored last."""
     GONE = "gone"
+    RETIRED = "retired"
+    """Removed for its age or for want of room, by the engine's own record."""
 
 
 @dataclass(frozen=True, slots=True)

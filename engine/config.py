@@ -6,6 +6,7 @@ Flags win over the environment, the environment over the file, the file over the
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -73,6 +74,8 @@ class Settings:
     """In the console: open the MCP door; ``serve`` opens it always."""
     mcp_port: int = 8000
     max_flows: int = 65536
+    flows_shown: int = 10_000
+    """Flows that the console of a capture shows, the latest: up to 2 kB of memory each."""
     rules: str = ""
     """Folder of signature rules; empty means those that are shipped."""
     local: tuple[str, ...] = ()
@@ -82,6 +85,34 @@ class Settings:
     management_ports: tuple[int, ...] = ()
     """TCP ports over which this host is managed beside SSH: a block that touches a connection to one reverts by
     itself unless it is kept."""
+    keep_days: int = 90
+    """Days after the last alert until an incident is removed, with its report; 0 is never."""
+    keep_flows_days: int = 14
+    """Days until a flow that ended is forgotten; 0 is never."""
+    disk_budget_mb: int = 4096
+    """What database and reports may take up, in megabytes, before the oldest is removed; 0 is no limit."""
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    """Whom to tell, as apprise URLs: most of them hold a credential."""
+    notify_from: str = "high"
+    """The least severity of an incident that is told: info, low, medium, high or critical."""
+    notify_when: str = "always"
+    """``unattended`` tells only while no console is open."""
+    notify_every_s: float = 600.0
+    """Seconds to a message, over six messages: at most six in six times as long; 0 is no limit."""
+    log_level: str = "info"
+    """The least that is written to the log: debug, info, warning or error."""
+    captures: str = ""
+    """Folder of captures that the library of the console offers for replay."""
+    theme: str = "auto"
+    """Colours of the console; ``auto`` goes by NO_COLOR, TERM and COLORFGBG."""
+    density: str = "auto"
+    """Panes of the console: by the terminal's size, one at a time, or side by side."""
+    clipboard: bool = False
+    """Whether ``y`` in the console may write to the terminal's clipboard (OSC 52)."""
+    utc: bool = False
+    """Whether times are shown in UTC instead of local time."""
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Keys of the console in the place of the default ones: command name and keys, from the table ``[keys]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +138,7 @@ ENVIRONMENT = {
 }
 """Environment variables and the field each one sets."""
 
-SECRET = frozenset({"openai_api_key", "classifier_api_key"})
+SECRET = frozenset({"openai_api_key", "classifier_api_key", "notify"})
 """Fields whose value is never shown."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -121,6 +152,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "price_out": (0.0, 1e6),
     "investigations": (1, 2),
     "max_flows": (64, 4_000_000),
+    "flows_shown": (100, 100_000),
+    "keep_days": (0, 36_500),
+    "keep_flows_days": (0, 36_500),
+    "disk_budget_mb": (0, 100_000_000),
+    "notify_every_s": (0.0, 86400.0),
 }
 
 
@@ -207,7 +243,8 @@ def _fit(origin: str, key: str, value: Any) -> Any:
     try:
         fitted = _PARSERS.get(key, _CASTS[type(getattr(Settings(), key))])(value)
     except (TypeError, ValueError) as error:
-        msg = f"{origin}: {key} does not fit: {value!r} ({error})"
+        told = "its value is secret" if key in SECRET else repr(value)
+        msg = f"{origin}: {key} does not fit: {told} ({error})"
         raise ValueError(msg) from error
     low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
     if isinstance(fitted, int | float) and not low <= fitted <= high:
@@ -217,6 +254,9 @@ def _fit(origin: str, key: str, value: Any) -> Any:
 
 
 def _as_tuple(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str | list | tuple):
+        msg = "a list expected"
+        raise ValueError(msg)
     items = value.split(",") if isinstance(value, str) else value
     return tuple(_as_text(item).strip() for item in items if _as_text(item).strip())
 
@@ -239,15 +279,16 @@ def _as_bool(value: Any) -> bool:
 
 
 def _as_float(value: Any) -> float:
-    if isinstance(value, bool):
-        msg = "number expected"
-        raise ValueError(msg)
-    return float(value)
+    try:
+        return float("" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        msg = "a number expected"
+        raise ValueError(msg) from None
 
 
 def _as_int(value: Any) -> int:
     number = _as_float(value)
-    if number != int(number):
+    if not number.is_integer():
         msg = "whole number expected"
         raise ValueError(msg)
     return int(number)
@@ -283,7 +324,48 @@ def _few(items: tuple[Item, ...], most: int) -> tuple[Item, ...]:
     return items
 
 
-_PARSERS: dict[str, Callable[[Any], Any]] = {"trusted_proxies": _as_prefixes, "management_ports": _as_ports}
+def _as_urls(value: Any) -> tuple[str, ...]:
+    """Return apprise URLs; one may hold a comma, and no word of it is repeated in an error."""
+    urls = tuple(_as_text(one).strip() for one in (value if isinstance(value, list | tuple) else [value]))
+    if not all(_URL.match(url) for url in urls):
+        msg = "a list of URLs expected, such as mailtos://user:password@example.org"
+        raise ValueError(msg)
+    return _few(urls, 16)
+
+
+def _as_keys(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(value, Mapping):
+        msg = 'a table expected, such as [keys] with block = "B"'
+        raise ValueError(msg)
+    return tuple((name, (keys,) if isinstance(keys, str) else _as_tuple(keys)) for name, keys in value.items())
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in words:
+            msg = f"one of {', '.join(words)} expected"
+            raise ValueError(msg)
+        return str(value)
+
+    return parse
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f]+\Z")
+
+THEMES = ("auto", "dark", "light", "high-contrast", "ansi", "mono")
+DENSITIES = ("auto", "compact", "wide")
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "trusted_proxies": _as_prefixes,
+    "management_ports": _as_ports,
+    "theme": _one_of(*THEMES),
+    "density": _one_of(*DENSITIES),
+    "keys": _as_keys,
+    "notify": _as_urls,
+    "notify_from": _one_of("info", "low", "medium", "high", "critical"),
+    "notify_when": _one_of("always", "unattended"),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}
 """For the keys whose type does not say enough."""
 
 
@@ -292,6 +374,11 @@ def shown(effective: Effective) -> list[tuple[str, str, str]]:
     rows = []
     for item in fields(Settings):
         value = getattr(effective.settings, item.name)
-        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        text = ", ".join(map(_item, value)) if isinstance(value, tuple) else str(value)
         rows.append((item.name, "(set)" if item.name in SECRET and value else text, effective.origins[item.name]))
     return rows
+
+
+def _item(value: Any) -> str:
+    name, keys = value if isinstance(value, tuple) else (str(value), ())
+    return f"{name}={' '.join(keys)}" if keys else str(name)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.announcer import Announcer
-from engine.books import Books
+from engine.books import Books, stamp
 from engine.casebook import Due
 from engine.caseload import Caseload
 from engine.decisions import Decisions
@@ -24,13 +24,20 @@ from engine.inquiries import Inquiries
 from engine.intake import Batch, Reader
 from engine.names import Names
 from engine.notary import Notary
+from engine.pacing import Pacer
 from engine.parts import NO_MODEL, Detectors, load_detectors
-from engine.plan import Plan
+from engine.plan import Plan, Recording
+from engine.retention import Retention
+from engine.shelf import Shelf
 from engine.sources.pcapfile import CaptureError
 from engine.state import State
 from engine.store import database as db
 from engine.store.opening import open_or_begin_anew
 from engine.store.writer import Writer
+from engine.suppressing import Suppressing
+from engine.suppression import Suppressions
+from engine.tally import Tally
+from engine.telling import Telling
 from engine.transport import Transport
 from engine.triage import SEEN_FLOWS, Triage
 from engine.types import (
@@ -59,10 +66,7 @@ if TYPE_CHECKING:
     from engine.hostdoor import HostDoor
     from engine.hostfacts import Past
 
-_SUMMED = (
-    "kernel_seen", "kernel_dropped", "delivered", "parsed", "filtered", "malformed", "bytes",
-    "flows_now", "flows_total", "flows_evicted",
-)  # fmt: skip
+T = TypeVar("T")
 
 PAST_INCIDENTS = 20
 """Earlier incidents with a target that the analyst is told of, the newest."""
@@ -74,11 +78,12 @@ BATCHES = 64
 class Engine:
     """One run over live interfaces or a replay."""
 
-    def __init__(
-        self, plan: Plan, door: HostDoor | None = None, on_event: Callable[[Event], None] | None = None
-    ) -> None:
-        self.plan = plan
-        self._deck = Transport(plan.speed)
+    def __init__(  # noqa: PLR0915 - makes every room, and names the doors of each
+        self, plan: Plan, door: HostDoor | None = None, on_event: Callable[[Event], None] | None = None,
+        *, pacer: Pacer | None = None, detectors: Callable[[], Detectors] | None = None,
+    ) -> None:  # fmt: skip
+        """Take ``pacer``, and what loads the ``detectors``, from a replay that runs several times."""
+        self.plan, self._pacer = plan, pacer or Pacer(Transport(plan.speed), time.monotonic)
         self.finished = asyncio.Event()
         self.failed: list[str] = []
         """Sources that could not be read to their end, with the reason."""
@@ -86,24 +91,22 @@ class Engine:
         """Doors that could not be opened."""
         self._deserted = asyncio.Event()
         """Set when nobody can reach an engine that watches nothing."""
-        self._door = door
-        self._state = State()
+        self._door, self._state = door, State()
         self._writer = Writer(self._store_trouble, self._row_broken, live=plan.live)
         self._announcer = Announcer(self._state, self._writer, self._clock, on_event, self.stop)
         self._books = Books(plan, self._state, self._writer, self._announcer, self._clock)
         self._store: db.Store | None = None
         self._detectors: Detectors | None = None
-        self._readers: list[Reader] = []
-        self._closed: list[Counters] = []
-        self._desks: list[Desk] = []
+        self._load_detectors = detectors or (lambda: load_detectors(plan.settings, self._clock()))
+        self._tally = Tally()
         self._batches: asyncio.Queue[tuple[Reader, Batch]] = asyncio.Queue(BATCHES)
-        self._now = 0.0
-        self._counts = dict.fromkeys(("judged", "detections", "folded"), 0)
-        self._stopped = asyncio.Event()
+        self._now, self._stopped = 0.0, asyncio.Event()
         self._judge_thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._traffic = Traffic()
         """Written and read in the judge's thread only."""
         self._names = Names()
+        self._rules = Suppressions(plan.suppressions)
+        """Used in the judge's thread only, but for its count."""
         self.decisions = decisions = Decisions(
             plan, door, self._state, self._writer, self._announcer.publish, self.impact
         )
@@ -112,14 +115,26 @@ class Engine:
         self.propose, self.propose_list, self.extend = decisions.propose, decisions.propose_list, decisions.extend
         self.watch, self.keep, self.unblock = decisions.watch, decisions.keep, decisions.unblock
         self.allow, self.ended_blocks = decisions.allow, decisions.ended_blocks
+        self.learn, self.look = decisions.learn, decisions.look
         self._caseload = Caseload(plan, self._state, self._books, self._announcer, self._clock, self._propose)
         self._judges = asyncio.Event()
         """Set when the detectors are loaded."""
-        self._triage = Triage(plan, self._books, self._writer, self._caseload)
+        self._triage = Triage(plan, self._books, self._writer, self._caseload, self._tally)
         inquiries = Inquiries(self._caseload, self.incident, plan.reports)
         self.ask, self.search, self.preview = inquiries.ask, inquiries.search, inquiries.preview
         self.report, self.save_report = inquiries.report, inquiries.save_report
         self.tools, self.use_tool = inquiries.tools, inquiries.use_tool
+        suppressing = self._suppressing = Suppressing(
+            plan, self._rules, self._writer, self._in_judge, self._books.set_aside
+        )
+        self.suppress, self.end_suppression = suppressing.suppress, suppressing.end_suppression
+        self.preview_suppression, self.suppressions = suppressing.preview_suppression, suppressing.suppressions
+        self.note = suppressing.note
+        self._retention = Retention(plan, self._writer, self._announcer.fault, self._announcer.clear)
+        shelf = Shelf(self._open_store, self._writer.settled, plan.reports.with_name("packs"))
+        self.library, self.everything, self.save_pack = shelf.library, shelf.everything, shelf.save_pack
+        told = self._announcer
+        self._telling = Telling(plan.settings, told.attended, told.fault, told.clear) if plan.tells else None
         self._filing = Filing(inquiries.save_report, self._announcer.fault, self._announcer.clear)
         self.filed = self._filing.done
         self._notary = Notary(self._note_trace, self._writer.drained, self._announcer.fault, self._announcer.clear)
@@ -129,9 +144,9 @@ class Engine:
 
     # --- what the console sees ----------------------------------------------------------------
 
-    def subscribe(self) -> asyncio.Queue[Event]:
-        """Return a queue on which every event from now on arrives."""
-        return self._announcer.subscribe()
+    def subscribe(self, *, program: bool = False) -> asyncio.Queue[Event]:
+        """Return a queue on which every event from now on arrives; a ``program`` is no person who watches."""
+        return self._announcer.subscribe(program=program)
 
     def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
         """Forget a queue."""
@@ -139,35 +154,29 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """Return the state as it stands."""
-        flows = [flow for reader in self._readers for flow in reader.view]
-        flows.sort(key=lambda flow: -flow.last_seen)
+        flows = self._state.flows([reader.view for reader in self._tally.readers])
         scores = self._detectors.scores if self._detectors else {}
+        now = self._clock() if self.plan.shelves else self._now
         return self._state.snapshot(
-            self._status(), self.counters(), self._now, flows, scores, finished=self.finished.is_set()
+            self._status(), self.counters(), now, flows, scores, finished=self.finished.is_set()
         )
 
     def counters(self) -> Counters:
         """Return the accounting identity, summed over every source so far."""
-        shares = [*self._closed, *(reader.counters() for reader in self._readers)]
-        sums = {name: sum(getattr(share, name) for share in shares) for name in _SUMMED}
-        counts = {name: number + self._triage.counts[name] for name, number in self._counts.items()}
-        return Counters(
-            **sums,
-            emergency=any(share.emergency for share in shares),
-            judged=counts["judged"] + sum(desk.judge.judged for desk in self._desks),
-            detections=counts["detections"] + sum(desk.detections for desk in self._desks),
-            alerts=self._books.alerts,
-            deduplicated=counts["folded"] + sum(desk.casebook.dedup.folded for desk in self._desks),
-            quarantined=self._books.quarantined,
-            queues={
-                "batches": (self._batches.qsize(), BATCHES),
-                "cases": self._caseload.fill(),
-                "events": self._triage.fill(),
-                "notes": self._notary.fill(),
-                "reports": self._filing.fill(),
-                "rows": self._writer.fill(),
-            },
+        sums = self._tally.counters(
+            alerts=self._books.alerts, suppressed=self._rules.hidden, quarantined=self._books.quarantined
         )
+        queues = {
+            "batches": (self._batches.qsize(), BATCHES),
+            "cases": self._caseload.fill(),
+            "events": self._triage.fill(),
+            "notes": self._notary.fill(),
+            "reports": self._filing.fill(),
+            "rows": self._writer.fill(),
+        }
+        if self._telling is not None:
+            queues["messages"] = self._telling.fill()
+        return replace(sums, queues=queues)
 
     async def incident(self, incident_id: str) -> IncidentView:
         """Return everything stored about an incident.
@@ -181,6 +190,12 @@ class Engine:
             msg = f"no incident {incident_id}"
             raise LookupError(msg)
         return view
+
+    async def recordings(self) -> dict[str, tuple[Recording, ...]]:
+        """Return what each investigation of this run heard from outside, by incident."""
+        await self._writer.settled()
+        store = self._open_store()
+        return {incident_id: await store.recordings(incident_id) for incident_id in sorted(self._books.opened)}
 
     async def incidents(self, limit: int = 100) -> Sequence[Incident]:
         """Return the newest stored incidents first."""
@@ -234,16 +249,21 @@ class Engine:
             raise LookupError(msg) from None
         return await asked
 
-    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
-        """Store what a person makes of an incident."""
-        self._writer.add([db.put_disposition(incident_id, disposition)])
+    async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
+        """Store what a person makes of an incident, and that it was judged, by whom."""
+        now = time.time()
+        line = f"{stamp(now)} judged {disposition.value.replace('_', ' ')}" + (f" by {by}" if by else "")
+        self._writer.add([db.put_disposition(incident_id, disposition), db.put_decision(incident_id, now, line)])
         incident = self._state.incidents.get(incident_id)
         if incident is not None:
             self._announcer.publish(replace(incident, disposition=disposition))
 
     def transport(self, command: str, value: float = 0.0) -> None:
-        """Obey the tape deck of a replay: ``play``, ``pause``, ``step`` or ``speed``."""
-        self._deck.command(command, value)
+        """Obey the tape deck of a replay, as far as it goes forward: ``play``, ``pause``, ``step``, ``speed``."""
+        self._pacer.command(command, value)
+
+    async def take_over(self) -> None:
+        """Do nothing: the console that hosts the engine decides."""
 
     def totals(self) -> dict[str, int]:
         """Return what a finished run amounted to; the same input gives the same numbers."""
@@ -259,8 +279,8 @@ class Engine:
     def stop(self) -> None:
         """End every source; what was read is judged and stored before ``run`` returns."""
         self._stopped.set()
-        self._deck.command("play")
-        for reader in self._readers:
+        self._pacer.open()
+        for reader in self._tally.readers:
             reader.stop()
 
     # --- tasks ----------------------------------------------------------------------------------
@@ -286,11 +306,19 @@ class Engine:
                 tasks.create_task(self._writer.run(store), name="write"),
                 tasks.create_task(self._caseload.load(self._door, self._names, self._past(store)), name="load analyst"),
                 tasks.create_task(self._filing.work(), name="reports"),
+                tasks.create_task(self._retention.work(store), name="retention"),
                 *(
                     tasks.create_task(self._caseload.work(store, self._writer.settled), name=f"investigate {number}")
                     for number in range(1, self._caseload.workers + 1)
                 ),
             ]
+            if self._telling is not None:
+                events = self.subscribe(program=True)
+                lasting.append(tasks.create_task(self._telling.follow(events), name="what is told"))
+                lasting.append(tasks.create_task(self._telling.work(), name="tell"))
+            await self._suppressing.load(store)
+            if self.plan.live:
+                lasting.append(tasks.create_task(self._suppressing.follow(), name="suppressions"))
             if self._door is not None:
                 lasting.append(tasks.create_task(self.decisions.follow(), name="guard"))
             if self._door is not None and self.plan.live and store.file == self.plan.database:
@@ -339,7 +367,7 @@ class Engine:
             stopping.cancel()
 
     async def _work(self) -> None:
-        self._detectors = await asyncio.to_thread(load_detectors, self.plan.settings, self._clock())
+        self._detectors = await asyncio.to_thread(self._load_detectors)
         self._judges.set()
         for fault in (*self.plan.faults, *self._detectors.faults):
             self._announcer.publish(fault)
@@ -364,21 +392,17 @@ class Engine:
             return
         desk = self._desk()
         await self._serve([reader], desk)
-        self._desks.remove(desk)
-        self._counts["judged"] += desk.judge.judged
-        self._counts["detections"] += desk.detections
-        self._counts["folded"] += desk.casebook.dedup.folded
+        self._tally.leave(desk)
 
     def _desk(self) -> Desk:
         settings = self.plan.settings
         detectors = self._detectors.for_source() if self._detectors else []
-        desk = Desk(detectors, settings.dedup_window, self.plan.local_addresses)
-        self._desks.append(desk)
+        desk = Desk(detectors, settings.dedup_window, self.plan.local_addresses, self._rules)
+        self._tally.desks.append(desk)
         return desk
 
     async def _serve(self, readers: list[Reader], desk: Desk) -> None:
-        self._closed += [reader.counters() for reader in self._readers]
-        self._readers = readers
+        self._tally.change(readers)
         async with asyncio.TaskGroup() as tasks:
             for reader in readers:
                 tasks.create_task(self._capture(reader), name=f"capture {reader.name}")
@@ -386,9 +410,9 @@ class Engine:
 
     async def _capture(self, reader: Reader) -> None:
         while True:
-            batch = await self._read(reader)
             if self.plan.paced and not self._stopped.is_set():
-                await self._keep_pace(batch)
+                await self._keep_pace(reader)
+            batch = await self._read(reader)
             await self._batches.put((reader, batch))
             if batch.last:
                 return
@@ -402,10 +426,13 @@ class Engine:
             self._source_failed(error)
             return reader.flush()
 
-    async def _keep_pace(self, batch: Batch) -> None:
-        while self._deck.holds() and not self._stopped.is_set():  # noqa: ASYNC110 - a step uses the hold up
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(self._deck.wait_s(batch.now))
+    async def _keep_pace(self, reader: Reader) -> None:
+        """Wait until what was read is judged and booked, in lockstep also investigated, and the next step is due."""
+        await self._batches.join()
+        try:
+            await self._pacer.admit(await asyncio.to_thread(reader.peek))
+        except CaptureError:
+            return  # the read that follows tells of it
 
     async def _judge(self, desk: Desk, open_sources: int) -> None:
         while open_sources:
@@ -417,6 +444,7 @@ class Engine:
             if self._writer.is_full():
                 await self._unless_stopped(self._writer.room())
             open_sources -= batch.last
+            self._batches.task_done()
 
     # --- booking --------------------------------------------------------------------------------
 
@@ -466,12 +494,15 @@ class Engine:
             self._caseload.add(due)
 
     async def _propose(self, incident: Incident, outcome: Outcome) -> None:
-        await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._readers])
+        await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._tally.readers])
 
     async def _note_trace(self, anchor: Anchor) -> None:
         assert self._door is not None  # noqa: S101 - the notary works beside a guard only
         told = (anchor.incident_id, anchor.steps, anchor.digest, anchor.verdict_digest)
         await self._door.ask(lambda guard: guard.note_trace(*told))
+
+    def _in_judge(self, call: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._judge_thread, call)
 
     # --- small things -----------------------------------------------------------------------------
 
@@ -490,11 +521,13 @@ class Engine:
 
     def _status(self) -> Status:
         decisions = self.decisions
-        mode = "replay" if not self.plan.live else "live" if decisions.blocking else "monitor only"
+        mode = "live" if decisions.blocking else "monitor only"
+        if not self.plan.live:
+            mode = "library" if self.plan.shelves else "replay"
         model = self._detectors.model_name if self._detectors else NO_MODEL
         return Status(
             mode, self.plan.title, decisions.dataplane, self._caseload.analyst, model, decisions.blocking,
-            decisions.keep_within_s, self._caseload.spending(),
+            decisions.keep_within_s, self._caseload.spending(), self._retention.storage,
         )  # fmt: skip
 
     def _clock(self) -> float:

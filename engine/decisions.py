@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from engine.alerts import content_id
 from engine.guard.clock import RateLimit
-from engine.guard.messages import Attachment, Review, Welcome
-from engine.guard.policy import canonical_prefix, default_prefix
+from engine.guard.messages import Attachment, Welcome
+from engine.guard.policy import default_prefix
+from engine.petitions import Petitions, holds
 from engine.plan import Plan
 from engine.state import State
 from engine.store import database as db
 from engine.store.writer import Writer
-from engine.types import Block, BlockState, Enforced, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
+from engine.types import Block, BlockState, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 GUARD_POLL_S = 1.0
 POLLED_BLOCKS = 500
 """Blocks read at each poll; of the others only the totals are asked for."""
-ENDED_BLOCKS = 300
 UNSEEN_PER_MINUTE = 10
 """Proposals a minute about what was only reported, and as many that programs outside ask for: so few that the guard,
 which holds off whatever asks too often, goes on to take those about what was seen."""
@@ -34,7 +33,7 @@ HALTED = "halted by panic-unblock: every packet passes"
 SPOOFABLE = "no completed handshake of the source is known here: it may be spoofed"
 
 
-class Decisions:
+class Decisions(Petitions):
     """The engine's side of blocking. The guard decides what is enforced; this only asks it."""
 
     def __init__(
@@ -57,90 +56,10 @@ class Decisions:
         self._writer = writer
         self._publish = publish
         self._impact = impact
-        self._ifaces: tuple[str, ...] = ()
+        self.block_ttl_s, self.connected = plan.settings.block_ttl, plan.connected
         self._for_reports, self._for_programs = RateLimit(UNSEEN_PER_MINUTE), RateLimit(UNSEEN_PER_MINUTE)
         self.file: Callable[[str], None] | None = None
         """Told of each incident whose report is to be written anew."""
-
-    async def review(self, proposal_id: str) -> Review:
-        """Return the guard's record of a proposal, with the token that approves it once."""
-        proposal = self._state.proposals.get(proposal_id)
-        if proposal is not None and proposal.state is ProposalState.REPLAY:
-            return Review(proposal, "", ("this is a replay: blocking is off",))
-        return await self._guard().ask(lambda guard: guard.review(proposal_id))
-
-    async def revise(self, proposal_id: str, prefix: str, ttl_s: float) -> Proposal:
-        """Put other terms in the place of a proposal's.
-
-        Raises:
-            ValueError: the proposal is a list, whose targets only its asker has.
-        """
-        proposal = (await self.review(proposal_id)).proposal
-        if proposal.listed is not None:
-            msg = "the terms of a list cannot be edited: import it again with others"
-            raise ValueError(msg)
-        incident = self._state.incidents.get(proposal.terms.incident_id)
-        terms = replace(proposal.terms, prefix=prefix, ttl_s=ttl_s)
-        handshake = incident is not None and incident.handshake and _holds(prefix, incident.target_ip)
-        handshake = handshake or await self._completed_handshake(prefix)
-        revised = await self._propose(terms, proposal.reason, handshake, by_person=True)
-        if revised.id != proposal_id:
-            await self.decide(proposal_id, "", approve=False)
-        return revised
-
-    async def propose(self, target: str, incident_id: str) -> Proposal:
-        """Ask for a block of an address or a prefix on behalf of a person; the incident may be empty.
-
-        Raises:
-            ValueError: the target is neither.
-        """
-        incident = self._state.incidents.get(incident_id)
-        prefix = canonical_prefix(target) if "/" in target else default_prefix(target, self._plan.connected)
-        handshake = incident is not None and incident.handshake and _holds(target, incident.target_ip)
-        handshake = handshake or await self._completed_handshake(target)
-        terms = self._terms(prefix, incident_id, evidence_ids=())
-        return await self._propose(terms, "asked for by a person at the console", handshake, by_person=True)
-
-    async def propose_list(self, prefixes: Sequence[str], reason: str) -> Proposal:
-        """Ask for one block of many addresses and prefixes on behalf of a person.
-
-        Raises:
-            ValueError: one of them is neither; the text names it.
-        """
-        connected, ttl_s = self._plan.connected, self._plan.settings.block_ttl
-        targets = [canonical_prefix(one) if "/" in one else default_prefix(one, connected) for one in prefixes]
-        once = tuple(dict.fromkeys(targets))
-        proposal = await self._guard().ask(
-            lambda guard: guard.propose_list(once, ttl_s, reason, ifaces=self._ifaces, by_person=True)
-        )
-        return self._told(proposal)
-
-    async def extend(self, prefix: str, ttl_s: float) -> Proposal:
-        """Ask for another term of a block in force, counted from the approval."""
-        return self._told(await self._guard().ask(lambda guard: guard.extend(prefix, ttl_s)))
-
-    async def watch(self, proposal_id: str, seconds: float) -> Block:
-        """Count for a while what a waiting proposal would drop; its counters come with the blocks."""
-        block = await self._guard().ask(lambda guard: guard.watch(proposal_id, seconds))
-        await self._read_blocks()
-        return block
-
-    async def keep(self, target: str = "") -> str:
-        """Keep a block on trial, or with no target every interface attached for the first time."""
-        detail = await self._guard().ask(lambda guard: guard.keep(target))
-        block = next((block for block in self._state.blocks if block.prefix == target), None)
-        if block is not None:
-            self._note(block.incident_id, f"kept the block of {target}")
-        await self._read_blocks()
-        return detail
-
-    async def allow(self, prefix: str, reason: str) -> str:
-        """Put a prefix on the allow-list, on behalf of a person."""
-        return await self._guard().ask(lambda guard: guard.allow(prefix, reason))
-
-    async def ended_blocks(self) -> tuple[Block, ...]:
-        """Return the blocks that ended, newest first, at most ``ENDED_BLOCKS``."""
-        return tuple(await self._guard().ask(lambda guard: guard.blocks(ended=True, limit=ENDED_BLOCKS)))
 
     def may_ask(self, incident: Incident) -> bool:
         """Whether no proposal of an incident waits for a person, and no block of its target is in force."""
@@ -149,7 +68,7 @@ class Decisions:
         if any(one.state is ProposalState.REPLAY or _waits(one, now) for one in asked):
             return False
         live = [block for block in self._state.blocks if block.state is BlockState.LIVE and not block.watch]
-        return not any(_holds(block.prefix, incident.target_ip) for block in live)
+        return not any(holds(block.prefix, incident.target_ip) for block in live)
 
     async def propose_for(self, incident: Incident, outcome: Outcome, ifaces: Sequence[str]) -> None:
         """Make the proposal that an investigation ended in, unless one of this incident waits or is in force."""
@@ -192,38 +111,6 @@ class Decisions:
         handshake = incident.handshake and not reported_only
         return await self._propose(terms, reason, handshake, by_person=False, reported_only=reported_only)
 
-    async def decide(self, proposal_id: str, token: str, approve: bool, typed: str = "") -> Enforced | None:
-        """Carry a person's decision to the guard; return the block as read back, of a list its first and how many.
-
-        Raises:
-            PermissionError: the guard refuses, with its reason.
-        """
-        guard = self._guard()
-        began = time.monotonic()
-        block: Block | None = None
-        made: Enforced | None = None
-        if approve:
-            reply = await guard.ask(lambda client: client.approve_all(proposal_id, token, typed))
-            block, made = reply.block, Enforced.of(reply.block, reply.count, reply.failed)
-            took_ms = (time.monotonic() - began) * 1000
-            line = f"approved by {block.approver}: {_made(made)}, read back after {took_ms:.0f} ms"
-        else:
-            await guard.ask(lambda client: client.refuse(proposal_id))
-            line = f"refused {proposal_id}"
-        self._settle(proposal_id, approve, line)
-        if block is not None:
-            self._publish(block)
-            await self._read_blocks()
-        return made
-
-    async def unblock(self, prefix: str) -> None:
-        """Take a block out of the kernel."""
-        block = next((block for block in self._state.blocks if block.prefix == prefix), None)
-        await self._guard().ask(lambda guard: guard.remove(prefix))
-        if block is not None:
-            self._note(block.incident_id, f"removed the block of {prefix}")
-        await self._read_blocks()
-
     async def follow(self) -> NoReturn:
         """Keep the state of blocks as the kernel has it, and that of proposals as the guard has it."""
         while True:
@@ -250,36 +137,58 @@ class Decisions:
         self._writer.add([db.put_proposal(proposal)])
         self._publish(proposal)
 
-    async def _propose(
-        self, terms: Terms, reason: str, handshake: bool, *, by_person: bool, reported_only: bool = False
-    ) -> Proposal:
-        """Ask the guard; the term of an analyst's proposal grows with each return of the address."""
-        proposal = await self._guard().ask(
-            lambda guard: guard.propose(
-                terms,
-                reason,
-                handshake=handshake,
-                reported_only=reported_only,
-                by_person=by_person,
-                by_ladder=not by_person,
-            )
-        )
-        return self._told(proposal)
+    def _guard(self) -> HostDoor:
+        if self._door is None:
+            msg = "blocking is off: no guard runs" if self._plan.live else "blocking is off: this is a replay"
+            raise PermissionError(msg)
+        return self._door
 
-    def _told(self, proposal: Proposal) -> Proposal:
-        self._writer.add([db.put_proposal(proposal)])
-        self._publish(proposal)
-        return proposal
+    def _proposal(self, proposal_id: str) -> Proposal | None:
+        return self._state.proposals.get(proposal_id)
+
+    def _incident(self, incident_id: str) -> Incident | None:
+        return self._state.incidents.get(incident_id)
+
+    def _blocks(self) -> Sequence[Block]:
+        return self._state.blocks
+
+    async def _traffic(self, prefixes: Sequence[str]) -> Impact:
+        return await self._impact(prefixes)
 
     async def _completed_handshake(self, target: str) -> bool:
-        """Whether the record of flows holds a handshake of exactly this address; a wider prefix proves nothing."""
-        if self._door is None or not _is_one_address(target):
-            return False
-        return (await self._impact((target,))).handshake_at > 0
+        return self._door is not None and await super()._completed_handshake(target)
 
-    def _terms(self, prefix: str, incident_id: str, evidence_ids: Iterable[str]) -> Terms:
-        digest = content_id("", 64, *sorted(evidence_ids))
-        return Terms(incident_id, prefix, self._plan.settings.block_ttl, self._ifaces, digest)
+    async def _asked(self, proposal: Proposal) -> None:
+        self._writer.add([db.put_proposal(proposal)])
+        self._publish(proposal)
+
+    async def _decided(self, proposal_id: str, approve: bool, line: str, block: Block | None) -> None:
+        self._settle(proposal_id, approve, line)
+        if block is not None:
+            self._publish(block)
+            await self._read_blocks()
+
+    async def _done(self, incident_id: str, line: str) -> None:
+        self._note(incident_id, line)
+        await self._read_blocks()
+
+    async def learn(self, proposal_id: str, line: str) -> None:
+        """Take over from the guard what became of a proposal at an attached console, and what it says about it."""
+        told = await self._guard().ask(lambda guard: guard.proposals())
+        now = next((proposal for proposal in told if proposal.id == proposal_id), None)
+        if now is None:
+            return
+        self._note(now.terms.incident_id, line)
+        await self._asked(now)
+        await self._read_blocks()
+        for block in self._state.blocks:
+            if line and block.proposal_id == proposal_id and now.state is ProposalState.APPROVED:
+                self._publish(block)
+                return
+
+    async def look(self, incident_id: str = "", line: str = "") -> None:
+        """Look at the kernel again after an attached console did something, and note what that was."""
+        await self._done(incident_id, line)
 
     def _settle(self, proposal_id: str, approve: bool, line: str) -> None:
         proposal = self._state.proposals.get(proposal_id)
@@ -294,7 +203,7 @@ class Decisions:
 
     def _note(self, incident_id: str, text: str) -> None:
         """Write a decision down with its incident; one without an incident is in the guard's audit chain only."""
-        if not incident_id:
+        if not (incident_id and text):
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
         self._writer.add([db.put_decision(incident_id, time.time(), f"{stamp} {text}")])
@@ -350,12 +259,6 @@ class Decisions:
         if standing.get(ability, "") != missing:
             self._publish(Fault(ability, missing, remedy if missing else "", time.time(), cleared=not missing))
 
-    def _guard(self) -> HostDoor:
-        if self._door is None:
-            msg = "blocking is off: no guard runs" if self._plan.live else "blocking is off: this is a replay"
-            raise PermissionError(msg)
-        return self._door
-
 
 def _waits(proposal: Proposal, now: float) -> bool:
     return proposal.state is ProposalState.PENDING and now < proposal.expires_at
@@ -368,26 +271,6 @@ def _count(limit: RateLimit, what: str) -> None:
         msg = f"there were {UNSEEN_PER_MINUTE} proposals {what} within a minute: come later"
         raise PermissionError(msg)
     limit.count(now_ns)
-
-
-def _made(made: Enforced) -> str:
-    if made.count == 1:
-        return f"{made.prefix} {made.state}"
-    return f"{made.count:,} blocks" + (f", {made.failed:,} not taken" if made.failed else "")
-
-
-def _holds(prefix: str, address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)
-    except ValueError:
-        return False
-
-
-def _is_one_address(target: str) -> bool:
-    try:
-        return ipaddress.ip_network(target, strict=False).num_addresses == 1
-    except ValueError:
-        return False
 
 
 def _in_words(welcome: Welcome) -> str:

@@ -10,6 +10,7 @@ from engine.casebook import Casebook, Due
 from engine.detect.judge import Judge
 from engine.intake import Batch
 from engine.recorder import Recorded
+from engine.suppression import Suppressions
 from engine.types import LEAVING, Alert, Broken, Detection, Detector, Flow, Incident
 
 CLOCK_SET_S = 60.0
@@ -29,9 +30,15 @@ class Work:
 class Desk:
     """Works through batches; used by one thread at a time."""
 
-    def __init__(self, detectors: Iterable[Detector], dedup_window_s: float, local_ips: Iterable[str]) -> None:
+    def __init__(
+        self,
+        detectors: Iterable[Detector],
+        dedup_window_s: float,
+        local_ips: Iterable[str],
+        suppressions: Suppressions | None = None,
+    ) -> None:
         self.judge = Judge(tuple(detectors))
-        self.casebook = Casebook(dedup_window_s, local_ips)
+        self.casebook = Casebook(dedup_window_s, local_ips, suppressions)
         self.detections = 0
         self._before = -math.inf
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import merge
@@ -120,12 +121,18 @@ class FlowTable:
         self._active.clear()
         return self._emitted()
 
-    def recent(self, limit: int) -> list[Flow]:
-        """Return the most recently active flows, newest first."""
+    @property
+    def clock(self) -> float:
+        """The table's clock, which never runs backwards."""
+        return self._clock
+
+    def recent(self, limit: int, since: float = -math.inf) -> list[Flow]:
+        """Return the most recently active flows, newest first: those with packets since then on the table's clock."""
         newest: Iterator[Conversation] = merge(
             reversed(self._active.values()), reversed(self._singles.values()), key=lambda entry: -entry.active_at
         )
-        return [entry.snapshot(self._iface) for entry in islice(newest, limit)]
+        active = takewhile(lambda entry: entry.active_at >= since, newest)
+        return [entry.snapshot(self._iface) for entry in islice(active, limit)]
 
     def went_on(self) -> list[Flow]:
         """Return the flows of several packets that were active since this was last asked, newest first."""

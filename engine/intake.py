@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,9 +15,14 @@ from engine.types import LEAVING, Broken, Capture, Counters, FiveTuple, Flow, Fl
 PACED_FRAMES = 8
 """Frames in a batch when a replay keeps the capture's pace: few, so that the pace is even."""
 
+PACED_S = 0.25
+"""Longest time from the first to the last of them: a step of a replay is a moment."""
 
 VIEW_S = 0.2
 """How often the list of recent flows is made anew, on the packet clock."""
+
+VIEWED_AT_ONCE = 2_000
+"""Flows that are taken into the list at a time: in a flood the others are not shown before they end or go on."""
 
 INTERIM_S = 10.0
 """How often flows in the table are told as they stand, on the packet clock."""
@@ -54,8 +60,13 @@ class Reader(Protocol):
 
     name: str
     live: bool
-    view: tuple[Flow, ...]
-    """The flows active last, newest first, as the reading thread left them."""
+
+    @property
+    def view(self) -> tuple[Flow, ...]:
+        """The flows active last, newest first, as the reading thread left them."""
+        ...
+
+    def peek(self) -> float | None: ...
 
     def read(self, wall: float | None = None) -> Batch: ...
 
@@ -82,14 +93,29 @@ class Intake:
         self._table = FlowTable(source.capture, max_flows=max_flows)
         self._ring = FrameRing(source.capture.linktype)
         self._batches = self._portions()
+        self._peeked: list[Frame] | None = None
         self._delivered = 0
         self._bytes = 0
         self._now = 0.0
         self._view_flows = view_flows
         self._viewed_at = 0.0
+        self._view_clock = -math.inf
+        """The flow table's clock when the view was made last."""
+        self._outdated = False
         self._told_at = 0.0
-        self._ended: deque[Flow] = deque(maxlen=view_flows)
+        self._recent: OrderedDict[str, Flow] = OrderedDict()
+        """The flows of the view by id, the one active last at the end."""
         self.view: tuple[Flow, ...] = ()
+
+    def peek(self) -> float | None:
+        """Return the packet clock after the next read of a file, or None where it has no more frames.
+
+        Raises:
+            CaptureError: the source cannot be read any further.
+        """
+        if self._peeked is None:
+            self._peeked = next(self._batches, None)
+        return max(self._now, self._peeked[-1].ts) if self._peeked else None
 
     def read(self, wall: float | None = None) -> Batch:
         """Return the next batch; a live source gives one at least every tenth of a second.
@@ -97,7 +123,8 @@ class Intake:
         Raises:
             CaptureError: the source cannot be read any further; what was read stays.
         """
-        frames = next(self._batches, None)
+        frames = self._peeked or next(self._batches, None)
+        self._peeked = None
         if frames is None:
             return self.flush()
         updates: list[FlowUpdate] = []
@@ -161,17 +188,36 @@ class Intake:
     def _refresh_view(self, updates: list[FlowUpdate]) -> None:
         if not self._view_flows:
             return
-        self._ended.extend(update.flow for update in updates if update.reason in LEAVING)
+        left = [update.flow for update in updates if update.reason in LEAVING]
+        # One that leaves keeps its place: it was active last when it was put there.
+        self._recent.update((flow.id, flow) for flow in left)
+        self._outdated = self._outdated or bool(left)
         if 0 <= self._now - self._viewed_at < VIEW_S:
             return
         self._viewed_at = self._now
-        flows = sorted([*self._table.recent(self._view_flows), *self._ended], key=lambda flow: -flow.last_seen)
-        self.view = tuple(flows[: self._view_flows])
+        self._view_again()
+
+    def _view_again(self) -> None:
+        """Take up what went on since the last time, and nothing else: a view can hold a hundred thousand flows."""
+        recent, active = self._recent, self._table.recent(VIEWED_AT_ONCE, self._view_clock)
+        for flow in reversed(active):
+            recent[flow.id] = flow
+            recent.move_to_end(flow.id)
+        while len(recent) > self._view_flows:
+            recent.popitem(last=False)
+        self._view_clock = self._table.clock
+        if active or self._outdated:
+            self._outdated = False
+            self.view = tuple(reversed(recent.values()))
 
     def _portions(self) -> Iterator[list[Frame]]:
         for frames in self._source.batches():
             if not self._paced:
                 yield frames
                 continue
-            for start in range(0, len(frames), PACED_FRAMES):
-                yield frames[start : start + PACED_FRAMES]
+            start = 0
+            for end in range(1, len(frames) + 1):
+                near = end < len(frames) and end - start < PACED_FRAMES and frames[end].ts <= frames[start].ts + PACED_S
+                if not near:
+                    yield frames[start:end]
+                    start = end

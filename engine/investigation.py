@@ -24,7 +24,7 @@ from engine.casebook import Due
 from engine.config import Settings
 from engine.documents.opening import NAME, open_documents
 from engine.hostfacts import Host, Past
-from engine.knowledge import Knowledge
+from engine.knowledge import NO_ATTACK, Knowledge
 from engine.names import Names
 from engine.networks import Networks
 from engine.plan import Plan, Recording
@@ -218,11 +218,15 @@ def _own_playbooks(settings: Settings, now: float) -> tuple[Path | None, list[Fa
 def _open_knowledge(path: Path | None, playbooks: Path | None, now: float) -> tuple[Knowledge, list[Fault]]:
     try:
         knowledge = Knowledge(path, user_playbooks=playbooks)
-    except (OSError, sqlite3.Error) as error:
+    except Exception as error:  # a damaged file breaks its reader in ways of its own
         if path is None:
-            raise
+            remedy = "reinstall: the analyst works without citations until then"
+            told = Fault("knowledge", f"ATT&CK cannot be opened: {type(error).__name__}: {error}", remedy, now)
+            return Knowledge(user_playbooks=playbooks, attack=False), [told]
         remedy = "it is made anew in memory at each start: free disk space, or open the folder to the engine's user"
         in_memory, faults = _open_knowledge(None, playbooks, now)
+        if in_memory.backend == NO_ATTACK:
+            return in_memory, faults
         return in_memory, [*faults, Fault("knowledge", f"cannot keep {path}: {error}", remedy, now)]
     if knowledge.backend in ("sqlite-vec", "numpy"):
         return knowledge, []

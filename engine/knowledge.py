@@ -13,6 +13,7 @@ from engine.types import Passage
 
 ATTACK_BASE = "attack"
 """The name of the collection that is ATT&CK."""
+NO_ATTACK = "without ATT&CK"
 DOCUMENTS_SHARE = 0.4
 """The most of an answer that documents take from ATT&CK: two of five passages."""
 
@@ -43,37 +44,42 @@ class Knowledge:
         playbooks: Path = paths.PLAYBOOKS,
         user_playbooks: Path | None = None,
         documents: DocumentsView | None = None,
+        attack: bool = True,
         extensions: bool = True,
         embedding: bool = True,
     ) -> None:
         """Open ATT&CK's database, made from the shipped files when missing or older than they are.
 
+        ``attack`` leaves ATT&CK out, where it cannot be had: playbooks and documents are there without it.
         ``extensions`` and ``embedding`` switch off what this Python may lack anyway.
         """
         self._playbooks = read_playbooks(playbooks, user_playbooks)
-        self._attack = AttackIndex(folder, database_path, extensions=extensions, embedding=embedding)
+        self._attack = (
+            AttackIndex(folder, database_path, extensions=extensions, embedding=embedding) if attack else None
+        )
         self.documents = documents
 
     @property
     def backend(self) -> str:
         """``sqlite-vec`` or ``numpy``; ``words only: `` and why, without the embedding model."""
-        return self._attack.backend
+        return self._attack.backend if self._attack else NO_ATTACK
 
     @property
     def embedder(self) -> Embedder | None:
         """The shipped embedding model, for documents that no endpoint embeds."""
-        return self._attack.embedder
+        return self._attack.embedder if self._attack else None
 
     def search(self, query: str, k: int = 5, base: str = "") -> list[Passage]:
         """Return the best passages, each technique once; ``base`` is ``attack`` or a collection of documents."""
+        attack = self._attack.search(query, k) if self._attack and base in ("", ATTACK_BASE) else []
         if base == ATTACK_BASE:
-            return self._attack.search(query, k)
+            return attack
         documents = self.documents.search(query, k, base) if self.documents else []
-        return documents[:k] if base else _merged(self._attack.search(query, k), documents, k)
+        return documents[:k] if base else _merged(attack, documents, k)
 
     def get(self, passage_id: str, /) -> Passage | None:
         """Return the passage with this id, such as ``T1190``."""
-        found = self._attack.get(passage_id)
+        found = self._attack.get(passage_id) if self._attack else None
         return found if found or self.documents is None else self.documents.get(passage_id)
 
     def playbook(self, event_class: str, /) -> Playbook | None:
@@ -86,7 +92,8 @@ class Knowledge:
         return tuple(sorted(self._playbooks))
 
     def close(self) -> None:
-        self._attack.close()
+        if self._attack:
+            self._attack.close()
 
 
 def _merged(attack: list[Passage], documents: list[Passage], k: int) -> list[Passage]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine import paths
 from engine.config import Settings
+from engine.courtesy import giving_way
 from engine.types import Detector, Fault
 
 if TYPE_CHECKING:
@@ -20,13 +21,27 @@ NO_MODEL = "no model"
 _T = TypeVar("_T")
 
 
+class Lasting(Detector, Protocol):
+    """A judge that costs a second to make."""
+
+    def afresh(self) -> Lasting:
+        """Return the same judge with nothing seen yet."""
+        ...
+
+
 @dataclass(slots=True)
 class Detectors:
     """The judges that may serve one source after another, and how to make those that may not."""
 
-    lasting: list[Detector]
+    lasting: list[Lasting]
     model: ModelDetector | None
     faults: list[Fault] = field(default_factory=list)
+
+    def afresh(self) -> Detectors:
+        """Return the same judges, compiled once, with nothing seen yet."""
+        model = self.model.afresh() if self.model else None
+        lasting = [model if part is self.model and model else part.afresh() for part in self.lasting]
+        return Detectors(lasting, model, list(self.faults))
 
     def for_source(self) -> list[Detector]:
         """Return the judges of one source: behaviour is judged within a source only."""
@@ -55,8 +70,14 @@ class Detectors:
 
 def load_detectors(settings: Settings, now: float) -> Detectors:
     """Compile the rules and load the model."""
+    with giving_way():
+        return _load_detectors(settings, now)
+
+
+def _load_detectors(settings: Settings, now: float) -> Detectors:
     detectors = Detectors([], None)
-    rules = _try(detectors, "rules", "name a folder of valid rules, or reinstall", now, lambda: load_rules(settings))
+    remedy = "name a folder of valid rules, or reinstall"
+    rules = _try(detectors, "rules", remedy, now, lambda: load_rules(settings, aside=True))
     detectors.model = _try(
         detectors, "model", "the rules judge alone: check AEGIS_MODEL, or reinstall", now, lambda: load_model(settings)
     )
@@ -64,8 +85,8 @@ def load_detectors(settings: Settings, now: float) -> Detectors:
     return detectors
 
 
-def load_rules(settings: Settings) -> RuleDetector:
-    """Compile the signature rules.
+def load_rules(settings: Settings, *, aside: bool = False) -> RuleDetector:
+    """Compile the signature rules, ``aside`` in a process of its own.
 
     Raises:
         ValueError: a rule file is broken, or there is none; the text names it.
@@ -74,7 +95,7 @@ def load_rules(settings: Settings) -> RuleDetector:
     from engine.detect.rules import RuleDetector  # noqa: PLC0415 - heavy, after the first paint
 
     folder = Path(settings.rules) if settings.rules else paths.RULES
-    detector = RuleDetector(folder)
+    detector = RuleDetector(folder, aside=aside)
     if not detector.signatures:
         msg = f"there are no rules in {folder}"
         raise ValueError(msg)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.config import Settings
 from engine.intake import Reader
 from engine.paths import user_state
-from engine.types import Fault
+from engine.types import Fault, Suppression
 
 if TYPE_CHECKING:
     from engine.agent.case import HostFacts
@@ -34,6 +34,8 @@ class Context:
 
     local_ips: tuple[str, ...] = ()
     dedup_window_s: float = 60.0
+    suppressions: tuple[Suppression, ...] = ()
+    """Those that may have hidden a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Plan:
     """What went wrong before the engine was made."""
     only: str = ""
     """Replay of a stored incident: tell of no other."""
+    suppressions: tuple[Suppression, ...] = ()
+    """Replay of a stored incident: what may have hidden a part of it."""
     recordings: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
     """Replay of stored incidents: by incident id, one for each investigation."""
     filing: bool = False
@@ -78,9 +82,20 @@ class Plan:
         return not self.live and bool(self.open_readers or self.recordings)
 
     @property
+    def tells(self) -> bool:
+        """Whether somebody far away is told of what happens now: never of what is replayed."""
+        return bool(self.settings.notify) and (self.live or bool(self.doors and not self.replays))
+
+    @property
+    def shelves(self) -> bool:
+        """Whether a console only looks through what is stored, and replays what is chosen there."""
+        return not (self.live or self.replays or self.doors)
+
+    @property
     def reports(self) -> Path:
-        """The folder for reports, beside the database; without one, in the user's state folder."""
-        return (self.database.parent if self.database else user_state()) / "reports"
+        """The folder for reports: beside the database or the knowledge base, else in the user's state folder."""
+        beside = self.database or self.knowledge
+        return (beside.parent if beside else user_state()) / "reports"
 
     @property
     def local_addresses(self) -> tuple[str, ...]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from engine.types import Alert, Block, Counters, Event, Fault, Flow, Incident, Proposal, Snapshot, Status
 
-KEPT = 500
-"""Alerts, incidents and proposals shown; all of them are in the database."""
+KEPT = 2000
+"""Alerts, incidents and proposals shown, some 3 kB each; all of them are in the database."""
 
 KEPT_REPORTED = KEPT // 2
 """Of them, those about what other products only reported: more of these displace each other, nothing that was seen."""
+
+SCORES_S = 1.0
+"""How old the scores of the same flows may be: who asks often pays once."""
 
 _T = TypeVar("_T")
 
@@ -23,8 +26,10 @@ class _Latest(Generic[_T]):
     def __init__(self) -> None:
         self._values: OrderedDict[str, _T] = OrderedDict()
         self._reported: OrderedDict[str, None] = OrderedDict()
+        self._newest: tuple[_T, ...] | None = ()
 
     def put(self, key: str, value: _T, *, reported: bool = False) -> None:
+        self._newest = None
         self._values[key] = value
         self._values.move_to_end(key)
         self._reported.pop(key, None)
@@ -39,7 +44,10 @@ class _Latest(Generic[_T]):
         return self._values.get(key)
 
     def newest(self) -> tuple[_T, ...]:
-        return tuple(reversed(self._values.values()))
+        """Return the same tuple until there is something new: who draws it need not look again."""
+        if self._newest is None:
+            self._newest = tuple(reversed(self._values.values()))
+        return self._newest
 
 
 class State:
@@ -56,6 +64,8 @@ class State:
         self._reported: _Latest[bool] = _Latest()
         """Whether an incident was only reported, as its latest alert has it."""
         self._faults: dict[str, Fault] = {}
+        self._merged: tuple[tuple[tuple[Flow, ...], ...], tuple[Flow, ...]] = ((), ())
+        self._known: tuple[tuple[Flow, ...], float, Mapping[str, float]] = ((), 0.0, {})
 
     def apply(self, event: Event) -> None:
         """Take note of an event."""
@@ -78,21 +88,38 @@ class State:
         """Return the faults that stand, newest first."""
         return tuple(sorted(self._faults.values(), key=lambda fault: -fault.at))
 
+    def flows(self, views: Sequence[tuple[Flow, ...]]) -> tuple[Flow, ...]:
+        """Return the flows of several sources, newest first; the same tuple while the sources have nothing new."""
+        if len(views) == 1:
+            return views[0]
+        held, flows = self._merged
+        if len(held) != len(views) or any(one is not other for one, other in zip(held, views, strict=True)):
+            flows = tuple(sorted((flow for view in views for flow in view), key=lambda flow: -flow.last_seen))
+            self._merged = (tuple(views), flows)
+        return flows
+
+    def _scores(self, flows: tuple[Flow, ...], scores: Mapping[str, float], now: float) -> Mapping[str, float]:
+        """Return the scores of flows, looked up again when the flows are others, or a second later."""
+        held, at, known = self._known
+        if held is not flows or not at <= now < at + SCORES_S:
+            known = {flow.id: scores[flow.id] for flow in flows if flow.id in scores}
+            self._known = (flows, now, known)
+        return known
+
     def snapshot(
         self,
         status: Status,
         counters: Counters,
         now: float,
-        flows: Iterable[Flow],
+        flows: tuple[Flow, ...],
         scores: Mapping[str, float],
         finished: bool,
     ) -> Snapshot:
         """Return everything as it stands."""
-        shown = tuple(flows)
-        known = {flow.id: scores[flow.id] for flow in shown if flow.id in scores}
-        incidents = tuple(sorted(self.incidents.newest(), key=lambda item: -item.opened_at))
+        known = self._scores(flows, scores, now)
+        incidents = tuple(sorted(self.incidents.newest(), key=_by_last_alert))
         return Snapshot(
-            status, counters, now, shown, known, incidents,
+            status, counters, now, flows, known, incidents,
             self.alerts.newest(), self.proposals.newest(), self.blocks, self.faults(), finished,
             self.blocks_total, self.dropped_packets,
         )  # fmt: skip
@@ -101,3 +128,8 @@ class State:
         self._faults.pop(fault.ability, None)
         if not fault.cleared:
             self._faults[fault.ability] = fault
+
+
+def _by_last_alert(incident: Incident) -> tuple[float, float]:
+    """Order by the minute of the last alert, newest first: by the second, rows would not stand still."""
+    return -(incident.updated_at // 60), -incident.opened_at

@@ -19,6 +19,7 @@ from engine.parts import Detectors
 from engine.plan import Plan
 from engine.store.database import Store
 from engine.store.writer import Writer
+from engine.tally import Tally
 from engine.types import (
     Detection,
     FiveTuple,
@@ -72,14 +73,14 @@ def _flow_id(ends: FiveTuple) -> str:
 class Triage:
     """Takes reported events, a bounded number at a time."""
 
-    def __init__(self, plan: Plan, books: Books, writer: Writer, caseload: Caseload) -> None:
+    def __init__(self, plan: Plan, books: Books, writer: Writer, caseload: Caseload, tally: Tally) -> None:
+        """Take the ``tally`` that each desk is counted in, which ends with its event."""
         self._plan = plan
         self._books = books
         self._writer = writer
         self._caseload = caseload
         self._waiting = 0
-        self.counts = dict.fromkeys(("judged", "detections", "folded"), 0)
-        """What the desks of reports amounted to; each ends with its event."""
+        self._tally = tally
 
     def fill(self) -> tuple[int, int]:
         """Return how many events wait, and how many may."""
@@ -116,7 +117,7 @@ class Triage:
             if due is not None:
                 await self._take_up(due.incident, store)
             self._book(work)
-            self._count(desk)
+            self._tally.leave(desk)
             if due is None:
                 msg = f"the event could not be judged: {work.broken[0].reason if work.broken else 'no detection'}"
                 raise RuntimeError(msg)
@@ -134,11 +135,6 @@ class Triage:
         if known and incident.id not in self._books.opened:
             steps, digest, _ = await store.held(incident.id)
             self._books.take_up(incident.id, steps, digest, 0)
-
-    def _count(self, desk: Desk) -> None:
-        self.counts["judged"] += desk.judge.judged
-        self.counts["detections"] += desk.detections
-        self.counts["folded"] += desk.casebook.dedup.folded
 
     def _book(self, work: Work) -> None:
         rows = []

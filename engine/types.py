@@ -295,6 +295,65 @@ class Alert:
     incident_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A person's rule: what is in its scope raises no alert while it lasts; it is counted and told."""
+
+    id: str
+    """``S-`` and 8 hex digits made from scope and time."""
+    target: str
+    """An address or a prefix (CIDR); empty means any."""
+    detector: str
+    """A detector's name; empty means any."""
+    label: str
+    """A detection's label, or the beginning of one before ``*``; empty means any."""
+    reason: str
+    by: str
+    """Who made it, in words."""
+    added_at: float
+    """Wall clock, like ``ends_at``: live, packets are stamped by it too."""
+    ends_at: float
+    """When it ends, or ended by a person's hand; 0 means when a person ends it."""
+    hits: int = 0
+    """Detections that it hid."""
+    last_hit_at: float = 0.0
+    """When it hid the last one; 0 means never."""
+
+    @property
+    def scope(self) -> str:
+        """What it hides, in words."""
+        what = " ".join(part for part in (self.detector, self.label) if part)
+        return " ".join(part for part in (what or "anything", "of", self.target or "any address") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionPreview:
+    """What a suppression would have hidden, had it been in force over the alerts that are stored."""
+
+    alerts: int
+    detections: int
+    """Alerts with their repeats."""
+    incidents: tuple[str, ...]
+    """Ids of incidents of which it would have hidden every alert."""
+    severities: tuple[tuple[Severity, int], ...]
+    """Alerts of each severity, the gravest first."""
+    since: float
+    """The oldest alert looked at; 0 when there is none."""
+    sample: tuple[str, ...] = ()
+    """A few of the alerts, in the program's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person wrote beside an incident: hostile text like any other that was typed or pasted."""
+
+    incident_id: str
+    at: float
+    """Wall clock."""
+    by: str
+    text: str
+
+
 class Disposition(StrEnum):
     """What a person, or the analyst as a suggestion, makes of an incident."""
 
@@ -859,11 +918,23 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """What the database and the reports take up."""
+
+    used_bytes: int = 0
+    """As of the last sweep; 0 before the first."""
+    budget_bytes: int = 0
+    """0 is no limit."""
+    keep_days: int = 0
+    """Days after which an incident is removed; 0 is never."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the header of the console says."""
 
     mode: str
-    """``live``, ``replay`` or ``monitor only`` (live without the means to block)."""
+    """``live``, ``replay``, ``monitor only`` (live without the means to block) or ``library`` (nothing goes on)."""
     source: str
     """Interfaces, or the name of the capture or incident that is replayed."""
     dataplane: str
@@ -877,6 +948,38 @@ class Status:
     keep_within_s: float = 0.0
     """Seconds left in which a key of the person keeps the first attachment to an interface; 0 when none is on trial."""
     spending: Spending = Spending()
+    storage: Storage = Storage()
+    consoles: int = 0
+    """How many consoles are attached to this engine; 0 at one that hosts it."""
+    decider: str = ""
+    """Who decides at another console, such as ``root on pts/2``, or ``nobody``; empty where this console may."""
+    stale_since: float = 0.0
+    """Wall clock since when an attached console does not reach its engine and shows the last state; 0 while it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Where a replay stands. Times are the capture's."""
+
+    step: int
+    """Steps taken: a step is a few packets of one moment."""
+    steps: int
+    """Steps that there are, as far as is known."""
+    at: float
+    """After the last step taken."""
+    starts_at: float
+    ends_at: float
+    """As far as is known."""
+    whole: bool
+    """Whether the end is known."""
+    playing: bool
+    speed: float
+    seeking: bool = False
+    """It is on its way to where a person sent it; what is shown is where it was."""
+    run: int = 1
+    """How often it began from the start."""
+    alerts: tuple[float, ...] = ()
+    """When alerts are raised, those ahead too, at most a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -907,6 +1010,8 @@ class Snapshot:
     """How many blocks there are, with those beyond the ones above."""
     dropped_packets: int = 0
     """Packets that all of them dropped, both directions."""
+    tape: Tape | None = None
+    """Where a replay stands that a person steers; None for all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -921,6 +1026,71 @@ class IncidentView:
     proposals: tuple[Proposal, ...]
     decisions: tuple[str, ...]
     """One line for each decision: when, by whom, what, and what the kernel did."""
+    notes: tuple[Note, ...] = ()
+    """What persons wrote beside it, oldest first."""
+
+
+class Origin(StrEnum):
+    """Where an incident comes from."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+    EVENT = "event"
+    """Another product reported it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntry:
+    """A stored incident as a list tells it: what there is to replay."""
+
+    incident: Incident
+    event_class: str
+    """Of the first alert, or empty."""
+    conclusion: str
+    """Of the last verdict, or empty."""
+    origin: Origin
+    source: str
+    """``live``, or the name of the capture it was found in."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryPage:
+    """A part of what is stored, newest first."""
+
+    entries: tuple[LibraryEntry, ...]
+    after: tuple[float, str] | None = None
+    """Opening time and id of the last incident looked at: the next page begins after it; None where nothing is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is not the same in both runs."""
+
+    kind: str
+    """``new``, ``gone`` or ``changed``."""
+    what: str
+    """``alert`` or ``incident``."""
+    at: float
+    key: str
+    """What it is about: target and label, or the target of the incident."""
+    before: str
+    """Empty for what is new."""
+    after: str
+    """Empty for what is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from one run to another."""
+
+    title: str
+    before: str
+    """By what the first run judged, in words."""
+    after: str
+    changes: tuple[Change, ...]
+    unchanged: int
+    """Alerts and incidents that are the same in both."""
+    faults: tuple[str, ...] = ()
 
 
 Event = Flow | Detection | Alert | Incident | TraceStep | Verdict | Proposal | Block | Fault

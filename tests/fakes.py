@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.guard.blocker import Attached
+from engine.stored import Stored
+from engine.suppression import make, preview
 from engine.types import (
     Block,
     BlockState,
@@ -14,12 +16,18 @@ from engine.types import (
     Event,
     Impact,
     IncidentView,
+    LibraryEntry,
+    LibraryPage,
     Listed,
+    Note,
+    Passage,
     Proposal,
     ProposalState,
     ReportedEvent,
     Snapshot,
     SourcedAnswer,
+    Suppression,
+    SuppressionPreview,
     Terms,
 )
 
@@ -58,6 +66,10 @@ class FakeEngine:
     ended: tuple[Block, ...] = ()
     answer_is: SourcedAnswer | None = None
     leaving: str = ""
+    rules: tuple[Suppression, ...] = ()
+    shelf: tuple[LibraryEntry, ...] = ()
+    page: int = 50
+    """Entries of the shelf told at a time."""
     queue: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
 
     def subscribe(self) -> asyncio.Queue[Event]:
@@ -172,7 +184,7 @@ class FakeEngine:
         self.asked.append(("unblock", prefix))
         self.state = replace(self.state, blocks=tuple(b for b in self.state.blocks if b.prefix != prefix))
 
-    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
+    async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
         """Remember what a person makes of an incident."""
         self.asked.append(("set_disposition", incident_id, disposition))
 
@@ -188,6 +200,11 @@ class FakeEngine:
             raise LookupError("nothing is known")
         return self.answer_is
 
+    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+        """Return the passages of the answer a test set."""
+        self.asked.append(("search", query, k, base))
+        return self.answer_is.passages if self.answer_is else ()
+
     async def preview(self, incident_id: str) -> str:
         """Return what a test says would leave."""
         self.asked.append(("preview", incident_id))
@@ -197,6 +214,57 @@ class FakeEngine:
         """Name the file of a report."""
         self.asked.append(("save_report", incident_id))
         return (f"reports/{incident_id}.md",)
+
+    async def suppress(self, target: str, detector: str, label: str, reason: str, by: str, ttl_s: float) -> Suppression:
+        """Hide what a person asks for."""
+        self.asked.append(("suppress", target, detector, label, reason, ttl_s))
+        rule = make(target, detector, label, reason, by, self.state.now, ttl_s)
+        self.rules = (rule, *self.rules)
+        return rule
+
+    async def end_suppression(self, rule_id: str) -> None:
+        """End a rule."""
+        self.asked.append(("end_suppression", rule_id))
+        self.rules = tuple(rule for rule in self.rules if rule.id != rule_id)
+
+    async def preview_suppression(self, target: str, detector: str, label: str) -> SuppressionPreview:
+        """Return what a rule would have hidden of the alerts that the snapshot shows."""
+        return preview(make(target, detector, label, "preview", "", 0.0, 0.0), self.state.alerts)
+
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Return the rules."""
+        return self.rules
+
+    async def note(self, incident_id: str, text: str, by: str) -> Note:
+        """Keep a note beside an incident."""
+        self.asked.append(("note", incident_id, text))
+        note = Note(incident_id, self.state.now, by, text)
+        view = self.views[incident_id]
+        self.views[incident_id] = replace(view, notes=(*view.notes, note))
+        return note
+
+    async def take_over(self) -> None:
+        """Decide at this console."""
+        self.asked.append(("take_over",))
+        self.state = replace(self.state, status=replace(self.state.status, decider=""))
+
+    async def library(self, words: str = "", after: tuple[float, str] | None = None) -> LibraryPage:
+        """Return a page of what a test put on the shelf, as far as it contains the words."""
+        self.asked.append(("library", words, after))
+        fitting = [one for one in self.shelf if words in one.incident.title]
+        ids = [one.incident.id for one in fitting]
+        start = ids.index(after[1]) + 1 if after else 0
+        page, rest = fitting[start : start + self.page], fitting[start + self.page :]
+        return LibraryPage(tuple(page), (page[-1].incident.opened_at, page[-1].incident.id) if rest else None)
+
+    async def everything(self, incident_id: str) -> Stored:
+        """Return a view a test set, without inputs."""
+        return Stored(await self.incident(incident_id))
+
+    async def save_pack(self, incident_id: str, place: str = "", redacted: bool = False) -> tuple[str, str]:
+        """Remember the pack that was asked for."""
+        self.asked.append(("save_pack", incident_id, place, redacted))
+        return f"/packs/{incident_id}.zip", "ab" * 32
 
     def transport(self, command: str, value: float = 0.0) -> None:
         """Remember a transport command."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -74,6 +75,12 @@ class ModelDetector:
         self._check_shape()
         self._judged: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
+
+    def afresh(self) -> ModelDetector:
+        """Return a detector with the same loaded model, which has judged nothing yet."""
+        other = copy(self)
+        other._judged, other._scores = OrderedDict(), OrderedDict()
+        return other
 
     @property
     def scores(self) -> Mapping[str, float]:

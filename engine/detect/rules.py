@@ -7,11 +7,13 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yara_x
 
+from engine.detect.compiling import compiled_aside
 from engine.detect.decode import decode
 from engine.types import LEAVING, Detection, Direction, FlowUpdate, Party, Severity, Span, UpdateReason
 
@@ -80,24 +82,25 @@ class RuleDetector:
 
     name = "rules"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, aside: bool = False) -> None:
+        """Compile the rules of a folder; ``aside`` is for where a console answers keys meanwhile."""
         files = sorted(folder.glob("*.yar"))
-        requests = _compile(files)
-        self.signatures = {(rule.namespace, rule.identifier): _signature(rule, folder) for rule in requests}
-        answers = _compile([file for file in files if self._speaks_of_answers(file.stem)])
+        requests, answers = (aside and compiled_aside(folder)) or compiled(folder)
+        self.signatures = _signatures(requests, folder)
         self._rules = {Direction.TO_SERVER: requests, Direction.TO_CLIENT: answers}
         self.version = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
         self.timeouts = 0
         self._streams: OrderedDict[tuple[str, Direction], _Stream] = OrderedDict()
         self._local = threading.local()
 
-    def _speaks_of_answers(self, namespace: str) -> bool:
-        """Say whether a file is worth a look at what servers send: most rules are about requests."""
-        return any(
-            signature.direction != Direction.TO_SERVER
-            for (file, _), signature in self.signatures.items()
-            if file == namespace
-        )
+    def afresh(self) -> RuleDetector:
+        """Return a detector with the same compiled rules, which has seen nothing yet; keep this one as long.
+
+        They share scanners, which only the thread that made one may drop: they go with their threads.
+        """
+        other = copy(self)
+        other.timeouts, other._streams = 0, OrderedDict()
+        return other
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -196,6 +199,27 @@ class RuleDetector:
             spans=(span,),
             excerpt=view.raw[start : start + _EXCERPT_BYTES],
         )
+
+
+def compiled(folder: Path) -> tuple[yara_x.Rules, yara_x.Rules]:
+    """Return the rules for what is sent to servers, and those of the files worth a look at what servers send.
+
+    Raises:
+        ValueError: a rule file is broken; the text names it and the line.
+    """
+    files = sorted(folder.glob("*.yar"))
+    requests = _compile(files)
+    # Most rules are about requests.
+    speaking = {
+        namespace
+        for (namespace, _), signature in _signatures(requests, folder).items()
+        if signature.direction != Direction.TO_SERVER
+    }
+    return requests, _compile([file for file in files if file.stem in speaking])
+
+
+def _signatures(rules: yara_x.Rules, folder: Path) -> dict[tuple[str, str], Signature]:
+    return {(rule.namespace, rule.identifier): _signature(rule, folder) for rule in rules}
 
 
 def _compile(files: Sequence[Path]) -> yara_x.Rules:

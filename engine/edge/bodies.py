@@ -8,6 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from engine.filter import Filter, parse
+from engine.filter.words import LONGEST
 from engine.text import escape
 
 QUERY_CHARACTERS = 16 * 1024
@@ -51,6 +53,19 @@ class ListParameters(Parameters):
     """How many of the newest."""
 
     limit: int = Field(default=100, ge=1, le=500)
+
+
+class EventParameters(Parameters):
+    """Which events are told."""
+
+    filter: str = Field(default="", max_length=LONGEST)
+
+    def wanted(self) -> Filter:
+        """Return the filter; raises ``UnfitError`` with the place where it cannot be read."""
+        try:
+            return parse(self.filter)
+        except ValueError as error:
+            raise UnfitError.of("filter", str(error)) from error
 
 
 class ReportParameters(Parameters):

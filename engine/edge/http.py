@@ -22,6 +22,7 @@ from engine.edge.access import Access
 from engine.edge.analysis import BROKEN, Analyses, search, shape
 from engine.edge.bodies import (
     AnalysisRequest,
+    EventParameters,
     ListParameters,
     QuestionRequest,
     ReportParameters,
@@ -111,16 +112,17 @@ class Desk:
             raise failure
         return EventStream(job.told, job.frame, begun=[first])
 
-    async def events(self, _: Request) -> Response:
-        """Tell what happens, as it happens."""
+    async def events(self, request: Request) -> Response:
+        """Tell what happens and matches, as it happens."""
+        wanted = read_parameters(EventParameters, request.query_params.multi_items()).wanted()
         self._listeners.enter()
-        queue = self._engine.subscribe()
+        queue = self._engine.subscribe(program=True)
 
         def close() -> None:
             self._engine.unsubscribe(queue)
             self._listeners.leave()
 
-        return EventStream(queue, _told, close)
+        return EventStream(queue, lambda event: _told(event) if wanted.matches(event) else b"", close)
 
     async def incidents(self, request: Request) -> Response:
         """List the newest incidents."""

@@ -23,7 +23,7 @@ def frame(name: str, line: str) -> bytes:
 
 
 class EventStream(StreamingResponse, Generic[Item]):
-    """Sends what a queue gives until ``told`` says ``None``, or the peer is gone."""
+    """Sends what a queue gives until ``told`` says ``None``, or the peer is gone; an item told empty is left out."""
 
     def __init__(
         self,
@@ -56,14 +56,17 @@ class EventStream(StreamingResponse, Generic[Item]):
 
     async def _frames(self) -> AsyncIterator[bytes]:
         yield _BEAT
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time() + HEARTBEAT_S
         while not self._gone:
             try:
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout_at(beat_at):
                     item = self._begun.pop(0) if self._begun else await self._queue.get()
+                told = self._told(item)
             except TimeoutError:
-                yield _BEAT
-                continue
-            told = self._told(item)
+                told = _BEAT
             if told is None:
                 return
-            yield told
+            if told:
+                yield told
+                beat_at = loop.time() + HEARTBEAT_S

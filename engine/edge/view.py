@@ -49,8 +49,8 @@ class EngineDoor(Protocol):
         """Return the state as it stands."""
         ...
 
-    def subscribe(self) -> asyncio.Queue[Event]:
-        """Return a bounded queue of what happens from now on."""
+    def subscribe(self, *, program: bool = False) -> asyncio.Queue[Event]:
+        """Return a bounded queue of what happens from now on; a ``program`` is no person who watches."""
         ...
 
     def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:

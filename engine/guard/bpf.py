@@ -1,4 +1,4 @@
-"""The kernel's BPF calls through libbpf: the only file of the project that touches ctypes."""
+"""The kernel's BPF calls through libbpf: the only file of the project that touches the library."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import socket
 import struct
 import subprocess
@@ -63,6 +64,12 @@ class GuardClient:
                 self.process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 return
+
+    def hung_up(self) -> bool:
+        """Whether the guard at the other end is gone."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def hello(self) -> messages.Welcome:
         """Return who the guard is and what it can do."""
@@ -273,6 +280,11 @@ class GuardClient:
 
 def connect(path: Path = SOCKET) -> GuardClient:
     """Return a client of the guard that runs on this host; raises ``OSError``, also where a stranger listens."""
+    return GuardClient(reach(path))
+
+
+def reach(path: Path = SOCKET) -> socket.socket:
+    """Return a connection to the guard that runs on this host; raises ``OSError`` as ``connect`` does."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sock.settimeout(TIMEOUT_S)
     try:
@@ -284,7 +296,7 @@ def connect(path: Path = SOCKET) -> GuardClient:
     if uid not in (0, os.geteuid()):
         sock.close()
         raise PermissionError(f"refusing {path}: uid {uid} listens there, no guard of root's")
-    return GuardClient(sock)
+    return sock
 
 
 def spawn(

@@ -163,7 +163,8 @@ class Guard:
         """An answer of a person keeps every interface attached before; a review attaches again what reverted."""
         if channel.why_not:
             return
-        if isinstance(request, PROVES_A_PERSON):
+        asks_for_it = isinstance(request, messages.Keep) and request.target in ("", *self._plane.attached)
+        if isinstance(request, PROVES_A_PERSON) and not asks_for_it:
             try:
                 self._plane.keep("", approver_text(channel.approver))
             except OSError as error:

@@ -12,6 +12,8 @@ RUNGS_S = (600.0, 3600.0, 86400.0, 604800.0)
 JITTER = 10
 """Rungs above the first last up to a tenth longer, so that nobody can count on the minute they end."""
 MINUTE_S = 60
+DAYS_FROM_S = 2 * 86400
+"""The console counts in days from the same span on."""
 
 
 def laddered(asked_s: float, prior: int, doubtful: bool, below: Callable[[int], int] = secrets.randbelow) -> float:
@@ -39,16 +41,27 @@ def left(seconds: float) -> str:
     """Return what is left of a term in words, such as ``41 min left``; ``inf`` is without an end."""
     if seconds == math.inf:
         return "without an end"
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name} left"
-    return f"{max(seconds, 0):.0f} s left"
+    return f"{about(seconds)} left"
 
 
 def words(seconds: float) -> str:
-    """Return a term as a person says it, such as ``1 h`` or ``90 min``; 0 is permanent."""
-    if not seconds:
-        return "for ever"
-    units: Sequence[tuple[int, str]] = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    size, name = next(((size, name) for size, name in units if seconds % size == 0), (1, "s"))
-    return f"{seconds / size:.0f} {name}"
+    """Return a term as a person says it, such as ``1 h`` or ``25 h 5 min``; 0 is permanent."""
+    return _units(round(seconds)) if seconds else "for ever"
+
+
+def about(seconds: float) -> str:
+    """Return a span in the same words, without the seconds of more than a minute."""
+    whole = round(max(seconds, 0))
+    return _units(whole - whole % MINUTE_S if whole > MINUTE_S else whole)
+
+
+def _units(whole: int) -> str:
+    """Return the two largest units; hours up to two days, so that a day with its jitter reads as one."""
+    sizes: Sequence[tuple[int, int, str]] = ((DAYS_FROM_S, 86400, "d"), (3600, 3600, "h"), (60, 60, "min"))
+    below = {86400: (3600, "h"), 3600: (60, "min"), 60: (1, "s")}
+    for least, size, name in sizes:
+        if whole >= least:
+            smaller, rest_name = below[size]
+            rest = whole % size // smaller
+            return f"{whole // size} {name}" + (f" {rest} {rest_name}" if rest else "")
+    return f"{whole} s"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -28,8 +30,12 @@ from engine.types import (
     FlowUpdate,
     Incident,
     IncidentView,
+    LibraryEntry,
+    Note,
+    Origin,
     PastIncident,
     Proposal,
+    Suppression,
     TraceStep,
     Verdict,
 )
@@ -38,6 +44,9 @@ log = logging.getLogger(__name__)
 
 FLOWS_LOOKED_AT = 5000
 """Flows among which those with one address are looked for: the latest, some milliseconds of work."""
+
+_LAST = (1e300, "")
+"""After every incident."""
 
 BUSY_S = 0.5
 """How long one write waits for another program's; then the writer says so and tries again."""
@@ -86,6 +95,10 @@ _PUT_SPENDING = (
     "INSERT INTO spending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens_in = tokens_in + excluded.tokens_in,"
     " tokens_out = tokens_out + excluded.tokens_out, calls = calls + excluded.calls"
 )
+_PUT_SUPPRESSION = "INSERT INTO suppression VALUES (?, ?, 0, 0, ?)"
+_END_SUPPRESSION = "UPDATE suppression SET ends_at = ? WHERE id = ? AND (ends_at = 0 OR ends_at > ?)"
+_PUT_HITS = "UPDATE suppression SET hits = hits + ?, last_hit_at = max(last_hit_at, ?) WHERE id = ?"
+_PUT_NOTE = "INSERT INTO note (incident_id, at, body) VALUES (?, ?, ?)"
 _PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?, ?, ?)"
 
 
@@ -171,6 +184,26 @@ def put_spending(day: str, model: str, tokens_in: int, tokens_out: int, calls: i
     return _PUT_SPENDING, (day, _storable(model), tokens_in, tokens_out, calls)
 
 
+def put_suppression(rule: Suppression) -> Row:
+    """Store a new suppression."""
+    return _PUT_SUPPRESSION, (rule.id, rule.ends_at, wire.dumps(rule))
+
+
+def end_suppression(rule_id: str, at: float) -> Row:
+    """End a suppression that is in force; it stays on record."""
+    return _END_SUPPRESSION, (at, rule_id, at)
+
+
+def put_hits(rule_id: str, hits: int, last_hit_at: float) -> Row:
+    """Add to what a suppression hid."""
+    return _PUT_HITS, (hits, last_hit_at, rule_id)
+
+
+def put_note(note: Note) -> Row:
+    """Store what a person wrote beside an incident."""
+    return _PUT_NOTE, (note.incident_id, note.at, wire.dumps(note))
+
+
 def is_expendable(row: Row) -> bool:
     """Whether a row may be given up before others: a flow that ended and belongs to no incident."""
     return row[0] is _PUT_FLOW
@@ -219,10 +252,31 @@ class Store:
         if db is not None:
             await db.close()
 
-    async def incidents(self, limit: int = 500) -> list[Incident]:
-        """Return the newest incidents first."""
-        query = "SELECT body FROM incident ORDER BY opened_at DESC, id LIMIT ?"
-        return _readable(Incident, await self._all(query, limit))
+    async def incidents(self, limit: int = 500, before: Incident | None = None) -> list[Incident]:
+        """Return the newest incidents first, or those that come after one of them."""
+        query = (
+            "SELECT body FROM incident WHERE opened_at <= ? AND (opened_at < ? OR id > ?)"
+            " ORDER BY opened_at DESC, id LIMIT ?"
+        )
+        at, last = (before.opened_at, before.id) if before else (math.inf, "")
+        return _readable(Incident, await self._all(query, at, at, last, limit))
+
+    async def library(self, before: tuple[float, str] | None, limit: int) -> list[LibraryEntry]:
+        """Return the newest incidents, those that come after the one opened at ``before`` with that id."""
+        query = (
+            "SELECT body, source, (SELECT body FROM verdict WHERE incident_id = incident.id ORDER BY seq DESC LIMIT 1),"
+            " (SELECT json_extract(body, '$.detection.detector') FROM alert WHERE incident_id = incident.id LIMIT 1),"
+            " (SELECT json_extract(body, '$.detection.event_class') FROM alert WHERE incident_id = incident.id LIMIT 1)"
+            " FROM incident WHERE (opened_at, id) < (?, ?) ORDER BY opened_at DESC, id DESC LIMIT ?"
+        )
+        found = []
+        for body, source, verdict, detector, event_class in await self._all(query, *(before or _LAST), limit):
+            for incident in _readable(Incident, [(body,)]):
+                concluded = _readable(Verdict, [(verdict,)]) if verdict else []
+                origin = Origin.EVENT if detector == "event" else Origin.LIVE if source == "live" else Origin.REPLAY
+                conclusion = str(concluded[0].conclusion) if concluded else ""
+                found.append(LibraryEntry(incident, str(event_class or ""), conclusion, origin, str(source)))
+        return found
 
     async def uninvestigated(self, source: str, limit: int) -> list[Incident]:
         """Return the newest incidents of a source without a verdict, oldest first: a run that died is run again."""
@@ -282,6 +336,7 @@ class Store:
             verdicts[0] if verdicts else None,
             tuple(await self._bodies(Proposal, "proposal", incident_id, "created_at DESC")),
             tuple(str(row[0]) for row in decisions),
+            tuple(await self._bodies(Note, "note", incident_id, "number")),
         )
 
     async def trace(self, incident_id: str) -> tuple[list[TraceStep], list[str]] | None:
@@ -341,6 +396,46 @@ class Store:
                 )  # fmt: skip
         return found
 
+    async def suppressions(self, since: float = 0.0) -> list[Suppression]:
+        """Return the suppressions that were in force at ``since`` or later, the newest first."""
+        query = (
+            "SELECT body, ends_at, hits, last_hit_at FROM suppression WHERE ends_at = 0 OR ends_at >= ?"
+            " ORDER BY json_extract(body, '$.added_at') DESC, id"
+        )
+        found = []
+        for body, ends_at, hits, last_hit_at in await self._all(query, since):
+            for rule in _readable(Suppression, [(body,)]):
+                found.append(replace(rule, ends_at=ends_at, hits=hits, last_hit_at=last_hit_at))
+        return found
+
+    async def latest_alerts(self, limit: int) -> list[Alert]:
+        """Return the alerts that were raised or repeated last, the newest first."""
+        return _readable(Alert, await self._all("SELECT body FROM alert ORDER BY last_at DESC, id LIMIT ?", limit))
+
+    async def ids(self, query: str) -> list[str]:
+        """Return the ids that a query of ``engine.store.expiry`` finds."""
+        return [str(row[0]) for row in await self._all(query)]
+
+    async def flows_before(self, before: float) -> int:
+        """Return how many flows ended before a time, counted to 10,000 at most."""
+        query = "SELECT COUNT(*) FROM (SELECT 1 FROM flow WHERE last_seen < ? LIMIT 10000)"
+        return int((await self._all(query, before))[0][0])
+
+    async def retired(self, incident_id: str) -> tuple[float, str] | None:
+        """Return when an incident was removed, and why; none where it was not."""
+        rows = await self._all("SELECT at, why FROM retired WHERE incident_id = ?", incident_id)
+        return (float(rows[0][0]), str(rows[0][1])) if rows else None
+
+    async def used_bytes(self) -> int:
+        """Return the bytes in use; free pages inside the file are not counted, since they are used again."""
+        pragmas = [await self._all(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size")]
+        pages, free, size = (int(rows[0][0]) for rows in pragmas)
+        return (pages - free) * size
+
+    async def reclaim(self, pages: int) -> None:
+        """Give free pages back to the file system, as far as the database was made to."""
+        await self._all(f"PRAGMA incremental_vacuum({pages:d})")
+
     async def flows_with(self, ip: str, limit: int) -> list[Flow]:
         """Return the latest flows with an address at either end, newest first, out of the last that ended."""
         query = (
@@ -398,6 +493,7 @@ async def open_store(path: Path | None) -> AsyncIterator[Store]:
 def _prepare(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(file, isolation_level=None, timeout=10.0)) as db:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded where the file is new
         db.execute("PRAGMA journal_mode = WAL")
         migrate(db)
 

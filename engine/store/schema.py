@@ -64,7 +64,30 @@ def m002_count_spending(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX incident_by_target ON incident (target_ip, opened_at)")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_create_tables, m002_count_spending]
+def m003_keep_suppressions_and_notes(db: sqlite3.Connection) -> None:
+    """Create the tables of what persons set aside, and of what they wrote beside incidents."""
+    db.execute(
+        "CREATE TABLE suppression (id TEXT PRIMARY KEY, ends_at REAL NOT NULL, hits INTEGER NOT NULL,"
+        " last_hit_at REAL NOT NULL, body TEXT NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE note (number INTEGER PRIMARY KEY, incident_id TEXT NOT NULL, at REAL NOT NULL,"
+        " body TEXT NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX note_by_incident ON note (incident_id)")
+
+
+def m004_remember_what_was_retired(db: sqlite3.Connection) -> None:
+    """Create the table of incidents that were removed for their age, or for want of room."""
+    db.execute("CREATE TABLE retired (incident_id TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) STRICT")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
+    m001_create_tables,
+    m002_count_spending,
+    m003_keep_suppressions_and_notes,
+    m004_remember_what_was_retired,
+]
 """Appended to, never edited: a database's ``user_version`` is how many of these it has had."""
 
 

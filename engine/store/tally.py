@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
+from engine.store.beside import opened
 from engine.store.database import put_spending
-from engine.store.schema import MIGRATIONS
-
-WAIT_S = 5.0
-"""How long to wait for another program's write."""
 
 _SPENT = "SELECT model, tokens_in, tokens_out, calls FROM spending WHERE day = ?"
 
@@ -23,25 +18,11 @@ def spent(file: Path, day: str) -> list[tuple[str, int, int, int]]:
         ValueError: it is no database of this version.
         sqlite3.Error: it cannot be read.
     """
-    with closing(_opened(file, "ro")) as db:
+    with closing(opened(file, "ro")) as db:
         return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in db.execute(_SPENT, (day,))]
 
 
 def add_spending(file: Path, day: str, model: str, tokens_in: int, tokens_out: int) -> None:
     """Add one call to a database that is there already; raises like ``spent``."""
-    with closing(_opened(file, "rw")) as db:
+    with closing(opened(file, "rw")) as db:
         db.execute(*put_spending(day, model, tokens_in, tokens_out))
-
-
-def _opened(file: Path, mode: str) -> sqlite3.Connection:
-    address = f"file:{quote(str(file.absolute()))}?mode={mode}"
-    db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT_S)
-    try:
-        db.execute("PRAGMA trusted_schema = OFF")
-        ((layout,),) = db.execute("PRAGMA user_version")
-        if layout != len(MIGRATIONS):
-            raise ValueError(f"it has layout {layout}, this program reads {len(MIGRATIONS)}")
-    except BaseException:
-        db.close()
-        raise
-    return db

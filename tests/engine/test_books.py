@@ -76,3 +76,14 @@ def test_a_replay_of_one_incident_leaves_the_others_out() -> None:
     assert not books.is_elsewhere((alert(), True))
     assert books.is_elsewhere(other)
     assert books.is_elsewhere(Due(other, (), (), 0.0))
+
+
+def test_an_incident_that_was_judged_is_open_again_when_alerts_come() -> None:
+    desk = _Desk()
+    desk.books.incident_rows(incident())
+    desk.state.apply(incident(disposition=Disposition.TRUE_POSITIVE))
+    renewed = incident(alert_ids=(*incident().alert_ids, "A-later"), updated_at=2000.0)
+    rows = desk.books.incident_rows(renewed)
+    assert [event for event in desk.heard if isinstance(event, Incident)][-1] == renewed
+    assert _tables(rows) == ["INSERT", "UPDATE", "INSERT"]
+    assert "open again: alerts came after it was judged true positive" in str(rows[-1][1])

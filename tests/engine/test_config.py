@@ -151,3 +151,47 @@ def test_a_file_with_a_key_is_its_owners_alone(tmp_path: Path) -> None:
         load({}, {}, file)
     file.chmod(0o600)
     assert load({}, {}, file).settings.openai_api_key == "sk-secret"
+
+
+def _private(folder: Path, text: str) -> Path:
+    file = _file(folder, text)
+    file.chmod(0o600)
+    return file
+
+
+def test_whom_to_tell_is_a_secret_that_is_never_shown(tmp_path: Path) -> None:
+    effective = load({}, {}, _private(tmp_path, 'notify = ["json://user:hunter22@example.org", "slack://a/b,c"]'))
+    assert effective.settings.notify == ("json://user:hunter22@example.org", "slack://a/b,c")
+    assert ("notify", "(set)") in [row[:2] for row in shown(effective)]
+    assert "hunter22" not in repr(effective)
+
+
+def test_a_file_that_others_may_read_must_not_say_whom_to_tell(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'notify = ["json://user:hunter22@example.org"]')
+    file.chmod(0o644)
+    with pytest.raises(PermissionError, match="chmod 600"):
+        load({}, {}, file)
+
+
+@pytest.mark.parametrize("value", ['["hunter22"]', '"hunter22"', '[["hunter22"]]', '["json://hunter22 x"]', "5"])
+def test_an_error_about_a_secret_does_not_repeat_it(value: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="notify does not fit: its value is secret") as refused:
+        load({}, {}, _private(tmp_path, f"notify = {value}"))
+    assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['notify_from = "hihg"', 'notify_when = "never"', "notify_every_s = -1", 'log_level = "loud"']
+)
+def test_a_word_about_telling_or_logging_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=text.split(maxsplit=1)[0]):
+        load({}, {}, _file(tmp_path, text))
+
+
+@pytest.mark.parametrize("line", ['keep_days = "x"', "keep_days = inf", "interface = 5", "notify = 5"])
+def test_a_value_of_the_wrong_kind_is_told_in_words(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(line, encoding="utf-8")
+    file.chmod(0o600)
+    with pytest.raises(ValueError, match=r"does not fit: .*expected\)$"):
+        load({}, {}, file)

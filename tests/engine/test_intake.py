@@ -119,3 +119,11 @@ def test_a_flow_that_goes_on_is_told_as_it_stands_at_each_interval_and_a_silent_
         wire.send([frame(ipv4(tcp(port, 80)), 1000.0 + number * step) for port in ports])
         told.append([(one.five_tuple.src_port, one.packets) for one in intake.read(wall=1000.0 + number * step).active])
     assert told == [[], [], [(5001, (3, 0)), (5002, (2, 0))], [], [(5001, (5, 0))], [], [(5001, (7, 0))]]
+
+
+def test_the_clock_after_a_read_is_told_before_it_is_taken() -> None:
+    wire = Wire()
+    frames = conversation(b"GET / HTTP/1.1\r\n\r\n")
+    wire.send(frames)
+    intake = Intake(wire, max_flows=10, paced=True)
+    assert intake.peek() == intake.read().now

@@ -167,3 +167,17 @@ async def test_a_stored_incident_is_previewed_and_asked_about_without_being_chan
     answer = await alone.ask("What is exploitation of a public application?", view, 3, "")
     assert answer.analyst == "playbook"
     assert len(answer.passages) == 3
+
+
+def test_without_attack_at_all_the_analyst_works_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("techniques.json.xz differs from manifest.json")
+
+    monkeypatch.setattr("engine.attack.index.Shipped", refuse)
+    at_work = investigator(tmp_path, knowledge=tmp_path / "knowledge.db")
+    (told,) = [fault for fault in at_work.faults if fault.ability == "knowledge"]
+    assert told.message == "ATT&CK cannot be opened: ValueError: techniques.json.xz differs from manifest.json"
+    assert at_work.knowledge.search("log4shell jndi lookup") == []
+    assert at_work.knowledge.playbook(FALLBACK_CLASS) is not None

@@ -314,7 +314,7 @@ async def test_an_engine_stopped_while_its_database_is_locked_ends_and_says_what
     wire = Wire()
     async with running(live_plan(tmp_path, wire)) as at_work:
         await at_work.engine._caseload.ready.wait()
-        with closing(sqlite3.connect(tmp_path / "aegis.db", isolation_level=None)) as other:
+        with closing(sqlite3.connect(tmp_path / "aegis.db", isolation_level=None, timeout=30)) as other:
             other.execute("BEGIN EXCLUSIVE")
             wire.send(attack())
             await at_work.hears(Verdict)
@@ -416,6 +416,6 @@ async def test_an_answer_that_failed_replays_to_the_same_lines(tmp_path: Path) -
 async def test_many_captures_leave_no_desk_behind(tmp_path: Path) -> None:
     files = [pcap_file(tmp_path / f"{number}.pcap", attack(at=1000 + number)) for number in range(3)]
     engine, events = await run(replay_plan(tmp_path, *files))
-    assert engine._desks == []
+    assert engine._tally.desks == []
     assert engine.counters().alerts == len({alert.id for alert in of_kind(events, Alert)})
     assert_accounted(engine)

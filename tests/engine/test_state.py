@@ -44,7 +44,7 @@ def test_a_snapshot_shows_incidents_by_their_beginning_and_the_scores_of_shown_f
     state = State()
     for name, opened_at in (("INC-1", 1.0), ("INC-3", 3.0), ("INC-2", 2.0)):
         state.apply(incident(id=name, opened_at=opened_at))
-    shown = state.snapshot(STATUS, Counters(), 5.0, [flow(id="1:a")], {"1:a": 0.9, "1:b": 0.1}, finished=True)
+    shown = state.snapshot(STATUS, Counters(), 5.0, (flow(id="1:a"),), {"1:a": 0.9, "1:b": 0.1}, finished=True)
     assert [item.id for item in shown.incidents] == ["INC-3", "INC-2", "INC-1"]
     assert (shown.scores, shown.finished) == ({"1:a": 0.9}, True)
 
@@ -52,5 +52,5 @@ def test_a_snapshot_shows_incidents_by_their_beginning_and_the_scores_of_shown_f
 def test_a_snapshot_tells_the_totals_of_all_blocks_beside_those_it_shows() -> None:
     state = State()
     state.blocks_total, state.dropped_packets = 100_000, 7
-    shown = state.snapshot(STATUS, Counters(), 5.0, [], {}, finished=False)
+    shown = state.snapshot(STATUS, Counters(), 5.0, (), {}, finished=False)
     assert (shown.blocks, shown.blocks_total, shown.dropped_packets) == ((), 100_000, 7)

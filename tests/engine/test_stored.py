@@ -7,12 +7,19 @@ from tests.factories import update
 
 
 def test_the_inputs_come_in_order_and_the_last_batch_says_so() -> None:
-    updates = [update(at=float(number)) for number in range(BATCH_UPDATES + 2)]
+    updates = [update(at=number / 100) for number in range(BATCH_UPDATES + 2)]
     source = StoredInputs("INC-1", updates)
     first, second = source.read(), source.read()
     assert [*first.updates, *second.updates] == updates
     assert (first.last, second.last) == (False, True)
-    assert (first.now, second.now) == (BATCH_UPDATES - 1, BATCH_UPDATES + 1)
+    assert (first.now, second.now) == (updates[BATCH_UPDATES - 1].at, updates[-1].at)
+
+
+def test_a_read_is_a_moment_at_most_and_told_before_it_is_taken() -> None:
+    source = StoredInputs("INC-1", [update(at=at) for at in (1.0, 1.1, 2.0)])
+    told = [(source.peek(), source.read().now) for _ in range(2)]
+    assert told == [(1.1, 1.1), (2.0, 2.0)]
+    assert source.peek() is None
 
 
 def test_an_incident_without_inputs_ends_at_once() -> None:

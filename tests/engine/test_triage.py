@@ -48,7 +48,7 @@ async def test_one_event_too_many_is_told_to_come_later_and_none_is_counted_twic
             raise LookupError(name)
 
     parts: Any = Refusing()
-    triage = Triage(parts, parts, parts, parts)
+    triage = Triage(parts, parts, parts, parts, parts)
     with pytest.raises(LookupError):
         await triage.take(EVENT, (), parts, "none", None, parts)
     assert triage.fill() == (0, WAITING_EVENTS)

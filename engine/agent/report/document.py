@@ -43,12 +43,14 @@ def as_json(view: IncidentView, tongue: Tongue) -> str:
         "evidence": view.evidence,
         "proposals": view.proposals,
         "decisions": view.decisions,
+        "notes": [{"at": note.at, "by": note.by, "text": note.text} for note in sorted(view.notes, key=lambda n: n.at)],
         "plan": next((_plan(step) for step in reversed(view.steps) if step.kind is StepKind.PLAN), None),
         "trace": _trace(view),
         "left_out": {
             "timeline": max(len(view.alerts) - _ITEMS_LIMIT, 0),
             "evidence": max(len(view.evidence) - _ITEMS_LIMIT, 0),
             "decisions": max(len(view.decisions) - _ITEMS_LIMIT, 0),
+            "notes": max(len(view.notes) - _ITEMS_LIMIT, 0),
         },
         "model_text": verdict.summary if verdict and verdict.analyst != PLAYBOOK else None,
     }

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.event import event_section
 from engine.agent.report.indicators import indicators
-from engine.agent.report.lines import PLAYBOOK, Line, Mark, Section, bounded, cut, listed
+from engine.agent.report.lines import LINE_CHARACTERS, PLAYBOOK, Line, Mark, Section, bounded, cut, listed
 from engine.agent.report.moments import moment
 from engine.agent.report.trace import plan_section, trace_line
 from engine.agent.tongue import Tongue
 from engine.text import escape
-from engine.types import Alert, Claim, Evidence, IncidentView, Proposal, Verdict
+from engine.types import Alert, Claim, Evidence, IncidentView, Note, Proposal, Verdict
 
 _CONTENT_LIMIT = 2_000
 
@@ -44,6 +44,7 @@ def sections(view: IncidentView, tongue: Tongue) -> list[Section]:
         ),
         Section("evidence", say("Evidence"), listed(view.evidence, lambda one: _evidence(one, tongue), tongue)),
         Section("decision", say("Decision"), _decision(view, tongue)),
+        *_notes(view, tongue),
         *plan_section(view.steps, tongue),
         Section("not-done", say("Steps not performed"), _told(missing, tongue)),
         Section("actions", say("Recommended actions"), _told(actions, tongue)),
@@ -193,6 +194,19 @@ def _decided(line: str, tongue: Tongue) -> str:
     stamp = re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [^ ]{1,8} ", line)
     start = stamp.end() if stamp else 0
     return line[:start] + tongue.retold(cut(line[start:]))
+
+
+def _notes(view: IncidentView, tongue: Tongue) -> tuple[Section, ...]:
+    """Return what persons wrote beside the incident, where they did; it is never translated."""
+    if not view.notes:
+        return ()
+    lines = [_note(note, tongue) for note in sorted(view.notes, key=lambda one: one.at)]
+    return (Section("notes", tongue.say("Notes"), bounded(lines, tongue)),)
+
+
+def _note(note: Note, tongue: Tongue) -> Line:
+    head = tongue.say("{at} by {who}", at=moment(note.at), who=escape(note.by, limit=80))
+    return Line(head, escape(note.text, limit=LINE_CHARACTERS))
 
 
 def _model_text(verdict: Verdict | None, tongue: Tongue) -> tuple[Section, ...]:

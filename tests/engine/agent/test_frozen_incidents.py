@@ -13,7 +13,13 @@ from engine.types import Conclusion, Finding
 from tests.incidents.cases import FOLDER, AbsentHost, Labelled, ToldHost, case_of, labelled
 from tests.incidents.judged import conclusions
 
-FLOORS = {"dev": (0.98, 0.03), "more": (0.90, 0.09), "spent": (0.92, 0.12), "tune": (0.91, 0.08), "unseen": (0.85, 0.10)}
+FLOORS = {
+    "dev": (0.98, 0.03),
+    "more": (0.90, 0.09),
+    "spent": (0.92, 0.12),
+    "tune": (0.91, 0.08),
+    "unseen": (0.85, 0.10),
+}
 """The least share of attacks called malicious and the most of look-alikes: a little below what was measured."""
 
 RANK = (Conclusion.BENIGN, Conclusion.UNDETERMINED, Conclusion.SUSPICIOUS, Conclusion.MALICIOUS)

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from engine.agent.graph import Analyst
 from engine.agent.report import FORMS, report
 from engine.text import escape
-from engine.types import Claim, IncidentView, Proposal, ProposalState, Terms, Verdict
+from engine.types import Claim, IncidentView, Note, Proposal, ProposalState, Terms, Verdict
 from tests.engine.agent.cases import HostFake, KnowledgeFake, case
 from tests.engine.agent.report.hostile import HOSTILE, incident_of
 
@@ -49,6 +49,15 @@ async def test_the_report_holds_what_the_incident_came_to() -> None:
     assert "proposal P-1: block 203.0.113.7/32 for 3600 s, refused" in text
     assert "no tool serves this step" in text
     assert all(found.sha256 in text and found.id in text for found in made.evidence)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_notes_of_persons_stand_in_every_form_word_for_word(form: str) -> None:
+    note = Note("INC-1", 1003.0, "ann on pts/1", "asked the owner\nit was a test")
+    text = report(await view(notes=(note,)), form)
+    assert "ann on pts/1" in text
+    assert "asked the owner" in text and "it was a test" in text
+    assert "Notes" not in report(await view(), "md")
 
 
 async def test_an_unsupported_claim_is_marked() -> None:
@@ -133,11 +142,13 @@ async def test_a_page_refers_to_nothing_outside_and_runs_nothing(lang: str) -> N
 
 def test_what_is_long_is_bounded_and_says_how_much_is_missing() -> None:
     one = incident_of("a" * 20_000)
-    many = replace(one, alerts=one.alerts * 300, evidence=one.evidence * 200, decisions=one.decisions * 300)
+    many = replace(
+        one, alerts=one.alerts * 300, evidence=one.evidence * 200, decisions=one.decisions * 300, notes=one.notes * 250
+    )
     texts = {form: report(many, form) for form in FORMS}
     assert {form: len(text) < 20_000_000 for form, text in texts.items()} == {"md": True, "json": True, "html": True}
     assert "and 401 more" in texts["md"]
-    assert json.loads(texts["json"])["left_out"] == {"timeline": 100, "evidence": 200, "decisions": 400}
+    assert json.loads(texts["json"])["left_out"] == {"timeline": 100, "evidence": 200, "decisions": 400, "notes": 50}
 
 
 # What hostile text must not become. A page, a document and an object of harmless text are the measure.

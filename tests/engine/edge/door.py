@@ -73,7 +73,7 @@ class FakeDoor:
         """Return nothing that a door asks for."""
         raise NotImplementedError
 
-    def subscribe(self) -> asyncio.Queue[Event]:
+    def subscribe(self, *, program: bool = False) -> asyncio.Queue[Event]:
         """Return a new queue."""
         self.queues.append(asyncio.Queue(4096))
         return self.queues[-1]

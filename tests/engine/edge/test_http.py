@@ -271,6 +271,23 @@ async def test_events_are_told_as_they_happen_and_who_leaves_is_forgotten(
     await until(lambda: not door.engine.queues)
 
 
+async def test_only_events_that_match_are_told(door: Open, client: httpx.AsyncClient) -> None:
+    async with client.stream("GET", "/events", params={"filter": "ip:198.51.100.0/24 or cannot"}) as answer:
+        lines = answer.aiter_lines()
+        assert await anext(lines) == ": beat"
+        door.engine.queues[0].put_nowait(alert())
+        door.engine.queues[0].put_nowait(Fault("llm", "cannot reach it", "", 1.0))
+        told = [line async for line in _until(lines, "event: fault")]
+    assert "event: alert" not in told
+
+
+async def test_a_filter_that_cannot_be_read_is_told_422_with_its_place(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/events", params={"filter": "app:http src:10."})
+    problem = answer.json()["detail"][0]
+    assert (answer.status_code, problem["field"]) == (422, "filter")
+    assert problem["problem"].startswith("at character 14: expected an address")
+
+
 async def test_one_listener_too_many_is_told_429_until_one_leaves(door: Open) -> None:
     asked = head(door.port, "GET /events HTTP/1.1", token=door.token)
     held = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(LISTENERS)]

@@ -130,15 +130,16 @@ class Machine:
         reply = self.bench.ask(messages.Approve(asked, token, self._typed(shown)), channel)
         if not isinstance(reply, messages.Approved):
             return
+        answered = self.world.clock.boot_ns()  # the guard counted from some moment before: on a busy host, far before
         assert shown is not None
         assert (reply.block.proposal_id, asked, channel) == (owner, owner, AT_TERMINAL)
         self._count(messages.Approve("", "", ""))
         self.decided.append(owner)
         said = shown.proposal.terms
-        until = now + int(said.ttl_s * 1e9) if said.ttl_s else 0
+        until = answered + int(said.ttl_s * 1e9) if said.ttl_s else 0
         for target in targets:
             on_trial = self._is_managed(target) and not 0 < said.ttl_s <= self.world.trial_s
-            trial = now + self.world.trial_s * 10**9 if on_trial else 0
+            trial = answered + self.world.trial_s * 10**9 if on_trial else 0
             before = self.grants.get(target)
             if before is not None and before.trial_ns and not before.over(now):
                 trial = min(before.trial_ns, until or before.trial_ns)

@@ -48,7 +48,16 @@ def test_the_term_grows_with_each_return(asked_s: float, prior: int, doubtful: b
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.0, "for ever"), (HOUR, "1 h"), (5400.0, "90 min"), (WEEK, "7 d"), (45.0, "45 s")]
+    ("seconds", "said"),
+    [
+        (0.0, "for ever"),
+        (HOUR, "1 h"),
+        (5400.0, "1 h 30 min"),
+        (1505 * 60.0, "25 h 5 min"),
+        (DAY, "24 h"),
+        (WEEK, "7 d"),
+        (45.0, "45 s"),
+    ],
 )
 def test_a_term_is_said_as_a_person_says_it(seconds: float, said: str) -> None:
     assert durations.words(seconds) == said

@@ -34,7 +34,7 @@ def test_a_first_attachment_is_held_by_this_process_only_until_a_key_of_a_person
     assert fresh.blocker.links["eth1"].on_trial
     fresh.clock.advance(20)
     assert on_trial(fresh) == {"eth1": 40.0}
-    fresh.ask(messages.Keep())
+    assert fresh.ask(messages.Keep()) == messages.Done("eth1 kept")
     assert (on_trial(fresh), fresh.blocker.links["eth1"].on_trial) == ({}, False)
     fresh.clock.advance(1000)
     fresh.guard.tick()

@@ -12,6 +12,7 @@ from engine.types import (
     Disposition,
     Evidence,
     IncidentView,
+    Note,
     Proposal,
     ProposalState,
     ReportedEvent,
@@ -184,4 +185,5 @@ def incident_of(text: str, analyst: str = "") -> IncidentView:
         verdict,
         (Proposal(f"P-{text}", terms, text, 0.0, 60.0, ProposalState.APPROVED, (text,)),),
         (text, f"2026-01-01 00:00:00 UTC approved by {text}: {text}, read back after 1 ms"),
+        (Note("INC-01234567", 1003.0, text, text),),
     )

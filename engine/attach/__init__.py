@@ -1,0 +1,1 @@
+"""Consoles attached to an engine that runs without one: what is sent, who decides, and both ends of the socket."""
