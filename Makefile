@@ -14,13 +14,23 @@ test: test-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy aegis_tui engine models knowledge benchmarks tests install
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
 
 bench: test-tools
 	@missed=0; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || missed=1; done; exit $$missed
 
 demo-capture: test-tools
 	$(BIN)/python -m tests.lab.record
+
+help:
+	@echo 'make run [IFACE=eth0]  the console on a recorded attack, or on live traffic (root)'
+	@echo 'make test [PYTEST=...] everything that CI runs'
+	@echo 'make bench             the figures of docs/performance.md'
+	@echo 'make demo-capture      record the demo attack anew (root)'
+	@echo 'make install           into PREFIX, with aegis-tui on the path of root (root)'
+	@echo 'make uninstall         take the installation away again (root)'
+	@echo 'make lock              pin every dependency anew'
+	@echo 'PREFIX=FOLDER          where install puts the program, and uninstall finds it (now $(PREFIX))'
 
 install:
 	@install/install.sh
@@ -38,4 +48,4 @@ test-tools:
 	@install/setup.sh $(VENV) requirements-test.txt
 	@[ "$$(id -u)" != 0 ] || install/test-packages.sh
 
-.PHONY: run test bench demo-capture install uninstall lock test-tools $(VENV)
+.PHONY: help run test bench demo-capture install uninstall lock test-tools $(VENV)

@@ -22,7 +22,7 @@ for room in aegis_tui engine knowledge models bpf; do
 	cp -R --no-preserve=ownership "$source/$room" "$prefix/$room"
 done
 cp "$source"/LICENSE "$source"/NOTICE "$source"/README.md "$source"/requirements.txt "$prefix"
-for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py prefix.sh uninstall.sh; do
+for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py prefix.sh shell.sh uninstall.sh; do
 	cp "$source/install/$file" "$prefix/install"
 done
 find "$prefix" -name __pycache__ -not -path "$prefix/venv/*" -prune -exec rm -rf {} +
@@ -31,13 +31,18 @@ rm -f "$prefix"/venv/.installed-*
 "$prefix/install/setup.sh" "$prefix/venv" requirements.txt
 
 ln -sfn "$prefix/venv/bin/aegis-tui" /usr/local/bin/aegis-tui
+"$source/install/shell.sh" place "$prefix/venv/bin/aegis-tui" "$source/docs/aegis-tui.1"
 if [ -d /etc/systemd/system ]; then
-	sed "s|@PREFIX@|$prefix|g" "$source/install/aegis-tui-restore.service" >/etc/systemd/system/aegis-tui-restore.service
+	for unit in aegis-tui.service aegis-tui-restore.service; do
+		sed "s|@PREFIX@|$prefix|g" "$source/install/$unit" >"/etc/systemd/system/$unit"
+	done
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 
 cat <<TOLD
 installed in $prefix; now: sudo aegis-tui --iface eth0
+to have it run without a console: put interface = ["eth0"] into /etc/aegis/config.toml, then
+  sudo systemctl enable --now aegis-tui    and, for a console at it, in any terminal:    sudo aegis-tui
 to have approved blocks restored after a reboot: sudo systemctl enable aegis-tui-restore
 to take it all away again: sudo make uninstall (or $prefix/install/uninstall.sh)
 TOLD

@@ -27,6 +27,9 @@ need nmap nmap
 need tmux tmux
 need netcat-openbsd nc
 need procps ps
+need man-db man
+need fish fish
+need zsh zsh
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
 [ -e "/usr/include/$(uname -m)-linux-gnu/asm/types.h" ] || missing="$missing linux-libc-dev"
 [ -z "$missing" ] || exec "$here/packages.sh" $missing

@@ -5,9 +5,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 home=/opt/aegis-tui
 [ ! -e "$here/../.aegis-tui-install" ] || home=${here%/install}
-state=/var/lib/aegis pins=/sys/fs/bpf/aegis lock=/run/aegis/lock unit=aegis-tui-restore.service
+state=/var/lib/aegis pins=/sys/fs/bpf/aegis lock=/run/aegis/lock units="aegis-tui.service aegis-tui-restore.service"
 [ "$(id -u)" = 0 ] || { echo "uninstalling needs root: sudo make uninstall" >&2; exit 1; }
 prefix=$("$here/prefix.sh" check "${PREFIX:-$home}")
+[ ! -d /run/systemd/system ] || systemctl stop aegis-tui.service 2>/dev/null || true
 if [ -e $lock ] && ! flock --nonblock $lock true; then
 	echo "close aegis-tui first: $(cat $lock) runs" >&2
 	exit 1
@@ -26,12 +27,16 @@ if [ "$spaces" -gt 1 ] || [ -n "$(ls /run/netns 2>/dev/null)" ]; then
 	echo "nftables and tc were cleared in this network namespace only; if aegis-tui ran in another one, run there:"
 	echo "  nft delete table netdev aegis; tc filter del dev IFACE egress protocol all prio 2 handle 0xae615 bpf"
 fi
-if [ -e /etc/systemd/system/$unit ]; then
-	[ ! -d /run/systemd/system ] || systemctl disable --quiet $unit || true
-	rm -f /etc/systemd/system/$unit
+for unit in $units; do
+	[ -e "/etc/systemd/system/$unit" ] || continue
+	[ ! -d /run/systemd/system ] || systemctl disable --quiet "$unit" || true
+	rm -f "/etc/systemd/system/$unit"
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
+done
+if [ "$(readlink /usr/local/bin/aegis-tui)" = "$prefix/venv/bin/aegis-tui" ]; then
+	rm -f /usr/local/bin/aegis-tui
+	"$here/shell.sh" remove
 fi
-[ "$(readlink /usr/local/bin/aegis-tui)" != "$prefix/venv/bin/aegis-tui" ] || rm -f /usr/local/bin/aegis-tui
 [ ! -e "$prefix/.aegis-tui-install" ] || "$here/prefix.sh" remove "$prefix"
 rm -rf /run/aegis
 if [ "${PURGE:-}" = 1 ]; then

@@ -82,7 +82,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespace
 ALONE = """
 set -eu
 mount -t tmpfs none /run
-for room in /var/lib /usr/local/bin /etc/systemd; do mount -t tmpfs none "$room"; done
+for room in /var/lib /usr/local/bin /usr/local/share /etc/systemd; do mount -t tmpfs none "$room"; done
 mkdir -p /var/lib/aegis /run/aegis /etc/systemd/system
 mount -t tmpfs none /sys/fs/bpf
 touch /var/lib/aegis/halted
@@ -160,6 +160,19 @@ def test_a_purge_leaves_no_halt_to_tell_of(tmp_path: Path) -> None:
     assert "halted" not in done.stdout
 
 
+def test_manual_and_completions_are_placed_where_shells_look_and_taken_away_again(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("aegis-tui")
+    page = ROOT / "docs" / "aegis-tui.1"
+    theirs = holding(tmp_path, "man/man1/other.1")
+    for words, left in ((["place", program, page], 5), (["place", program, page], 5), (["remove"], 1)):
+        environ = os.environ | {"SHARE": str(theirs)}
+        subprocess.run([ROOT / "install" / "shell.sh", *words], env=environ, check=True)
+        assert len(files(theirs)) == left
+        if words != ["remove"]:
+            assert (theirs / "man/man1/aegis-tui.1").read_bytes() == page.read_bytes()
+            assert "complete -F" in (theirs / "bash-completion/completions/aegis-tui").read_text(encoding="utf-8")
+
+
 @AS_ROOT
 @pytest.mark.root
 def test_only_our_rooms_are_given_to_root(tmp_path: Path) -> None:
@@ -169,3 +182,25 @@ def test_only_our_rooms_are_given_to_root(tmp_path: Path) -> None:
     subprocess.run([ROOT / "install" / "prefix.sh", "own", prefix], check=True)
     assert (prefix / "engine" / "core.py").stat().st_uid == 0
     assert (prefix / "theirs" / "file").stat().st_uid == 1000
+
+
+UNITS = ("aegis-tui.service", "aegis-tui-restore.service")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_units_are_valid_and_the_daemon_s_is_confined(tmp_path: Path) -> None:
+    for name in UNITS:
+        text = (ROOT / "install" / name).read_text(encoding="ascii").replace("@PREFIX@", "/opt/aegis-tui")
+        (tmp_path / name).write_text(re.sub("ExecStart=.*", "ExecStart=/bin/true", text), encoding="ascii")
+    units = [str(tmp_path / name) for name in UNITS]
+    verified = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    judged = ["systemd-analyze", "security", "--offline=yes", "--threshold=45", units[0]]
+    assert subprocess.run(judged, capture_output=True, check=False).returncode == 0
+
+
+def test_every_unit_is_installed_switched_off_and_uninstalled() -> None:
+    install, uninstall = ((ROOT / "install" / name).read_text() for name in ("install.sh", "uninstall.sh"))
+    assert all(name in install and name in uninstall for name in UNITS)
+    started = [line for line in install.splitlines() if re.match(r"\s*systemctl (enable|start|restart)", line)]
+    assert started == []

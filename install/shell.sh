@@ -1,0 +1,28 @@
+#!/bin/sh
+# shell.sh place PROGRAM PAGE: puts the manual page, and what completes PROGRAM's commands in bash, zsh and fish, below
+# SHARE, where man and the shells look. shell.sh remove: takes them away again.
+set -eu
+share=${SHARE:-/usr/local/share}
+page=$share/man/man1/aegis-tui.1
+bash=$share/bash-completion/completions/aegis-tui
+zsh=$share/zsh/site-functions/_aegis-tui
+fish=$share/fish/vendor_completions.d/aegis-tui.fish
+
+case $1 in
+place)
+	for file in "$page" "$bash" "$zsh" "$fish"; do
+		mkdir -p "${file%/*}"
+		rm -f "$file"
+	done
+	cp "$3" "$page"
+	"$2" completions bash >"$bash"
+	"$2" completions zsh >"$zsh"
+	"$2" completions fish >"$fish"
+	chmod 644 "$page" "$bash" "$zsh" "$fish"
+	;;
+remove) rm -f "$page" "$bash" "$zsh" "$fish" ;;
+*)
+	echo "shell.sh place PROGRAM PAGE | remove" >&2
+	exit 1
+	;;
+esac
