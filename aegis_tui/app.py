@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -15,29 +16,33 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from aegis_tui.acting.appearing import Preferences
+from aegis_tui.acting.judging import JudgingApp
+from aegis_tui.acting.replaying import ToldByReplay
 from aegis_tui.bridge import REFUSALS, EngineView, Told, listen
-from aegis_tui.inquiring import InquiringApp
-from aegis_tui.keys import INCIDENT_VIEWS, app_bindings
+from aegis_tui.keyboard.keys import INCIDENT_VIEWS
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.blocks import BlocksScreen
 from aegis_tui.screens.decision import Decision
 from aegis_tui.screens.health import HealthScreen
-from aegis_tui.screens.help import Help
 from aegis_tui.screens.incident import IncidentScreen
+from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.overview import FlowOpened, Overview
 from aegis_tui.screens.replay import ReplayScreen
+from aegis_tui.screens.suppressions import SuppressionsScreen
 from aegis_tui.screens.view import Scene, View
+from aegis_tui.terminal import still
 from aegis_tui.widgets.line import Line, line
 from aegis_tui.widgets.rates import Rates
 from aegis_tui.widgets.safe import foreign, visible
 from aegis_tui.widgets.table import Aim
-from aegis_tui.widgets.transport import Transport
 from aegis_tui.widgets.words import asked_for, span
-from engine.types import Block, BlockState, Disposition, Fault, IncidentView, Proposal, ProposalState, Snapshot
+from engine.types import Block, BlockState, Fault, IncidentView, Proposal, ProposalState, Snapshot
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.25
 ENDED_EVERY = 8
@@ -46,18 +51,19 @@ HANG_UP_EVERY_S = 0.5
 PANIC_HINT = "sudo aegis-tui panic-unblock"
 
 
-class AegisApp(InquiringApp):
+class AegisApp(JudgingApp):
     """The five views over one engine."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Aegis"
-    BINDINGS: ClassVar[list[BindingType]] = [*app_bindings()]
     SCREENS: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
         "overview": Overview,
         "incident": IncidentScreen,
         "blocks": BlocksScreen,
         "replay": ReplayScreen,
+        "library": LibraryScreen,
         "health": HealthScreen,
+        "suppressions": SuppressionsScreen,
     }
 
     def __init__(
@@ -66,16 +72,15 @@ class AegisApp(InquiringApp):
         start: Callable[[], Awaitable[None]] | None = None,
         first_view: str = "overview",
         monotonic: Callable[[], float] = time.monotonic,
+        preferences: Preferences | None = None,
     ) -> None:
         super().__init__(engine, monotonic)
-        self.theme = "ansi-dark"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
+        self.obey(preferences or Preferences())
         self._start = start
         self._first_view = first_view
         self._history: list[str] = []
         self._rates = Rates()
-        self._transport = Transport()
+        self._runs = 0
         self._incident: IncidentView | None = None
         self._incident_id = ""
         self._alert_id = ""
@@ -83,6 +88,7 @@ class AegisApp(InquiringApp):
         self._frozen: tuple[Snapshot, float] | None = None
         self._ended: tuple[Block, ...] = ()
         self._polls = 0
+        self._drawn: still.Seen | None = None
         self._started_at = 0.0
         self._plain_bars = os.environ.get("TERM") == "linux"
 
@@ -93,7 +99,7 @@ class AegisApp(InquiringApp):
         self._watch_hang_up()
         await self.push_screen(self._first_view)
         self.poll()
-        self.set_interval(POLL_S, self.poll)
+        self.set_interval(POLL_S, lambda: self.poll(again=False))
         self.run_worker(listen(self.engine.subscribe(), self.post_message), name="bridge")
         if self._start is not None:
             self.call_after_refresh(self._start_engine, self._start)
@@ -125,21 +131,32 @@ class AegisApp(InquiringApp):
 
     def _leave(self, return_code: int = 0) -> None:
         live = self._live_blocks()
+        if self.return_code is None:  # a lost terminal is noticed by its signal and by looking at it
+            why = f" by {signal.Signals(return_code - 128).name}" if return_code > 128 else ""
+            log.info("the console ends%s; %s in force", why, _stay(live))
         words = f"{_stay(live)} in force. To remove all blocks: {PANIC_HINT}" if live else None
         self.exit(return_code=return_code, message=Text(words) if words else None)
 
     # --- drawing ---
 
-    def poll(self) -> None:
-        """Draw the engine's state as it is now."""
+    def poll(self, *, again: bool = True) -> None:
+        """Draw the engine's state as it is now; unless ``again``, only where it is not what was drawn last."""
+        if not self.screen_stack:  # an answer came while the console ends
+            return
         snapshot = self.engine.snapshot()
         self._rates.add(snapshot.now, snapshot.counters)
         self._started_at = self._started_at or snapshot.now
         if not self._incident_id and snapshot.incidents:
             self._choose(snapshot.incidents[0].id)
+        self._follow_tape(snapshot)
         self._load_incident()
         self._load_ended(snapshot)
+        self.load_library()
         scene = self._scene(snapshot)
+        drawn, self._drawn = self._drawn, still.seen(scene, self.size)
+        if not again and still.is_on(self.screen_stack, drawn, self._drawn):
+            self._drawn = drawn
+            return
         for screen in self.screen_stack:
             if isinstance(screen, View) and screen.is_mounted:
                 screen.draw(scene)
@@ -161,11 +178,13 @@ class AegisApp(InquiringApp):
             alert_id=self._alert_id,
             frozen=words,
             notice=self._last_line(snapshot),
-            speed=self._transport.speed,
-            paused=self._transport.paused,
             started_at=self._started_at,
             plain_bars=self._plain_bars,
             ended=self._ended,
+            keymap=self.keymap,
+            beside=self.home.snapshot() if self.is_beside else None,
+            library=self.shelved(),
+            rules=tuple(self.engine.suppressions()),
         )
 
     def _last_line(self, snapshot: Snapshot) -> Line:
@@ -177,6 +196,20 @@ class AegisApp(InquiringApp):
             return line((f"{int(status.keep_within_s)} s: {what}", "warn"))
         said, until = self._notice
         return said if self._monotonic() < until else ()
+
+    def _follow_tape(self, snapshot: Snapshot) -> None:
+        """Look at the alert that a replay was sent to, and read anew what another run of it tells."""
+        run = snapshot.tape.run if snapshot.tape is not None and not snapshot.tape.seeking else self._runs
+        self._stale, self._runs = self._stale or run != self._runs, run
+        alert_id = self.arrived_at_alert()
+        if alert_id:
+            self._choose(self._incident_of(alert_id), alert_id)
+
+    def forget_view(self) -> None:
+        """Forget what was shown: another engine is."""
+        self._rates, self._frozen, self._incident = Rates(), None, None
+        self._incident_id = self._alert_id = ""
+        self._started_at, self._runs = 0.0, 0
 
     def _choose(self, incident_id: str, alert_id: str = "") -> None:
         if incident_id != self._incident_id:
@@ -217,14 +250,19 @@ class AegisApp(InquiringApp):
     def _told(self, told: Told) -> None:
         event = told.event
         self._stale = True
+        live = "LIVE: " if self.watches_beside and not isinstance(told, ToldByReplay) else ""
         if isinstance(event, Proposal) and event.state is ProposalState.PENDING:
-            self.say(f"{event.id}: block {asked_for(event)}? b reviews it", "warn")
+            block = self.keymap.first("block")
+            how = f"end the replay, then {block} reviews it" if live else f"{block} reviews it"
+            self.say(f"{live}{event.id}: block {asked_for(event)}? {how}", "warn")
         elif isinstance(event, Proposal) and event.state is ProposalState.REPLAY:
-            self.say(f"{event.id}: block {asked_for(event)} is proposed; b shows it, a replay blocks nothing", "warn")
+            how = f"{self.keymap.first('block')} shows it, a replay blocks nothing"
+            self.say(f"{event.id}: block {asked_for(event)} is proposed; {how}", "warn")
         elif isinstance(event, Fault) and not event.cleared:
-            self.say(f"{event.ability}: {foreign(event.message)}  5 shows what to do", "warn")
+            how = f"{self.keymap.first('screen-health')} shows what to do"
+            self.say(f"{live}{event.ability}: {foreign(event.message)}  {how}", "warn")
         elif isinstance(event, Block) and event.state in (BlockState.FAILED, BlockState.DRIFTED):
-            self.say(f"block {event.prefix} {event.state.value}", "danger")
+            self.say(f"{live}block {event.prefix} {event.state.value}", "danger")
 
     # --- what the person looks at ---
 
@@ -243,20 +281,32 @@ class AegisApp(InquiringApp):
         self.poll()
 
     def action_view(self, name: str) -> None:
-        """Switch to another view; esc comes back."""
-        if isinstance(self.screen, View) and self.screen.view != name:
+        """Switch to another view, at its first pane; esc comes back to the pane that was left."""
+        if not isinstance(self.screen, View):
+            return
+        if self.screen.view != name:
             self._history.append(self.screen.view)
             self._switch(name)
+        found = self.get_screen(name)
+        if isinstance(found, View) and found.is_mounted:
+            found.begin()
 
     async def action_back(self) -> None:
         """Clear the filter, then the marks, or go back to the view before."""
         if not isinstance(self.screen, View) or self.screen.close_filter():
             return
         table = self.screen.table()
-        if not (table is not None and table.unmark()) and self._history:
+        if (table is not None and table.unmark()) or self.leaves_replay():
+            return
+        if self.screen.view == "overview":  # the way back ends where it begins
+            self._history.clear()
+        elif self._history:
             self._switch(self._history.pop())
 
     def _switch(self, name: str) -> None:
+        name = self.place_of(name)
+        if name == "library":
+            self.read_library()
         self.switch_screen(name)
         self.call_after_refresh(self.poll)
 
@@ -270,17 +320,35 @@ class AegisApp(InquiringApp):
         if isinstance(self.screen, View):
             self.screen.open_filter()
 
+    def action_sort(self, step: int) -> None:
+        """Sort the table that the person looks at by another column."""
+        table = self._table()
+        if table is not None:
+            title = table.sort(step)
+            self.say(
+                f"sorted by {title}, {self.keymap.first('sort-reverse')} turns it round"
+                if title
+                else "in the order as it comes"
+            )
+        else:
+            self.say(f"{self.keymap.first('sort')} sorts a table: {self.keymap.first('pane-next')} goes to one")
+
+    def action_turn_over(self) -> None:
+        """Turn the order of the rows round."""
+        table = self._table()
+        if table is not None:
+            table.turn_over()
+
     def action_freeze(self) -> None:
         """Hold the tables still, or let them go."""
         self._frozen = None if self._frozen else (self.engine.snapshot(), self._monotonic())
         self.poll()
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.push_screen(Help(self.screen.view if isinstance(self.screen, View) else ""))
-
     def action_alert(self, step: int) -> None:
-        """Go to the next or the previous alert of all incidents, in the order of time."""
+        """Go to the next or the previous alert of all incidents, in the order of time; a replay is taken there."""
+        if self.engine.snapshot().tape is not None and isinstance(self.screen, ReplayScreen):
+            self.go_to_alert(step)
+            return
         alerts = sorted(self.engine.snapshot().alerts, key=lambda alert: alert.first_at)
         if not alerts:
             self.say("no alerts")
@@ -314,45 +382,9 @@ class AegisApp(InquiringApp):
         aim = self.looked_at()
         return aim.incident_id if aim else ""
 
-    def action_disposition(self) -> None:
-        """Ask what the selected incident was; only where the person sees which one that is."""
-        aim, incident_id = self.looked_at(), self._incident_id
-        keys = {
-            "t": Disposition.TRUE_POSITIVE,
-            "b": Disposition.BENIGN_POSITIVE,
-            "f": Disposition.FALSE_POSITIVE,
-            "u": Disposition.UNDETERMINED,
-        }
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                self.run_worker(self._dispose(incident_id, Disposition(answer)), group="disposition")
-
-        if aim is None:
-            self.say("d is about an incident: choose one on screen 1 or 2")
-        else:
-            words = f"{incident_id} {aim.address}:  t true positive  b benign  f false  u unclear  esc"
-            self.push_screen(Ask(words, keys), answered)
-
-    async def _dispose(self, incident_id: str, disposition: Disposition) -> None:
-        try:
-            await self.engine.set_disposition(incident_id, disposition)
-        except REFUSALS as refusal:
-            self.say(f"cannot store the disposition: {foreign(str(refusal))}", "danger")
-        else:
-            self._stale = True
-            self.say(f"{incident_id}: {disposition.value.replace('_', ' ')}")
-
-    def action_transport(self, key: str) -> None:
-        """Steer the replay."""
-        if self.engine.snapshot().status.mode != "replay":
-            self.say("nothing is replayed: this console watches live traffic")
-            return
-        try:
-            self.engine.transport(*self._transport.press(key))
-        except REFUSALS as refusal:
-            self.say(f"cannot: {foreign(str(refusal))}")
-        self.poll()
+    def reread(self) -> None:
+        """Have the incident on the screen read again."""
+        self._stale = True
 
     async def action_quit(self) -> None:
         """Quit; where blocks are live, say first that they stay."""
@@ -369,7 +401,7 @@ class AegisApp(InquiringApp):
         self.push_screen(Ask(words, {"y": "yes", "enter": "yes"}), answered)
 
     def _live_blocks(self) -> int:
-        return sum(b.state is BlockState.LIVE and not b.watch for b in self.engine.snapshot().blocks)
+        return sum(b.state is BlockState.LIVE and not b.watch for b in self.home.snapshot().blocks)
 
 
 def _stay(live: int) -> str:

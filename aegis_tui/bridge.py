@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from textual.message import Message
 
 from engine.types import (
     Block,
+    Comparison,
     Disposition,
     Event,
     Fault,
     Impact,
     Incident,
     IncidentView,
+    LibraryPage,
+    Note,
+    Passage,
     Proposal,
     ReportedEvent,
     Snapshot,
     SourcedAnswer,
+    Suppression,
+    SuppressionPreview,
     TraceStep,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from engine.stored import Stored
 
 
 class ReviewView(Protocol):
@@ -138,8 +147,8 @@ class EngineView(Protocol):
         """Let a prefix pass again."""
         ...
 
-    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
-        """Store what a person makes of an incident."""
+    async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
+        """Store what a person makes of an incident, and who that is."""
         ...
 
     async def triage(self, event: ReportedEvent) -> IncidentView:
@@ -150,6 +159,10 @@ class EngineView(Protocol):
         """Return what is known to a question, with its sources."""
         ...
 
+    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+        """Return the passages of the knowledge base nearest to a query."""
+        ...
+
     async def preview(self, incident_id: str) -> str:
         """Return what would be sent to the endpoint about an incident; empty where nothing leaves."""
         ...
@@ -158,8 +171,83 @@ class EngineView(Protocol):
         """Write the report of an incident in every form, and return the files."""
         ...
 
+    async def suppress(self, target: str, detector: str, label: str, reason: str, by: str, ttl_s: float) -> Suppression:
+        """Hide from now on what is in a scope; 0 seconds is until a person ends it."""
+        ...
+
+    async def end_suppression(self, rule_id: str) -> None:
+        """Have alerts raised again for what a rule hid."""
+        ...
+
+    async def preview_suppression(self, target: str, detector: str, label: str) -> SuppressionPreview:
+        """Return what a rule would have hidden of what is stored."""
+        ...
+
+    def suppressions(self) -> Sequence[Suppression]:
+        """Return the rules in force and those that ended within a day, the newest first."""
+        ...
+
+    async def note(self, incident_id: str, text: str, by: str) -> Note:
+        """Store what a person writes beside an incident."""
+        ...
+
+    async def take_over(self) -> None:
+        """Decide at this console from now on, where several are attached to one engine."""
+        ...
+
+    async def library(self, words: str = "", after: tuple[float, str] | None = None) -> LibraryPage:
+        """Return a page of the stored incidents that a filter lets through, newest first."""
+        ...
+
+    async def everything(self, incident_id: str) -> Stored:
+        """Return all that an incident can be exported and judged again from, or raise LookupError."""
+        ...
+
+    async def save_pack(self, incident_id: str, place: str = "", redacted: bool = False) -> tuple[str, str]:
+        """Write an incident's evidence pack to a new file, and return its path and its manifest's SHA-256."""
+        ...
+
     def transport(self, command: str, value: float = 0.0) -> None:
-        """Steer a replay: ``pause``, ``play``, ``step``, ``speed``."""
+        """Steer a replay: ``pause play step speed seek alert start end``, and ``nth alert``."""
+        ...
+
+
+class Replaying(EngineView, Protocol):
+    """A replay beside the engine of the console: it is seen like an engine, and goes on while it is run."""
+
+    async def run(self) -> None:
+        """Play until cancelled."""
+        ...
+
+
+class CaptureFile(NamedTuple):
+    """A capture that can be replayed."""
+
+    path: str
+    name: str
+    """Its path below the folder of captures."""
+    size_bytes: int
+    modified_at: float
+    """Wall clock."""
+
+
+class Studio(Protocol):
+    """Makes replays of what a person chooses in the library, each with a store of its own and no way to block."""
+
+    def captures(self) -> Sequence[CaptureFile]:
+        """Return the captures in the configured folder, the newest first; may take a while."""
+        ...
+
+    def of_incident(self, stored: Stored) -> Replaying:
+        """Return the replay of a stored incident."""
+        ...
+
+    def of_capture(self, path: str) -> Replaying:
+        """Return the replay of a capture, or raise OSError."""
+        ...
+
+    async def compare(self, stored: Stored | None, path: str, changes: Mapping[str, str]) -> Comparison:
+        """Return what other judges make of an incident, or of a capture: ``threshold``, ``rules``, ``model``."""
         ...
 
 

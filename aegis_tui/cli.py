@@ -7,14 +7,15 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-VERSION: Final = "0.1.0"
+from engine.version import VERSION
 
 _EXAMPLES = """\
 examples:
   sudo aegis-tui --iface eth0             watch eth0: live flows, alerts, investigations, blocks
+  sudo aegis-tui                          a console at the daemon, where one runs (systemctl start aegis-tui)
   aegis-tui demo                          the console on a recorded attack: no root, no key
   aegis-tui replay capture.pcap           the console on a capture
   aegis-tui replay captures/ --headless --json | jq 'select(.type == "alert")'
@@ -41,6 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_replay(commands)
     _add_incidents(commands)
+    _add_packs(commands)
+    _add_suppress(commands)
     _add_triage(commands)
     _add_questions(commands)
     _add_knowledge(commands)
@@ -49,10 +52,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_records(commands)
     _add_checks(commands)
     _add_doors(commands)
+    _add_daemon(commands)
+    _add_shell(commands)
+    _take_utc(parser)
+    _keep_what_came_first(parser)
     return parser
 
 
 if TYPE_CHECKING:
+    from engine.filter import Filter
+
     _Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -81,8 +90,22 @@ def _live_flags(parser: argparse.ArgumentParser) -> None:
     _engine_flags(live)
 
 
+def _filter_flag(parser: argparse._ArgumentGroup | argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--filter", type=_filter, metavar="FILTER", help=f"{words}, such as 'sev>=high ip:10.0.0.0/8'")
+
+
+def _filter(text: str) -> Filter:
+    from engine.filter import parse  # noqa: PLC0415 - only where one is given
+
+    try:
+        return parse(text)
+    except ValueError as refusal:
+        raise argparse.ArgumentTypeError(str(refusal)) from None
+
+
 def _output_flags(parser: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="no console: print events")
+    _filter_flag(parser, "with --headless: print only events that match")
     parser.add_argument("--json", action="store_true", help="with --headless: one JSON object a line")
     parser.add_argument("--with", dest="extra", metavar="TYPES", help="also print: detection,flow,step")
 
@@ -98,10 +121,12 @@ def _add_replay(commands: _Parsers) -> None:
     replay = _add(
         commands,
         "replay",
-        "judge a capture, a folder of captures or a stored incident again",
+        "judge a capture, a folder of captures or a stored incident again; without a name: the library of them",
         "aegis-tui replay capture.pcap --headless --json",
     )
-    replay.add_argument("what", metavar="FILE|DIR|INCIDENT", help="pcap or pcapng, a folder of them, or an INC- id")
+    replay.add_argument(
+        "what", nargs="?", default="", metavar="FILE|DIR|INCIDENT", help="pcap or pcapng, a folder, or an INC- id"
+    )
     replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="in the console: 0.25 to 64 (default 1)")
     replay.add_argument("--local", action="append", metavar="ADDRESS", help="an address that was the watched host's")
     again = replay.add_argument_group("a stored incident before another analyst")
@@ -111,7 +136,11 @@ def _add_replay(commands: _Parsers) -> None:
     again.add_argument(
         "--analyst", metavar="NAME", help="playbook, or a chat model of the endpoint (default: MODEL_NAME)"
     )
-    again.add_argument("--diff", action="store_true", help="print only what changed against the stored verdict")
+    replay.add_argument(
+        "--diff",
+        action="store_true",
+        help="print what another --threshold, --rules or --model changes; with --reinvestigate, another analyst",
+    )
     _output_flags(replay)
     _engine_flags(replay)
     replay.set_defaults(run="replay:run")
@@ -125,11 +154,17 @@ def _add_replay(commands: _Parsers) -> None:
 
 
 def _add_incidents(commands: _Parsers) -> None:
-    incidents = _add(commands, "incidents", "list stored incidents", "aegis-tui incidents --json")
+    incidents = _add(
+        commands,
+        "incidents",
+        "list stored incidents, each with its verdict and where it comes from",
+        "aegis-tui incidents --json",
+    )
     incidents.add_argument("--json", action="store_true", help=_JSON)
+    _filter_flag(incidents, "only incidents that match")
     incidents.set_defaults(run="stored:incidents")
     show = _add(
-        commands, "show", "show one incident: alerts, evidence, trace, verdict, decisions", "aegis-tui show INC-4f2a"
+        commands, "show", "show one incident: verdict, decisions, alerts, evidence, trace", "aegis-tui show INC-4f2a"
     )
     show.add_argument("id", metavar="ID", help="an incident id, or its beginning")
     show.add_argument("--json", action="store_true", help="one JSON document")
@@ -154,6 +189,70 @@ def _add_incidents(commands: _Parsers) -> None:
     packets.set_defaults(run="stored:packets")
     for parser in (incidents, show, report, packets):
         parser.add_argument("--database", metavar="FILE", help="read this database")
+
+
+def _add_packs(commands: _Parsers) -> None:
+    export = _add(
+        commands,
+        "export",
+        "write the evidence pack of one incident: summary, JSON, trace, packets, and a manifest that shows any change",
+        "aegis-tui export INC-4f2a -o case-17.zip",
+    )
+    export.add_argument("id", metavar="ID", help="an incident id, or its beginning")
+    export.add_argument("-o", "--output", metavar="FILE", help="file to make; it must not exist (default: ID.zip)")
+    export.add_argument("--redact", action="store_true", help="take credentials out, and leave raw bytes out")
+    export.add_argument("--database", metavar="FILE", help="read this database")
+    export.set_defaults(run="pack:export")
+    words = "say whether an evidence pack is as it was made; exit status 1 where one bit of it differs"
+    verify = _add(commands, "verify", words, "aegis-tui verify case-17.zip")
+    verify.add_argument("file", metavar="PACK", help="a file that `aegis-tui export` made")
+    verify.add_argument("--digest", metavar="SHA256", help="the manifest's SHA-256, as it was noted")
+    verify.set_defaults(run="pack:verify")
+    for parser in (export, verify):
+        parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _add_suppress(commands: _Parsers) -> None:
+    suppress = _add(
+        commands,
+        "suppress",
+        "list, add or remove rules that hide alerts you know of (root)",
+        "sudo aegis-tui suppress list",
+    )
+    actions = _actions(suppress)
+    listing = _add(actions, "list", "list the rules in force, newest first", "sudo aegis-tui suppress list")
+    listing.add_argument("--ended", action="store_true", help="those that ended instead")
+    listing.add_argument("--json", action="store_true", help=_JSON)
+    listing.set_defaults(run="suppress:list_rules")
+    add = _add(
+        actions,
+        "add",
+        "hide from now on what is in a scope, and say what it would have hidden",
+        'sudo aegis-tui suppress add --target 192.0.2.7 --label "scan.*" --for 7d --reason "our scanner"',
+    )
+    add.add_argument("--target", metavar="ADDRESS|PREFIX", help="only what is about this address or prefix")
+    add.add_argument("--detector", metavar="NAME", help="only this detector's: rules, model, scan, ...")
+    add.add_argument("--label", metavar="LABEL", help="only this label; a * at its end stands for any ending")
+    add.add_argument("--reason", required=True, metavar="TEXT", help="why, for the next person on watch")
+    add.add_argument("--for", dest="ttl", default="24h", metavar="TIME", help=f"{_TIMES} (default 24h)")
+    add.add_argument("--preview", action="store_true", help="only say what it would have hidden")
+    add.set_defaults(run="suppress:add_rule")
+    remove = _add(
+        actions, "remove", "end a rule: what it hid raises alerts again", "sudo aegis-tui suppress remove S-4f2a91c0"
+    )
+    remove.add_argument("id", metavar="ID", help="a rule's id")
+    remove.set_defaults(run="suppress:remove_rule")
+    note = _add(
+        commands,
+        "note",
+        "write a note beside a stored incident",
+        'aegis-tui note INC-4f2a "asked the owner of the host"',
+    )
+    note.add_argument("id", metavar="ID", help="an incident id, or its beginning")
+    note.add_argument("text", metavar="TEXT", help="what the next person should know")
+    note.set_defaults(run="suppress:note")
+    for parser in (listing, add, remove, note):
+        parser.add_argument("--database", metavar="FILE", help="use this database")
 
 
 def _add_triage(commands: _Parsers) -> None:
@@ -190,7 +289,12 @@ def _add_questions(commands: _Parsers) -> None:
 
 
 def _add_knowledge(commands: _Parsers) -> None:
-    knowledge = _add(commands, "knowledge", "add, list, remove or search documents; search ATT&CK with them")
+    knowledge = _add(
+        commands,
+        "knowledge",
+        "add, list, remove or search documents; search ATT&CK with them",
+        'aegis-tui knowledge search "ssh brute force"',
+    )
     actions = _actions(knowledge)
     words = "add Markdown, text, PDF, HTML, CSV and JSON files, or folders of them"
     add = _add(actions, "add", words, "aegis-tui knowledge add runbooks/ --base team")
@@ -227,10 +331,13 @@ def _add_knowledge(commands: _Parsers) -> None:
 
 
 def _add_proposals(commands: _Parsers) -> None:
-    proposals = _add(commands, "proposals", "list, show, approve or refuse proposed blocks (root)")
+    proposals = _add(
+        commands, "proposals", "list, show, approve or refuse proposed blocks (root)", "sudo aegis-tui proposals list"
+    )
     actions = _actions(proposals)
     listing = _add(actions, "list", "list proposals, newest first", "aegis-tui proposals list --json")
     listing.add_argument("--json", action="store_true", help=_JSON)
+    _filter_flag(listing, "only proposals that match")
     listing.set_defaults(run="proposals:list_proposals")
     for name, words in (
         ("show", "show what is asked, without deciding"),
@@ -243,13 +350,19 @@ def _add_proposals(commands: _Parsers) -> None:
 
 
 def _add_blocks(commands: _Parsers) -> None:
-    blocks = _add(commands, "blocks", "list, add, extend, keep, remove, import or export blocks (root)")
+    blocks = _add(
+        commands,
+        "blocks",
+        "list, add, extend, keep, remove, import or export blocks (root)",
+        "sudo aegis-tui blocks list",
+    )
     actions = _actions(blocks)
     listing = _add(
         actions, "list", "list blocks as the kernel has them now", "sudo aegis-tui blocks list --json | head"
     )
     listing.add_argument("--json", action="store_true", help=_JSON)
     listing.add_argument("--ended", action="store_true", help="those that ended instead, newest first")
+    _filter_flag(listing, "only blocks that match")
     listing.set_defaults(run="blocking:list_blocks")
     add = _add(actions, "add", "propose a block and ask at once", "sudo aegis-tui blocks add 203.0.113.9 --for 24h")
     add.add_argument("prefix", metavar="ADDRESS|PREFIX", help="whose packets to drop, IPv4 or IPv6")
@@ -308,7 +421,7 @@ def _term_flags(parser: argparse.ArgumentParser, reason: str) -> None:
 
 
 def _add_records(commands: _Parsers) -> None:
-    allow = _add(commands, "allow", "the allow-list: what can never be blocked (root)")
+    allow = _add(commands, "allow", "the allow-list: what can never be blocked (root)", "sudo aegis-tui allow list")
     actions = _actions(allow)
     add = _add(
         actions, "add", "never block a prefix", "sudo aegis-tui allow add 198.51.100.0/24 --reason office --for 7d"
@@ -323,7 +436,7 @@ def _add_records(commands: _Parsers) -> None:
     remove = _add(actions, "remove", "take a prefix off the list", "sudo aegis-tui allow remove 198.51.100.0/24")
     remove.add_argument("prefix", metavar="ADDRESS|PREFIX", help="as it stands on the list")
     remove.set_defaults(run="allowing:remove")
-    audit = _add(commands, "audit", "check or print the record of every decision (root)")
+    audit = _add(commands, "audit", "check or print the record of every decision (root)", "sudo aegis-tui audit verify")
     actions = _actions(audit)
     words = "say whether the record, and the traces noted in it, are whole: nothing edited, cut, reordered or forged"
     verify = _add(actions, "verify", words, "sudo aegis-tui audit verify")
@@ -343,9 +456,10 @@ def _add_checks(commands: _Parsers) -> None:
     )
     doctor.add_argument("--iface", action="append", metavar="NAME", help="interface to look at; default: all of them")
     doctor.add_argument("--json", action="store_true", help=_JSON)
+    doctor.add_argument("--notify", action="store_true", help="only send a test message to each URL of `notify`")
     _engine_flags(doctor)
     doctor.set_defaults(run="doctor:run")
-    config = _add(commands, "config", "the settings in force and where each came from")
+    config = _add(commands, "config", "the settings in force and where each came from", "aegis-tui config show")
     show = _add(_actions(config), "show", "print each setting, its value and its origin", "aegis-tui config show")
     _engine_flags(show)
     show.set_defaults(run="settings:show")
@@ -369,7 +483,7 @@ def _add_doors(commands: _Parsers) -> None:
     serve.add_argument("--with", dest="extra", metavar="TYPES", help="also print: detection,flow,step")
     _engine_flags(serve)
     serve.set_defaults(run="serve:run")
-    token = _add(commands, "token", "the token that the HTTP and MCP doors ask for")
+    token = _add(commands, "token", "the token that the HTTP and MCP doors ask for", "aegis-tui token show-path")
     actions = _actions(token)
     rotate = _add(actions, "rotate", "make a new token; the old one is void at once", "aegis-tui token rotate --print")
     rotate.add_argument("--print", action="store_true", help="print the token instead of where it lies")
@@ -378,6 +492,66 @@ def _add_doors(commands: _Parsers) -> None:
     place.set_defaults(run="token:show_path")
     for parser in (rotate, place):
         parser.add_argument("--own", action="store_true", help="as root: root's own, not that of the live engine")
+
+
+def _add_daemon(commands: _Parsers) -> None:
+    daemon = _add(
+        commands,
+        "daemon",
+        "the engine without a console, for consoles to attach to; it never approves a block (root)",
+        "sudo aegis-tui daemon --iface eth0",
+    )
+    daemon.add_argument("--iface", action="append", metavar="NAME", help="interface to watch; default: the config's")
+    daemon.add_argument("--promiscuous", action="store_true", help="also capture what is not addressed to this host")
+    daemon.add_argument("--no-dataplane", action="store_true", help="watch only: attach nothing to the kernel")
+    _engine_flags(daemon)
+    daemon.set_defaults(run="daemon:run")
+    attach = _add(commands, "attach", "a console at the daemon's engine; quitting leaves it running (root)",
+                  "sudo aegis-tui attach")  # fmt: skip
+    attach.add_argument("--config", metavar="FILE", help="TOML file for keys and colours of this console")
+    attach.set_defaults(run="attach:run")
+
+
+def _add_shell(commands: _Parsers) -> None:
+    log = _add(
+        commands, "log", "print what the program wrote to its log; as root: the live engine's", "aegis-tui log --follow"
+    )
+    log.add_argument("--lines", type=int, default=50, metavar="N", help="the last so many (default 50; 0: all)")
+    log.add_argument("--follow", action="store_true", help="go on with each new line until ctrl-C")
+    log.add_argument("--guard", action="store_true", help="the guard's log instead (root)")
+    log.set_defaults(run="log:run")
+    words = "print what completes this program's commands in a shell"
+    shell = _add(commands, "completions", words, "source <(aegis-tui completions bash)")
+    shell.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose language to write it in")
+    shell.set_defaults(run="completions:run")
+
+
+def _take_utc(parser: argparse.ArgumentParser, default: object = False) -> None:
+    """Give every command ``--utc``: before its name or after it."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for command in inner[0].choices.values() if inner else ():
+        _take_utc(command, argparse.SUPPRESS)
+    if not inner or default is False:
+        words = "times in UTC instead of local time (setting: utc)"
+        parser.add_argument("--utc", action="store_true", default=default, help=words)
+
+
+def _keep_what_came_first(parser: argparse.ArgumentParser) -> None:
+    """Let a flag before a command's name count as one after it: the command's own default would win over it."""
+    first = {action.dest: action.default for action in parser._actions if action.option_strings}
+    for command in _below(parser):
+        for action in command._actions:
+            if action.option_strings and action.dest in first and action.default == first[action.dest]:
+                action.default = argparse.SUPPRESS
+
+
+def _below(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parsers of all commands, and of their actions."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield command
+                yield from _below(command)
 
 
 def _port(text: str) -> int:
@@ -394,6 +568,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.own_process = argv is None
     import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
 
+    from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415 - the same
+
+    choose_zone(arguments)
     module, function = arguments.run.split(":")
     try:
         status = int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))

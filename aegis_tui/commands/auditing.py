@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -66,7 +67,7 @@ def _verify_traces(arguments: argparse.Namespace, database: Path | None, noted: 
     except (ValueError, OSError) as error:
         say(f"{len(anchors)} traces noted, none checked: {error}")
         return False
-    wrong = [one for one in checked if one.condition is not Condition.WHOLE]
+    wrong = [one for one in checked if one.condition not in (Condition.WHOLE, Condition.RETIRED)]
     for one in wrong[:NAMED]:
         say(f"{one.condition.upper():6} {one.incident_id}: {one.detail}")
     if len(wrong) > NAMED:
@@ -83,7 +84,8 @@ def _by_incident(noted: Iterable[AuditEntry]) -> tuple[dict[str, list[Anchor]], 
     for entry in noted:
         try:
             told = json.loads(entry.body)
-            anchor = Anchor(str(told["incident"]), int(told["steps"]), str(told["digest"]), str(told["verdict"]))
+            told_of = (str(told["incident"]), int(told["steps"]), str(told["digest"]), str(told["verdict"]))
+            anchor = Anchor(*told_of, noted_at=entry.at)
             left_out += int(told["left_out"])
         except (ValueError, KeyError, TypeError):
             unreadable += 1
@@ -112,6 +114,12 @@ async def _checked(store: Store, anchors: Sequence[Anchor]) -> Checked:
     incident_id = anchors[0].incident_id
     trace = await store.trace(incident_id)
     if trace is None:
+        retired = await store.retired(incident_id)
+        if retired is not None and not anchors[-1].noted_at <= retired[0] <= time.time():
+            words = f"said to have been removed {moment(retired[0])}, but it was noted {moment(anchors[-1].noted_at)}"
+            return Checked(incident_id, Condition.GONE, words)
+        if retired is not None:
+            return Checked(incident_id, Condition.RETIRED, f"{retired[1]}; removed {moment(retired[0])}")
         words = "the incident is not stored: it was deleted, or the database was set aside and begun anew"
         return Checked(incident_id, Condition.GONE, words)
     return held_against(anchors, *trace)

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from aegis_tui.commands.guarded import NoGuardError, guarded, need_root
@@ -33,15 +33,17 @@ def list_blocks(arguments: argparse.Namespace) -> int:
     try:
         with guarded(looks=True) as guard:
             for page in guard.block_pages(ended=arguments.ended):
-                halted, found = page.halted, found or bool(page.blocks)
-                for block in page.blocks:
+                shown = _matching(page.blocks, arguments)
+                halted, found = page.halted, found or bool(shown)
+                for block in shown:
                     say(_line(block, arguments, now), as_json=arguments.json)
     except NoGuardError as error:
         return _list_without_guard(error, arguments, now)
     if halted and not arguments.json:
         say(_HALTED)
     if not found and not arguments.json:
-        say("no block has ended" if arguments.ended else "nothing is blocked")
+        nothing = "no block has ended" if arguments.ended else "nothing is blocked"
+        say("no block matches" if arguments.filter else nothing)
     return 0
 
 
@@ -52,11 +54,15 @@ def _list_without_guard(error: NoGuardError, arguments: argparse.Namespace, now:
     say(f"aegis-tui: no guard runs, and none can be started: {error}", sys.stderr)
     if not arguments.ended:
         say("aegis-tui: what follows is what the kernel holds", sys.stderr)
-        for block in kernel.blocks():
+        for block in _matching(kernel.blocks(), arguments):
             say(_line(block, arguments, now), as_json=arguments.json)
         if kernel.halted():
             say(_HALTED, sys.stderr)
     return 1
+
+
+def _matching(blocks: Iterable[Block], arguments: argparse.Namespace) -> list[Block]:
+    return [block for block in blocks if not arguments.filter or arguments.filter.matches(block)]
 
 
 def _line(block: Block, arguments: argparse.Namespace, now: float) -> str:

@@ -12,6 +12,8 @@ class Health(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     MISSING = "missing"
+    FAILED = "failed"
+    """It was tried now, and did not come about."""
 
 
 class Check(NamedTuple):

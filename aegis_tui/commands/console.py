@@ -2,18 +2,68 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+from aegis_tui.acting.appearing import Preferences
 from aegis_tui.app import AegisApp
-from aegis_tui.commands.terminal import need_terminal
-from aegis_tui.driver import HangUpDriver
+from aegis_tui.bridge import EngineView, Studio
+from aegis_tui.commands.person import name_of_person
+from aegis_tui.commands.settings import effective
+from aegis_tui.commands.terminal import in_browser, need_terminal
+from aegis_tui.keyboard.keymap import Keymap
+from aegis_tui.terminal.driver import HangUpDriver
+from engine import config, paths
 from engine.core import Engine
 
+if TYPE_CHECKING:
+    from engine.replay import Replay
 
-def run_console(engine: Engine, first_view: str = "overview") -> int:
+
+def run_console(
+    engine: Engine | Replay,
+    first_view: str = "overview",
+    preferences: Preferences | None = None,
+    studio: Studio | None = None,
+) -> int:
     """Show the console until it is closed; the engine starts after the first paint."""
     need_terminal()
-    app = AegisApp(engine, partial(engine.run, stay=True), first_view)
-    app.driver_class = HangUpDriver
+    return show(cast("EngineView", engine), partial(engine.run, stay=True), first_view, preferences, studio)
+
+
+def show(
+    engine: EngineView,
+    start: Callable[[], Awaitable[None]],
+    first_view: str = "overview",
+    preferences: Preferences | None = None,
+    studio: Studio | None = None,
+) -> int:
+    """Show the console over an engine of this process, or of a daemon, until it is closed."""
+    app = AegisApp(engine, start, first_view, preferences=preferences or preferences_of(effective(Namespace())))
+    app.studio = studio
+    if not in_browser():
+        app.driver_class = HangUpDriver
     app.run()
     return app.return_code or 0
+
+
+def preferences_of(found: config.Effective, state: Path | None = None) -> Preferences:
+    """Return what a person set for the console; ``state`` is the folder that this process may write to.
+
+    Raises:
+        ValueError: the keys do not fit; the text names the file and the key.
+    """
+    chosen = found.settings
+    return Preferences(
+        theme=chosen.theme,
+        density=chosen.density,
+        clipboard=chosen.clipboard,
+        utc=chosen.utc,
+        keymap=Keymap(dict(chosen.keys), found.origins.get("keys", "")),
+        settings=tuple(config.shown(found)),
+        person=name_of_person(),
+        state=state or paths.user_state(),
+    )

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from aegis_tui.commands.check import Check, Health
+from aegis_tui.commands.holder import daemon_pid
 from aegis_tui.commands.kernel import heartbeat
 from engine import paths
 from engine.guard import bpf
@@ -41,6 +42,7 @@ def examine_dataplane(ifaces: tuple[str, ...]) -> Iterator[Check]:
         return
     welcome = _welcome()
     yield _guard(welcome)
+    yield _daemon()
     attached = {found.iface: found for found in welcome.attached} if welcome else {}
     for iface in dict.fromkeys((*ifaces, *attached)):
         yield _attached(attached[iface]) if iface in attached else _unattached(iface)
@@ -101,6 +103,13 @@ def _guard(welcome: Welcome | None) -> Check:
     if not welcome.blocking:
         return Check("guard", Health.DEGRADED, f"{told}; an approval would not be enforced", "see the lines below")
     return Check("guard", Health.OK, told)
+
+
+def _daemon() -> Check:
+    pid = daemon_pid()
+    if not pid:
+        return Check("daemon", Health.OK, "none runs: a console hosts the engine, or sudo systemctl start aegis-tui")
+    return Check("daemon", Health.OK, f"process {pid}; a console at it: sudo aegis-tui")
 
 
 def _attached(found: Attachment) -> Check:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aegis_tui.commands.check import Check, Health
 from aegis_tui.commands.dataplane import examine_dataplane, release
-from aegis_tui.commands.settings import effective
+from aegis_tui.commands.settings import check_keys, effective
+from aegis_tui.commands.terminal import moment
 from engine.config import ENVIRONMENT, Settings
+from engine.messenger import named, send
+from engine.notify import trial
 from engine.text import escape
 
 KERNEL = (5, 11)
@@ -27,28 +32,42 @@ XDP_MTU = 3498
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line for each ability; exit 1 when one is missing."""
+    """Print a line for each ability; exit 1 when one is missing, or a message did not arrive."""
     settings = effective(arguments).settings
-    checks = list(examine(settings))
+    checks = list(examine_receivers(settings) if arguments.notify else examine(settings))
     for check in checks:
         print(json.dumps(check._asdict()) if arguments.json else _line(check))
-    return 1 if any(check.health is Health.MISSING for check in checks) else 0
+    return 1 if any(check.health in (Health.MISSING, Health.FAILED) for check in checks) else 0
 
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Yield one check after the other; none of them changes anything."""
-    yield _kernel()
-    yield _privileges()
     ifaces = settings.interface or tuple(_interfaces())
-    yield from (_interface(name) for name in ifaces)
-    yield from examine_dataplane(ifaces)
-    yield _capture()
-    yield _sqlite()
+    yield from _survived("kernel", lambda: [_kernel()])
+    yield from _survived("privileges", lambda: [_privileges()])
+    yield from _survived("interface", lambda: map(_interface, ifaces))
+    yield from _survived("dataplane", lambda: examine_dataplane(ifaces))
+    yield from _survived("capture", lambda: [_capture()])
+    yield from _survived("sqlite", lambda: [_sqlite()])
     yield _guarded("model", "the rules judge alone: check AEGIS_MODEL, or reinstall", lambda: _model(settings))
     yield _guarded("rules", "name a folder of valid rules, or reinstall", lambda: _rules(settings))
     yield _guarded("knowledge", "reinstall: the analyst works without citations until then", _knowledge)
-    yield _endpoint(settings)
-    yield _environment()
+    yield from _survived("llm", lambda: [_endpoint(settings)])
+    yield from _survived("notify", lambda: [_notify(settings)])
+    yield from _survived("keys", lambda: [_keys(settings)])
+    yield from _survived("environment", lambda: [_environment()])
+
+
+def _survived(ability: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """Yield what a look finds; where it breaks, say so and let the others go on."""
+    try:
+        yield from look()
+    except Exception as error:  # whatever is wrong with this host is what doctor is there to say
+        yield Check(ability, Health.DEGRADED, _why(error), "it could not be looked at: please report this line")
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _line(check: Check) -> str:
@@ -95,6 +114,14 @@ def _interface(name: str) -> Check:
     return Check("interface", Health.OK, f"{detail}")
 
 
+def _keys(settings: Settings) -> Check:
+    try:
+        changed = check_keys(settings)
+    except ValueError as error:
+        return Check("keys", Health.DEGRADED, str(error), "mend [keys] in the settings: the console does not start")
+    return Check("keys", Health.OK, f"{changed} changed in [keys]" if changed else "as shipped")
+
+
 def _capture() -> Check:
     try:
         import cypcap  # noqa: PLC0415 - a check must not fail for want of it
@@ -115,6 +142,8 @@ def _guarded(ability: str, remedy: str, check: Callable[[], str]) -> Check:
         return Check(ability, Health.OK, check())
     except (OSError, ValueError, ImportError) as error:
         return Check(ability, Health.DEGRADED, str(error), remedy)
+    except Exception as error:  # a damaged file breaks its reader in ways of its own
+        return Check(ability, Health.DEGRADED, _why(error), remedy)
 
 
 def _model(settings: Settings) -> str:
@@ -150,6 +179,30 @@ def _endpoint(settings: Settings) -> Check:
         remedy = "the playbook analyst investigates until it answers; check OPENAI_BASE_URL"
         return Check("llm", Health.DEGRADED, f"{url.hostname}:{port} does not answer: {error}", remedy)
     return Check("llm", Health.OK, f"{url.hostname}:{port} answers, model {settings.model_name or 'default'}")
+
+
+def _notify(settings: Settings) -> Check:
+    if not settings.notify:
+        return Check("notify", Health.OK, "nobody is told: `notify` in the configuration is empty")
+    told = ", ".join(named(number, url) for number, url in enumerate(settings.notify, 1))
+    return Check("notify", Health.OK, f"{told}; a test message: aegis-tui doctor --notify")
+
+
+def examine_receivers(settings: Settings) -> Iterator[Check]:
+    """Send each receiver a test message, and yield what came of it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not settings.notify:
+        msg = 'nobody is to be told: notify = ["URL", ...] in the configuration names who is (docs/notifications.md)'
+        raise ValueError(msg)
+    notice = trial(socket.gethostname(), moment(time.time()))
+    outcomes = asyncio.run(send(settings.notify, notice))
+    for number, (url, outcome) in enumerate(zip(settings.notify, outcomes, strict=True), 1):
+        words = f"{named(number, url)}: {'told' if outcome.arrived else outcome.why}"
+        remedy = "" if outcome.arrived else "check the URL, and that this host may connect there"
+        yield Check("notify", Health.OK if outcome.arrived else Health.FAILED, words, remedy)
 
 
 def _environment() -> Check:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from aegis_tui.commands.account import ledger_of
+from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.person import ask, terminal
 from aegis_tui.commands.rows import count, size
 from aegis_tui.commands.settings import effective
@@ -125,7 +126,7 @@ def _search(arguments: argparse.Namespace, documents: Documents) -> list[Passage
 def _documents(arguments: argparse.Namespace) -> Iterator[Documents]:
     """Open the documents that the command is about, and say at the end what is wrong with them."""
     settings = effective(arguments).settings
-    arguments.state = folder = _become_owner() if getattr(arguments, "own_process", False) else paths.user_state()
+    arguments.state = folder = _become_owner(arguments)
     from engine.documents.opening import NAME, open_documents  # noqa: PLC0415 - loads numpy, whose threads come last
 
     account = ledger_of(settings, folder) if settings.openai_base_url or settings.openai_api_key else None
@@ -144,9 +145,15 @@ def _documents(arguments: argparse.Namespace) -> Iterator[Documents]:
         documents.close()
 
 
-def _become_owner() -> Path:
-    """Return the folder of the documents; root becomes the user whose folder it is, for good."""
-    if os.geteuid() != 0:
+def _become_owner(arguments: argparse.Namespace) -> Path:
+    """Return the folder of the documents; root becomes the user whose folder it is, for good.
+
+    Where no engine ever ran, only what adds documents makes its folder: to look makes nothing outside root's own.
+    """
+    if os.geteuid() != 0 or not getattr(arguments, "own_process", False):
+        return paths.user_state()
+    if not paths.LIVE_DATABASE.parent.exists() and arguments.run != "knowledge:add":
+        confine_to_home(arguments)
         return paths.user_state()
     from engine.guard.folders import secure_folder  # noqa: PLC0415 - only root has a live engine
     from engine.privileges import confine, engine_user, ensure_engine_state  # noqa: PLC0415

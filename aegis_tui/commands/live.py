@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -18,9 +19,12 @@ from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective, endpoint_addresses
 from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
+from engine.attach.socket import listen
 from engine.config import Settings
 from engine.plan import Plan
 from engine.types import BlockState, Fault
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from aegis_tui.commands.output import Printer
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from engine.types import Event
 
 FLOWS_SHOWN = 400
+"""Of a daemon: consoles that are attached are sent them. A console of its own shows ``flows_shown``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +46,34 @@ class Watch:
     guard: GuardClient
     sources: list[LivePcap]
     faults: tuple[Fault, ...]
+    listener: socket.socket | None = None
+    """Where consoles attach, if they may."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch the interfaces until the console is closed, or a signal comes."""
-    settings = effective(arguments).settings
+    found = effective(arguments)
+    settings = found.settings
+    if (elsewhere := _at_another_engine(arguments)) is not None:
+        return elsewhere
     check(settings.interface)
     if not arguments.headless:
         need_terminal()
+        from aegis_tui.commands.console import preferences_of  # noqa: PLC0415 - textual only where there is a console
+
+        preferences = preferences_of(found, paths.LIVE_DATABASE.parent)
     watch = begin(settings, may_approve=not arguments.headless)
     opened = configured(settings, paths.LIVE_DATABASE)
     if not arguments.headless:
         from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
+        from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
 
-        return run_console(build(watch, settings, None, opened=opened, view_flows=FLOWS_SHOWN))
+        engine = build(watch, settings, None, opened=opened, view_flows=settings.flows_shown)
+        workshop = Workshop(settings, state=paths.LIVE_DATABASE.parent)
+        return run_console(engine, preferences=preferences, studio=workshop)
     from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after privileges are dropped
 
-    printer = Printer(arguments.json, arguments.extra)
+    printer = Printer(arguments.json, arguments.extra, wanted=arguments.filter)
     engine = build(watch, settings, printer, opened=opened)
     try:
         asyncio.run(headless(engine, printer))
@@ -66,8 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if tell_failures(engine) else 0
 
 
-def begin(settings: Settings, *, may_approve: bool) -> Watch:
-    """Start the guard, open the captures, and give up root for good.
+def _at_another_engine(arguments: argparse.Namespace) -> int | None:
+    """Attach where another engine holds this host, and return the exit status; ``None`` where none does."""
+    if os.geteuid() != 0:
+        return None
+    from aegis_tui.commands import attach  # noqa: PLC0415 - only root can
+    from aegis_tui.commands.holder import holder  # noqa: PLC0415
+
+    if (found := holder()) is None:
+        return None
+    if found.daemon and not (arguments.iface or arguments.headless):
+        need_terminal()
+        return attach.attached(arguments)
+    return attach.offered(arguments, found)
+
+
+def begin(settings: Settings, *, may_approve: bool, attachable: bool = False) -> Watch:
+    """Start the guard, open the captures and, if consoles may attach, their socket, and give up root for good.
 
     Raises:
         ValueError: there is no such interface.
@@ -87,9 +118,11 @@ def begin(settings: Settings, *, may_approve: bool) -> Watch:
     )
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
     sources = _open_sources(settings)
+    listener = listen() if attachable else None
     dropped = drop(os.environ)
-    log_to(paths.LIVE_DATABASE.parent)
-    return Watch(guard, sources, (dropped.fault,) if dropped.fault else ())
+    log_to(paths.LIVE_DATABASE.parent, settings.log_level)
+    log.info("watching %s", " ".join(settings.interface))
+    return Watch(guard, sources, (dropped.fault,) if dropped.fault else (), listener)
 
 
 def check(ifaces: tuple[str, ...]) -> None:
@@ -101,7 +134,8 @@ def check(ifaces: tuple[str, ...]) -> None:
     """
     present = [name for _, name in socket.if_nameindex()]
     if not ifaces:
-        msg = f"name an interface with --iface (here: {', '.join(present)}), or try `aegis-tui demo`"
+        daemon = "start the daemon (sudo systemctl start aegis-tui) and attach"
+        msg = f"name an interface with --iface (here: {', '.join(present)}), {daemon}, or try `aegis-tui demo`"
         raise ValueError(msg)
     for iface in ifaces:
         if iface not in present:
@@ -177,5 +211,6 @@ async def headless(engine: Engine, printer: Printer | None = None) -> None:
 def farewell(engine: Engine) -> None:
     """Say what stays in force by the last look: the engine's thread may still be asking the guard."""
     live = [block for block in engine.snapshot().blocks if block.state is BlockState.LIVE]
+    log.info("the engine ended; blocks that stay in force: %d", len(live))
     if live:
         say(f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock", sys.stderr)

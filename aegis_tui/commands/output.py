@@ -9,6 +9,7 @@ from typing import TextIO
 from aegis_tui.commands.terminal import moment, say
 from engine import wire
 from engine.core import Engine
+from engine.filter import Filter
 from engine.types import Alert, Block, Detection, Event, Fault, Flow, Incident, Proposal, TraceStep, Verdict
 
 _ALWAYS = (Alert, Incident, Verdict, Proposal, Block, Fault)
@@ -18,8 +19,10 @@ _ON_REQUEST = {"detection": Detection, "flow": Flow, "step": TraceStep}
 class Printer:
     """Writes one line for each event that was asked for."""
 
-    def __init__(self, as_json: bool, extra: str | None, out: TextIO | None = None) -> None:
-        """Take the comma-separated names of ``--with`` in ``extra``.
+    def __init__(
+        self, as_json: bool, extra: str | None, out: TextIO | None = None, wanted: Filter | None = None
+    ) -> None:
+        """Take the comma-separated names of ``--with`` in ``extra``; events have to match ``wanted``.
 
         Raises:
             ValueError: a name is unknown.
@@ -30,13 +33,14 @@ class Printer:
             msg = f"--with takes {', '.join(_ON_REQUEST)}, not {unknown[0]!r}"
             raise ValueError(msg)
         self._kinds = (*_ALWAYS, *(_ON_REQUEST[name] for name in names))
+        self._wanted = wanted
         self._as_json = as_json
         self._out = out or sys.stdout
         self.wants_flows = "flow" in names
 
     def __call__(self, event: Event) -> None:
-        """Print an event, if its kind was asked for."""
-        if isinstance(event, self._kinds):
+        """Print an event, if its kind was asked for and it matches."""
+        if isinstance(event, self._kinds) and (not self._wanted or self._wanted.matches(event)):
             line = wire.event_line(event) if self._as_json else _plain(event)
             say(line, self._out, as_json=self._as_json)
 

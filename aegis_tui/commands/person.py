@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import select
 import sys
 import termios
@@ -12,6 +14,26 @@ from time import monotonic
 from typing import TextIO
 
 TERMINAL = Path("/dev/tty")
+
+
+def name_of_person() -> str:
+    """Return who types, for the record of what persons wrote: the caller of sudo before the user, and the terminal.
+
+    The guard finds out for itself who approves a block; this is what the session says.
+    """
+    user = os.environ.get("SUDO_USER") or _name_of(os.getuid())
+    try:
+        where = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
+    except (OSError, ValueError):
+        return user
+    return f"{user} on {where}"
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 @contextmanager

@@ -21,11 +21,11 @@ YES = ("y", "yes")
 def list_proposals(arguments: argparse.Namespace) -> int:
     """List proposals, newest first."""
     with guarded(looks=True) as guard:
-        found = guard.proposals()
+        found = [one for one in guard.proposals() if not arguments.filter or arguments.filter.matches(one)]
     for proposal in found:
         say(wire.event_line(proposal) if arguments.json else proposal_row(proposal), as_json=arguments.json)
     if not found and not arguments.json:
-        say("no proposal has been made")
+        say("no proposal matches" if arguments.filter else "no proposal has been made")
     return 0
 
 

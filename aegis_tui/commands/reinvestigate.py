@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.live import headless
 from aegis_tui.commands.logfile import log_to
-from aegis_tui.commands.replay import Stored, load_incident, plan_of_incident, start
+from aegis_tui.commands.recorded import plan_of_incident
+from aegis_tui.commands.replay import load_incident, start
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.terminal import say
 from engine import paths
 from engine.config import Settings
 from engine.plan import Plan
+from engine.stored import Stored
 from engine.types import Event, Fault, Proposal, TraceStep, Verdict
 
 if TYPE_CHECKING:
@@ -32,10 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = analyst_settings(effective(arguments).settings, analyst)
     stored = load_incident(arguments)
     confine_to_home(arguments)
-    if not arguments.diff:
-        return start(arguments, _fresh(plan_of_incident(arguments, settings, stored), stored))
-    arguments.headless = True
-    return _compare(arguments, _fresh(plan_of_incident(arguments, settings, stored), stored), stored)
+    paced = not (arguments.headless or arguments.diff)
+    plan = _fresh(plan_of_incident(settings, stored, paced=paced, speed=arguments.speed), stored)
+    return _compare(arguments, plan, stored) if arguments.diff else start(arguments, plan)
 
 
 def _analyst(arguments: argparse.Namespace) -> str:
@@ -97,7 +98,7 @@ def _compare(arguments: argparse.Namespace, plan: Plan, stored: Stored) -> int:
     from engine.agent.difference import difference, judged  # noqa: PLC0415 - after the input is known to be right
     from engine.core import Engine  # noqa: PLC0415
 
-    log_to(paths.user_state())
+    log_to(paths.user_state(), plan.settings.log_level)
     heard, view = _Listener(), stored.view
     asyncio.run(headless(Engine(plan, on_event=heard), None))
     before = judged(view.verdict, view.steps, (one.terms.prefix for one in view.proposals))

@@ -7,6 +7,7 @@ import re
 import time
 
 from aegis_tui.commands.terminal import moment
+from engine.guard import terms
 from engine.guard.messages import Review
 from engine.types import Block, Listed, Proposal
 
@@ -30,14 +31,9 @@ def parse_span(text: str) -> float:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def span(seconds: float, digits: int = 3) -> str:
-    """Return a duration in words, of so many digits; 0 is permanent."""
-    if seconds == 0:
-        return PERMANENT
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit:
-            return f"{seconds / unit:.{digits}g} {name}"
-    return f"{seconds:.0f} s"
+def span(seconds: float) -> str:
+    """Return a term in the words of the guard's questions; 0 is permanent."""
+    return terms.words(seconds) if seconds else PERMANENT
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -52,12 +48,12 @@ def prefixes(number: int) -> str:
 
 def question(review: Review) -> list[str]:
     """Return what a proposal asks for, with everything a person should know before they answer."""
-    proposal, terms = review.proposal, review.proposal.terms
-    where = ", ".join(terms.ifaces) or "the attached interfaces"
+    proposal, asked = review.proposal, review.proposal.terms
+    where = ", ".join(asked.ifaces) or "the attached interfaces"
     lines = [
-        f"{proposal.id}: block {target(proposal)} on {where} for {span(terms.ttl_s)}",
+        f"{proposal.id}: block {target(proposal)} on {where} for {span(asked.ttl_s)}",
         f"  why       {proposal.reason}",
-        f"  incident  {terms.incident_id or 'none'}",
+        f"  incident  {asked.incident_id or 'none'}",
         f"  state     {proposal.state}, expires {moment(proposal.expires_at)}",
     ]
     lines += _sum(proposal.listed) if proposal.listed else []
@@ -99,23 +95,23 @@ def target(proposal: Proposal) -> str:
 
 def proposal_row(proposal: Proposal) -> str:
     """Return a proposal as one line."""
-    terms = proposal.terms
+    asked = proposal.terms
     return (
-        f"{proposal.id:8} {proposal.state:9} {target(proposal):43} {span(terms.ttl_s):10} "
-        f"{terms.incident_id or '-':13} {proposal.reason}"
+        f"{proposal.id:8} {proposal.state:9} {target(proposal):43} {span(asked.ttl_s):11} "
+        f"{asked.incident_id or '-':13} {proposal.reason}"
     )
 
 
 def block_row(block: Block, now: float | None = None) -> str:
     """Return a block as one line; ``now`` is the wall clock that its last packet is counted from."""
     return (
-        f"{block.prefix:43} {_state(block):8} {left(block):12} {_counted(block, now)}  {_origin(block)}{_mark(block)}"
+        f"{block.prefix:43} {_state(block):8} {left(block):16} {_counted(block, now)}  {_origin(block)}{_mark(block)}"
     )
 
 
 def left(block: Block) -> str:
     """Return how long a block still lasts, in words."""
-    return PERMANENT if math.isinf(block.remaining_s) else f"{span(block.remaining_s or 0.4, 2)} left"
+    return PERMANENT if math.isinf(block.remaining_s) else terms.left(block.remaining_s)
 
 
 def ended_row(block: Block) -> str:
@@ -137,7 +133,7 @@ def _counted(block: Block, now: float | None) -> str:
     if not block.last_hit_at:
         return f"{words}, never hit"
     ago = (time.time() if now is None else now) - block.last_hit_at
-    return f"{words}, last {span(max(ago, 0.4), 2)} ago"
+    return f"{words}, last {terms.about(ago)} ago"
 
 
 def _origin(block: Block) -> str:

@@ -91,7 +91,7 @@ def _stay(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door,
     from engine.core import Engine  # noqa: PLC0415 - after the arguments are known to be right
     from engine.host.addresses import connected_prefixes, host_addresses  # noqa: PLC0415
 
-    log_to(paths.user_state())
+    log_to(paths.user_state(), settings.log_level)
     database = paths.user_state() / "aegis.db"
     plan = Plan(
         source="events",

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aegis_tui.clock import show_utc
 from engine import config
 from engine.text import escape
 
@@ -19,6 +20,7 @@ _FLAGS = {
     "threshold": "threshold",
     "rules": "rules",
     "local": "local",
+    "utc": "utc",
 }
 
 
@@ -32,6 +34,15 @@ def effective(arguments: argparse.Namespace) -> config.Effective:
     flags = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
     named = getattr(arguments, "config", None)
     return config.load(flags, os.environ, Path(named) if named else _default_file())
+
+
+def choose_zone(arguments: argparse.Namespace) -> None:
+    """Have times written in UTC if that is wanted; settings that are broken are told by who needs them."""
+    found = argparse.Namespace(utc=arguments.utc, config=getattr(arguments, "config", None))
+    try:
+        show_utc(arguments.utc or effective(found).settings.utc)
+    except (ValueError, OSError):
+        show_utc(arguments.utc)
 
 
 def endpoint_addresses(settings: config.Settings) -> list[str]:
@@ -51,10 +62,29 @@ def _addresses(host: str) -> set[str]:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Print each setting, its value and its origin."""
-    for key, value, origin in config.shown(effective(arguments)):
+    """Print each setting, its value and its origin.
+
+    Raises:
+        ValueError: the keys of the console do not fit; the settings are printed by then.
+    """
+    found = effective(arguments)
+    for key, value, origin in config.shown(found):
         print(f"{key:22} {escape(value) or '-':40} {escape(origin)}")
+    check_keys(found.settings, found.origins.get("keys", ""))
     return 0
+
+
+def check_keys(settings: config.Settings, origin: str = "") -> int:
+    """Return how many commands have other keys than the default ones.
+
+    Raises:
+        ValueError: the keys do not fit.
+    """
+    from aegis_tui.keyboard.keymap import Keymap  # noqa: PLC0415 - it loads Textual
+
+    if settings.keys:
+        Keymap(dict(settings.keys), origin)
+    return len(settings.keys)
 
 
 def _default_file() -> Path | None:

@@ -18,31 +18,49 @@ from typing import Any
 from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.terminal import moment, say
 from engine import paths, wire
+from engine.filter import Filter
 from engine.store.database import Store
 from engine.store.reading import LIMIT_S, read_store
 from engine.text import escape
-from engine.types import Alert, Incident, IncidentView, StepKind, TraceStep, Verdict
+from engine.types import Alert, Incident, IncidentView, LibraryEntry, Origin, StepKind, TraceStep, Verdict
 
 Question = Callable[[Store, str], Awaitable[Any]]
 """What is asked of a store about the incident with an id."""
 
+LISTED = 500
+"""Incidents that are listed, the newest."""
+
 
 def incidents(arguments: argparse.Namespace) -> int:
     """List incidents, newest first; a database that cannot be read is told, and hides no other."""
-    found: list[Incident] = []
+    found: list[LibraryEntry] = []
     unread: list[str] = []
     for path in databases(arguments.database):
         try:
-            found += ask_one(arguments, path, tuple[Incident, ...], lambda store, _: store.incidents())
+            found += ask_one(
+                arguments, path, tuple[LibraryEntry, ...], lambda store, _: _newest(store, arguments.filter)
+            )
         except (ValueError, OSError) as error:
             unread.append(str(error))
-    for incident in sorted(found, key=lambda incident: -incident.opened_at):
-        say(wire.event_line(incident) if arguments.json else _row(incident), as_json=arguments.json)
+    for entry in sorted(found, key=lambda entry: -entry.incident.opened_at):
+        say(wire.event_line(entry.incident) if arguments.json else _entry_row(entry), as_json=arguments.json)
     if not (found or unread or arguments.json):
-        say("no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some")
+        none = "no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some"
+        say("no incident matches" if arguments.filter else none)
     for reason in unread:
         say(f"aegis-tui: {reason}", sys.stderr)
     return 2 if unread else 0
+
+
+async def _newest(store: Store, wanted: Filter | None) -> tuple[LibraryEntry, ...]:
+    """Return the newest incidents that match, however far back they lie."""
+    found: list[LibraryEntry] = []
+    page = await store.library(None, LISTED)
+    while page and len(found) < LISTED:
+        found += [entry for entry in page if not wanted or wanted.matches(entry.incident)]
+        last = page[-1].incident
+        page = await store.library((last.opened_at, last.id), LISTED) if wanted else []
+    return tuple(found[:LISTED])
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -83,7 +101,12 @@ def packets(arguments: argparse.Namespace) -> int:
     if not content:
         msg = f"no packets are stored with {arguments.id}"
         raise LookupError(msg)
-    with Path(arguments.file).open("xb") as file:
+    try:
+        file = Path(arguments.file).open("xb")  # noqa: SIM115 - closed below, once it is known to be new
+    except FileExistsError:
+        msg = f"{arguments.file} exists already, and nothing is overwritten: name another file"
+        raise FileExistsError(msg) from None
+    with file:
         file.write(content)
     say(f"{len(content)} bytes written to {arguments.file}")
     return 0
@@ -133,14 +156,25 @@ def ask_one(arguments: argparse.Namespace, path: Path, kind: Any, question: Ques
         async with read_store(path) as store:
             return await question(store, "")
 
+    return as_owner(arguments, path, kind, lambda: asyncio.run(answer()))
+
+
+def as_owner(arguments: argparse.Namespace, path: Path, kind: Any, work: Callable[[], Any]) -> Any:
+    """Return what some work on a database returns, a ``kind``; root does it as the database's owner.
+
+    Raises:
+        LookupError: the work raised one.
+        ValueError: the work raised one.
+        OSError: it is no database to open, or took too long.
+    """
     if os.geteuid() != 0:
-        return asyncio.run(answer())
+        return work()
     owner = _owner(path)
     if owner == 0 and not getattr(arguments, "own_process", False):
-        return asyncio.run(answer())
+        return work()
     from engine.privileges import run_as  # noqa: PLC0415 - only root has any
 
-    text = run_as(owner, lambda: wire.dumps(asyncio.run(answer())).encode(), LIMIT_S + 1)
+    text = run_as(owner, lambda: wire.dumps(work()).encode(), LIMIT_S + 1)
     return wire.loads(kind, text.decode())
 
 
@@ -175,6 +209,22 @@ def incident_view(arguments: argparse.Namespace, named: str) -> IncidentView:
     return found
 
 
+def _entry_row(entry: LibraryEntry) -> str:
+    """Return a line that also says what was concluded, and where the incident comes from."""
+    incident = entry.incident
+    judged = f"{entry.conclusion or 'no verdict'} / {incident.disposition}"
+    return (
+        f"{incident.id}  {moment(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
+        f"{len(incident.alert_ids):3} alerts  {judged:30}  {_origin(entry):8}  {incident.title}"
+    )
+
+
+def _origin(entry: LibraryEntry) -> str:
+    if entry.origin is Origin.EVENT:
+        return "reported"
+    return "live" if entry.origin is Origin.LIVE else f"replay of {entry.source}"
+
+
 def _row(incident: Incident) -> str:
     return (
         f"{incident.id}  {moment(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
@@ -186,17 +236,22 @@ def _lines(view: IncidentView) -> list[str]:
     from engine.agent.report.trace import trace_line  # noqa: PLC0415 - only where an incident is shown
     from engine.agent.tongue import Tongue  # noqa: PLC0415
 
-    lines = [_row(view.incident), ""]
+    lines = [_row(view.incident), *_outcome_lines(view), ""]
     for alert in view.alerts:
         lines += _alert_lines(alert)
     lines += [f"evidence  {item.id}  {item.kind}: {item.summary}" for item in view.evidence]
     lines += _plan_lines(view.steps)
     lines += [f"step {step.seq:3}  {step.role} {step.kind} {step.name}" for step in view.steps]
     lines += [f"trace     {trace_line(view.steps, Tongue()).words}"] if view.steps else []
-    if view.verdict is not None:
-        lines += _verdict_lines(view.verdict)
+    return lines
+
+
+def _outcome_lines(view: IncidentView) -> list[str]:
+    """Return what came of an incident, and what persons did: before all that it rests on."""
+    lines = _verdict_lines(view.verdict) if view.verdict is not None else []
     lines += [f"proposal  {item.id}  block {item.terms.prefix}: {item.state}" for item in view.proposals]
     lines += [f"decision  {line}" for line in view.decisions]
+    lines += [f"note      {moment(note.at)} {note.by}: {' / '.join(note.text.splitlines())}" for note in view.notes]
     return lines
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import os
 import sys
 from typing import TextIO
 
+from aegis_tui.clock import moment
 from engine.text import escape
+
+__all__ = ["in_browser", "moment", "need_terminal", "say"]
 
 
 def say(line: str, out: TextIO | None = None, *, as_json: bool = False) -> None:
@@ -17,20 +20,17 @@ def say(line: str, out: TextIO | None = None, *, as_json: bool = False) -> None:
     print(line.replace("\x7f", "\\u007f") if as_json else escape(line), file=out, flush=out is not None)
 
 
-def moment(at: float) -> str:
-    """Return a moment as local date and time; one that no calendar holds, as its number of seconds."""
-    try:
-        return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-    except (ValueError, OverflowError, OSError):
-        return f"{at:.6g} s after 1970"
+def in_browser() -> bool:
+    """Whether another program draws the console: textual-serve gives it a driver of its own."""
+    return bool(os.environ.get("TEXTUAL_DRIVER"))
 
 
 def need_terminal() -> None:
-    """Refuse to open a console where there is nobody to see it.
+    """Refuse to open a console where there is nobody to see it, neither here nor in a browser.
 
     Raises:
         ValueError: standard input or output is no terminal.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not in_browser() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         msg = "the console needs a terminal; without one, use --headless"
         raise ValueError(msg)

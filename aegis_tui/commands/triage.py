@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"aegis-tui: {reason}", sys.stderr)
     judged = True
     if events:
-        log_to(paths.user_state())
+        log_to(paths.user_state(), settings.log_level)
         judged = asyncio.run(_triage(arguments, settings, events))
     return 2 if refused else 0 if judged else 1
 

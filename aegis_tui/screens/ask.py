@@ -56,10 +56,12 @@ class AskWords(ModalScreen[str]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
-    def __init__(self, question: str, placeholder: str) -> None:
+    def __init__(self, question: str, placeholder: str, otherwise: str = "") -> None:
         super().__init__()
         self.question = question
         self._placeholder = placeholder
+        self._otherwise = otherwise
+        """The answer of enter alone; where empty, enter alone is none."""
 
     def compose(self) -> ComposeResult:
         """Lay out the question and the field."""
@@ -70,7 +72,7 @@ class AskWords(ModalScreen[str]):
     def on_mount(self) -> None:
         """Show the question."""
         self.query_one(Bar).put(line((f" {self.question}", "hit")))
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))  # at once: the next keys may be there already
 
     def action_cancel(self) -> None:
         """Answer nothing."""
@@ -78,5 +80,5 @@ class AskWords(ModalScreen[str]):
 
     @on(Input.Submitted)
     def _given(self, event: Input.Submitted) -> None:
-        if event.value.strip():
-            self.dismiss(event.value.strip())
+        if words := event.value.strip() or self._otherwise:
+            self.dismiss(words)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from aegis_tui.bridge import ReviewView
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.line import Line, Paragraph, Span, paragraph, plain, wrap
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock, count, minutes, span
@@ -59,7 +60,7 @@ def block_facts(
         *_width(terms.prefix),
         *_entry(review),
         *_trial(review),
-        _fact(4, "Undo", f"u; aegis-tui blocks remove {terms.prefix}; aegis-tui panic-unblock"),
+        _fact(4, "Undo", f"{key_of('undo')}; aegis-tui blocks remove {terms.prefix}; aegis-tui panic-unblock"),
     ]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.pane import Pane, TextPane
@@ -22,24 +26,12 @@ from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.words import dropped_packets
 from engine.types import Block, Snapshot
 
-NO_BLOCKS = (
-    "Nothing is blocked: the kernel lets every packet pass.",
-    "A block begins with b on an incident; you see its effect first, and nothing happens until you confirm.",
-)
-NO_PROPOSALS = (
-    "Nothing waits for your answer.",
-    "The analyst's proposals appear here; so do those you ask for with b.",
-)
-NO_ENDED = (
-    "No block has ended yet.",
-    "What expired, reverted or was removed appears here; b asks to block it again.",
-)
-
 
 class BlocksScreen(View):
     """Blocks as read from the kernel map."""
 
     view = "blocks"
+    companions: ClassVar[Mapping[str, str]] = {"blocks": "block", "ended": "block"}
     DEFAULT_CSS = """
     BlocksScreen #blocks { height: 1fr; }
     BlocksScreen #middle { height: 9; }
@@ -70,9 +62,9 @@ class BlocksScreen(View):
         blocks, ended = self.query_one("#blocks", Table), self.query_one("#ended", Table)
         blocks.fill(block_rows(snapshot.blocks), _heading(snapshot), _empty(snapshot))
         waiting = proposal_rows(snapshot.proposals, scene.now.now)
-        self.query_one("#proposals", Table).fill(waiting, f"Proposals {len(waiting)}", NO_PROPOSALS)
-        ended.fill(ended_rows(scene.ended), f"Ended {len(scene.ended)}", NO_ENDED)
-        block = self._block(snapshot, scene)
+        self.query_one("#proposals", Table).fill(waiting, f"Proposals {len(waiting)}", _no_proposals())
+        ended.fill(ended_rows(scene.ended), f"Ended {len(scene.ended)}", _no_ended())
+        block = self._block()
         text = [paragraph("The block under the cursor appears here in full.")]
         self.query_one("#block", TextPane).write(block_facts(block, snapshot.now) if block else text)
 
@@ -85,12 +77,15 @@ class BlocksScreen(View):
         if pane.id in ("blocks", "ended"):
             self._about = f"#{pane.id}"
         super().look_at(pane)
+        self.redraw()
 
-    def _block(self, snapshot: Snapshot, scene: Scene) -> Block | None:
-        table = self.query_one(self._about, Table)
-        blocks = snapshot.blocks if self._about == "#blocks" else scene.ended
-        rows = block_rows(blocks) if self._about == "#blocks" else ended_rows(blocks)
-        return next((block for block, row in zip(blocks, rows, strict=True) if row.key == table.key), None)
+    @on(Table.Moved)
+    def _row_moved(self) -> None:
+        self.redraw()
+
+    def _block(self) -> Block | None:
+        item = self.query_one(self._about, Table).item
+        return item if isinstance(item, Block) else None
 
     @on(Table.Opened, "#proposals")
     async def _proposal_opened(self) -> None:
@@ -104,8 +99,9 @@ class BlocksScreen(View):
 
 def _heading(snapshot: Snapshot) -> str:
     shown, total = len(snapshot.blocks), max(len(snapshot.blocks), snapshot.blocks_total)
+    dropped = dropped_packets(snapshot)
     some = f", {shown} shown" if shown < total else ""
-    return f"Blocks {total:,}{some}, {dropped_packets(snapshot):,} packets dropped"
+    return f"Blocks {total:,}{some}, {dropped:,} packet{'' if dropped == 1 else 's'} dropped"
 
 
 def _empty(snapshot: Snapshot) -> tuple[str, ...]:
@@ -114,4 +110,18 @@ def _empty(snapshot: Snapshot) -> tuple[str, ...]:
         return ("This is a replay: blocking is off, and live blocks are not shown here.",)
     if not status.blocking:
         return ("Nothing can be blocked here.", status.dataplane, "What to do about it: screen 5.")
-    return NO_BLOCKS
+    begins = f"A block begins with {key_of('block')} on an incident; you see its effect first"
+    return (
+        "Nothing is blocked: the kernel lets every packet pass.",
+        f"{begins}, and nothing happens until you confirm.",
+    )
+
+
+def _no_proposals() -> tuple[str, ...]:
+    asked = f"so do those you ask for with {key_of('block')}"
+    return ("Nothing waits for your answer.", f"The analyst's proposals appear here; {asked}.")
+
+
+def _no_ended() -> tuple[str, ...]:
+    again = f"{key_of('block')} asks to block it again"
+    return ("No block has ended yet.", f"What expired, reverted or was removed appears here; {again}.")

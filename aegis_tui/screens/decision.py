@@ -10,15 +10,17 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
+from aegis_tui.keyboard.keymap import key_of
+from aegis_tui.keyboard.keys import dialog_bindings
 from aegis_tui.screens.ask import Ask
-from aegis_tui.screens.block_facts import Fact, Preview, fitted, on_trial
+from aegis_tui.screens.block_facts import Fact, Preview, on_trial
+from aegis_tui.screens.dialog import STATUS_ROWS, Dialog
 from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Paragraph, paragraph
@@ -27,63 +29,35 @@ from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import minutes
 from engine.types import Block, Proposal, ProposalState, Snapshot
 
-DEAF_S = 0.3
-"""Keys this soon after the dialog appears were meant for the screen below it."""
-
-STATUS_ROWS = 2
 GUARD_S = 15.0
 """Longest wait for the guard's answer."""
 RESUME = "halted; to end that: sudo aegis-tui blocks resume"
 NO_ANSWER = "no answer from the guard; screen 3 shows what the kernel drops"
 
 
-class Decision(ModalScreen[None]):
+class Decision(Dialog):
     """Shows the guard's record of a proposal and carries a person's yes or no back to it."""
 
-    DEFAULT_CSS = """
-    Decision { align: center middle; background: transparent; }
-    Decision:ansi { background: transparent; }
-    Decision #frame { width: 80; max-width: 100%; height: auto; max-height: 100%; border: solid ansi_default; }
-    Decision.-normal #frame, Decision.-wide #frame { width: 104; }
-    Decision #frame { background: ansi_default; padding: 0 1; }
-    Decision #facts { height: auto; margin-bottom: 1; }
-    Decision #status { height: 2; margin-top: 1; }
-    Decision .tight #facts { margin-bottom: 0; }
-    Decision .tight #status { margin-top: 0; }
-    Decision Input { height: 1; border: none; padding: 0; background: ansi_default; }
-    Decision #buttons { height: 1; align: center middle; }
-    Decision .off { display: none; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", show=False),
-        Binding("tab,down,right", "focus_step(1)", show=False),
-        Binding("shift+tab,up,left", "focus_step(-1)", show=False),
-        Binding("pagedown", "scroll_facts(1)", show=False),
-        Binding("pageup", "scroll_facts(-1)", show=False),
-        Binding("K", "keep", show=False),
-        Binding("r", "refuse", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = dialog_bindings()
     type_here = ""
     """What the field for the typed confirmation asks for."""
 
     def __init__(self, engine: EngineView, review: ReviewView, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
+        super().__init__(monotonic)
         self._engine = engine
         self._review = review
-        self._monotonic = monotonic
-        self._shown_at: float | None = None
         self._busy = ""
         self._done: Block | None = None
         self._said: Paragraph | None = None
         self._preview = Preview()
         self._blocking_off = ""
         self._now = 0.0
-        self._more_facts = False
 
-    @property
-    def deaf(self) -> bool:
-        """Whether it is too early for a key to be an answer."""
-        return self._shown_at is None or self._monotonic() - self._shown_at < DEAF_S
+    def keys_heard(self) -> list[tuple[str, str]]:
+        """Return keys and labels for the footer below; once the kernel has the entry, how to take it back."""
+        if self._done is None:
+            return super().keys_heard()
+        return [("esc", "close"), (f"then {key_of('screen-blocks')} {key_of('undo')}", "undo")]
 
     @property
     def proposal(self) -> Proposal:
@@ -142,15 +116,9 @@ class Decision(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Put the focus on Cancel, and look at what the block would touch."""
-        for pane in self.query(Pane):
-            pane.can_focus = False
-        self.query_one("#cancel").focus()
         self.draw(self._engine.snapshot())
         self.look()
-        self.call_after_refresh(self._appeared)
-
-    def _appeared(self) -> None:
-        self._shown_at = self._monotonic()
+        self.appear()
 
     def look(self) -> None:
         """Ask what the block would have dropped lately."""
@@ -173,7 +141,7 @@ class Decision(ModalScreen[None]):
         self._blocking_off = _blocking_off(snapshot)
         self._now = snapshot.now
         self.draw_controls(snapshot)
-        self._draw_facts()
+        self.show_facts(self.facts(self._now))
         status = self.query_one("#status", TextPane)
         status.write([row._replace(max_rows=STATUS_ROWS) for row in self.status(snapshot)])
 
@@ -186,18 +154,6 @@ class Decision(ModalScreen[None]):
         cancel.refresh(layout=True)
         self.query_one("#keep").display = bool(self.trials(snapshot))
         self.query_one("#typed").set_class(not self.must_type() or bool(self._blocking_off or self._done), "off")
-
-    def _draw_facts(self) -> None:
-        frame, pane = self.query_one("#frame"), self.query_one("#facts", Pane)
-        width = max(20, frame.size.width or 76)
-        below = sum(1 for child in frame.children if child.id not in ("facts", "status") and child.display)
-        room = max(4, self.app.size.height - 2 - below - STATUS_ROWS)
-        facts = self.facts(self._now)
-        rows = fitted(facts, width, room)
-        frame.set_class(len(rows) > room - 2, "tight")
-        self._more_facts = len(rows) > room
-        pane.styles.height = min(len(rows), room)
-        pane.show(rows)
 
     def status(self, snapshot: Snapshot) -> list[Paragraph]:
         """Return the last two rows: what happened, what stands in the way, what a key would do."""
@@ -252,17 +208,6 @@ class Decision(ModalScreen[None]):
         """Close; the proposal stays as it is."""
         if not self._busy:
             self.dismiss()
-
-    def action_focus_step(self, step: int) -> None:
-        """Go to the next control that can be seen."""
-        if step > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
-
-    def action_scroll_facts(self, pages: int) -> None:
-        """Show the facts that did not fit."""
-        self.query_one("#facts", Pane).action_page(pages)
 
     def action_refuse(self) -> None:
         """Ask once whether to refuse the proposal."""

@@ -10,7 +10,7 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
-from engine.types import Counters, Fault, Snapshot, Status
+from engine.types import Counters, Fault, Snapshot, Status, Storage
 
 BAR_CELLS = 20
 
@@ -99,6 +99,7 @@ def _abilities(snapshot: Snapshot) -> list[Paragraph]:
         paragraph(f"model      {foreign(status.model)}", indent=11),
         paragraph(f"analyst    {foreign(status.analyst)}", indent=11),
         *_spending(status, snapshot.now),
+        *_storage(status.storage),
         paragraph("to try it  aegis-tui demo: a recorded attack, blocking off", indent=11),
     ]
 
@@ -116,6 +117,17 @@ def _spending(status: Status, now: float) -> list[Paragraph]:
     if spent.paused_until > now:
         rows.append(paragraph("           ", (f"left alone until {clock(spent.paused_until)}", "warn"), indent=11))
     return rows
+
+
+def _storage(storage: Storage) -> list[Paragraph]:
+    """Return what database and reports take up; nothing before the first look."""
+    if not storage.used_bytes:
+        return []
+    budget = storage.budget_bytes
+    over = bool(budget) and storage.used_bytes > budget
+    room = f"{storage.used_bytes / 1e6:,.0f} MB" + (f" of {budget / 1e6:,.0f} MB" if budget else ", no budget")
+    kept = f"incidents kept {storage.keep_days} d" if storage.keep_days else "incidents kept for ever"
+    return [paragraph("disk       ", (room, "warn" if over else ""), f"; {kept}", indent=11)]
 
 
 def _faults(faults: tuple[Fault, ...]) -> list[Paragraph]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from aegis_tui.keys import help_for
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.pane import TextPane
 
+HEADING = "Keys and signs of this screen, esc closes"
 SIGNS = (
     ("*", "beside the cursor: the row is marked"),
     ("!", "beside a score: an alert was raised on this flow"),
@@ -27,9 +29,12 @@ class Help(ModalScreen[None]):
     Help TextPane { width: 66; max-width: 100%; height: 100%; background: ansi_default; border: solid ansi_default; }
     """
 
-    def __init__(self, view: str) -> None:
+    def __init__(self, keys: Sequence[tuple[str, str]], heading: str = HEADING, signs: bool = True) -> None:
+        """Take keys and what each does."""
         super().__init__()
-        self._view = view
+        self._keys = tuple(keys)
+        self._heading = heading
+        self._signs = SIGNS if signs else ()
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
@@ -37,12 +42,9 @@ class Help(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Fill the list."""
-        keys = [
-            paragraph((f"{command.shown:<11}", "bold"), command.help, indent=11) for command in help_for(self._view)
-        ]
-        signs = [paragraph((f"{sign:<11}", "bold"), words, indent=11) for sign, words in SIGNS]
+        rows = [*self._keys, *([("", "")] if self._signs else []), *self._signs]
         pane = self.query_one(TextPane)
-        pane.write([*keys, paragraph(""), *signs], "Keys and signs of this screen, esc closes")
+        pane.write([paragraph((f"{key:<11}", "bold"), words, indent=11) for key, words in rows], self._heading)
         pane.focus()
 
     def on_key(self, event: events.Key) -> None:

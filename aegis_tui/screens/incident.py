@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, View, welcome
 from aegis_tui.widgets.hexview import HexPane, dump
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
+from aegis_tui.widgets.proctree import process_tree
 from aegis_tui.widgets.rows import ALERT_COLUMNS, alert_rows
 from aegis_tui.widgets.story import alert_facts, asked, evidence, trace, verdict
 from aegis_tui.widgets.table import Table
+from aegis_tui.widgets.timeline import timeline
 from aegis_tui.widgets.words import DISPOSITION_WORDS, SEVERITY_STYLES, SEVERITY_WORDS, clock
-from engine.types import Alert, Incident, IncidentView
+from engine.types import Alert, Incident, IncidentView, Snapshot
 
 HOST_KINDS = frozenset({"socket_owner", "process"})
 
@@ -23,11 +29,14 @@ class IncidentScreen(View):
     """The selected incident."""
 
     view = "incident"
+    companions: ClassVar[Mapping[str, str]] = {"alerts": "verdict"}
     DEFAULT_CSS = """
-    IncidentScreen #alerts { height: 1fr; }
-    IncidentScreen #verdict { height: 2fr; }
+    IncidentScreen #alerts { height: 2fr; }
+    IncidentScreen #verdict { height: 4fr; }
+    IncidentScreen #timeline { height: 3fr; }
     IncidentScreen #trace { height: 3fr; }
-    IncidentScreen #evidence { height: 3fr; }
+    IncidentScreen #evidence { height: 8fr; }
+    IncidentScreen #processes { height: 3fr; }
     """
 
     def body(self) -> ComposeResult:
@@ -36,29 +45,35 @@ class IncidentScreen(View):
             with Vertical(classes="column"):
                 yield Table("Alerts", ALERT_COLUMNS, id="alerts")
                 yield TextPane("Verdict", id="verdict")
+                yield TextPane("Timeline, notes", id="timeline", follow=True)
                 yield TextPane("Trace", id="trace", follow=True)
             with Vertical(classes="column right"):
                 yield HexPane("Evidence", id="evidence")
+                yield TextPane("Processes", id="processes")
 
     def draw_panes(self, scene: Scene) -> None:
         """Draw the incident, or how to choose one."""
         incident, view = scene.selected(), scene.incident
         alerts = self.query_one("#alerts", Table)
         if incident is None or view is None or view.incident.id != incident.id:
-            reading = ["Reading the incident …"] if incident else [*welcome(scene), "Choose an incident on screen 1."]
-            alerts.fill((), "Incident", reading)
-            for pane in (self.query_one("#verdict", TextPane), self.query_one("#trace", TextPane)):
+            alerts.fill((), "Incident", ["Reading the incident …"] if incident else welcome(scene))
+            for pane in self.query(TextPane):
                 pane.write(())
+            if incident is None:
+                self.query_one("#verdict", TextPane).write(_teaching(), "Verdict, proposals")
             self.query_one("#evidence", HexPane).draw((), None)
             return
         alerts.fill(alert_rows(scene.alerts()), _heading(incident), ())
         alert = scene.alert()
         if alert:
             alerts.select(alert.id)
-        self.query_one("#verdict", TextPane).write(
-            [*_about(incident), *verdict(view), *asked(view)], "Verdict, proposals"
-        )
-        self.query_one("#trace", TextPane).write(trace(view.steps) or [paragraph("The analyst has not begun.")])
+        found = verdict(view)
+        words = [*_about(incident), *found[:1], *asked(view), *found[1:]]
+        self.query_one("#verdict", TextPane).write(words, "Verdict, proposals")
+        steps = trace(view.steps) or [paragraph("The analyst has not begun.")]
+        self.query_one("#trace", TextPane).write(steps, trace_heading(scene.now))
+        self.query_one("#timeline", TextPane).write(timeline(view), _timeline_heading(view, scene.now))
+        self.query_one("#processes", TextPane).write(process_tree(view.evidence))
         self._draw_evidence(view, alert)
 
     def _draw_evidence(self, view: IncidentView, alert: Alert | None) -> None:
@@ -74,6 +89,25 @@ class IncidentScreen(View):
         self.post_message(self.Selected("", event.key))
 
 
+def _teaching() -> list[Paragraph]:
+    """Return what will be told here, and how to come to it."""
+    return [
+        paragraph("What the analyst concludes, what that rests on, and what it proposes appears here."),
+        paragraph((f"{key_of('screen-overview')} ", "bold"), "lists the incidents: choose one there", indent=2),
+        paragraph((f"{key_of('pane-next')} ", "bold"), "timeline, trace, evidence, processes", indent=4),
+    ]
+
+
+def trace_heading(now: Snapshot) -> str:
+    """Return the trace's heading: in a replay its times are not the capture's."""
+    return "Trace, by the wall clock" if now.status.mode == "replay" else "Trace"
+
+
+def _timeline_heading(view: IncidentView, now: Snapshot) -> str:
+    notes = f"{len(view.notes)} note{'' if len(view.notes) == 1 else 's'}" if view.notes else "notes"
+    return f"Timeline, {notes}" + (", analyst by the wall clock" if now.status.mode == "replay" else "")
+
+
 def _heading(incident: Incident) -> str:
     return f"{incident.id} {incident.target_ip} · {incident.title}"
 
@@ -81,6 +115,9 @@ def _heading(incident: Incident) -> str:
 def _about(incident: Incident) -> list[Paragraph]:
     severity = (SEVERITY_WORDS[incident.severity], SEVERITY_STYLES.get(incident.severity, ""))
     spoof = ("handshake completed", "") if incident.handshake else ("no handshake: may be spoofed", "warn")
-    disposition = DISPOSITION_WORDS[incident.disposition] or "not decided [d]"
-    since = f" since {clock(incident.opened_at)} · "
-    return [paragraph(severity, since, spoof, f" · disposition: {disposition}")]
+    disposition = DISPOSITION_WORDS[incident.disposition] or "not judged"
+    lasted = incident.updated_at - incident.opened_at >= 60
+    last = f", last alert {clock(incident.updated_at)}" if lasted else ""
+    since = f" since {clock(incident.opened_at)}{last} · "
+    keys = f"note [{key_of('note')}] · report [{key_of('report')}] · replay [{key_of('replay')}]"
+    return [paragraph(severity, since, spoof), paragraph(f"{disposition} [{key_of('disposition')}] · {keys}")]

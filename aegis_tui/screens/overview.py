@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, View, welcome
 from aegis_tui.widgets.bars import Bar, bits
 from aegis_tui.widgets.hexview import HexPane, dump
-from aegis_tui.widgets.line import Span, line, paragraph
+from aegis_tui.widgets.line import Paragraph, Span, line, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.rates import BARS, PLAIN_BARS, sparkline
 from aegis_tui.widgets.rows import FLOW_COLUMNS, INCIDENT_COLUMNS, flow_rows, incident_rows
 from aegis_tui.widgets.story import alert_facts, asked, trace, verdict
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.words import count
+from engine.types import Flow
 
 FLOWS_EVERY = 4
 """Polls between two drawings of the flow table: rows that move faster cannot be read."""
@@ -27,6 +32,7 @@ class Overview(View):
 
     view = "overview"
     first = "#incidents"
+    companions: ClassVar[Mapping[str, str]] = {"incidents": "trace"}
     DEFAULT_CSS = """
     Overview #left { width: 13fr; }
     Overview #right { width: 12fr; }
@@ -39,6 +45,7 @@ class Overview(View):
         super().__init__()
         self._polls = 0
         self._flows_drawn: tuple[object, ...] = ()
+        self._flows_seen: tuple[Flow, ...] = ()
 
     def body(self) -> ComposeResult:
         """Yield the panes."""
@@ -72,7 +79,9 @@ class Overview(View):
         table = self.query_one("#flows", Table)
         due = (scene.shown is not scene.now, scene.notice, table.size, bool(scene.shown.flows))
         self._polls += 1
-        if due == self._flows_drawn and self._polls % FLOWS_EVERY:
+        # Flows that stand still are drawn at once: there may be no fourth poll that has news.
+        moving, self._flows_seen = scene.shown.flows != self._flows_seen, scene.shown.flows
+        if due == self._flows_drawn and moving and self._polls % FLOWS_EVERY:
             return
         self._flows_drawn = due
         counters, status = scene.shown.counters, scene.now.status
@@ -80,16 +89,14 @@ class Overview(View):
         table.fill(
             flow_rows(scene.shown),
             f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all",
-            [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"],
+            welcome(scene) if scene.frozen else [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"],
         )
 
     def _draw_trace(self, scene: Scene) -> None:
         pane = self.query_one("#trace", TextPane)
         incident, view = scene.selected(), scene.incident
         if incident is None:
-            pane.write(
-                [paragraph("What the analyst does about the selected incident appears here, step by step.")], "Trace"
-            )
+            pane.write(_teaching(scene), "Trace")
             return
         if view is None or view.incident.id != incident.id:
             pane.write([paragraph("Reading the incident …")], f"{incident.target_ip} · {incident.id}")
@@ -104,6 +111,20 @@ class Overview(View):
     @on(Table.Opened, "#flows")
     def _flow_opened(self, event: Table.Opened) -> None:
         self.post_message(FlowOpened(event.key))
+
+
+def _teaching(scene: Scene) -> list[Paragraph]:
+    """Return what to do while there is no incident whose trace could be shown."""
+    flows = count(scene.shown.counters.flows_now)
+    keys = (
+        ("pane-previous", f"the flows seen now: {flows}"),
+        ("screen-health", "is every packet accounted for, and what is missing here"),
+        ("screen-replay", "incidents and captures that are kept: replay one, nothing live is touched"),
+        ("triage", "judge an event that something else reported"),
+        ("command", "every command by name; tab completes"),
+    )
+    told = [paragraph((f"{key_of(name):>9} ", "bold"), words, indent=10) for name, words in keys]
+    return [paragraph("What the analyst does about the selected incident appears here, step by step."), *told]
 
 
 class FlowOpened(View.Selected):

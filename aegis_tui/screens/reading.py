@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from aegis_tui.keyboard.keymap import keys_of
 from aegis_tui.widgets.line import Paragraph
 from aegis_tui.widgets.pane import TextPane
 
@@ -36,8 +37,15 @@ class Reading(ModalScreen[None]):
         pane.write(self._text, self._heading)
         pane.focus()
 
-    def on_key(self, event: events.Key) -> None:
-        """Close on esc and q."""
+    def pane(self) -> TextPane:
+        """Return the pane, whose lines can be copied."""
+        return self.query_one(TextPane)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Close on esc and q; offer the lines to copy."""
         if event.key in ("escape", "q"):
             event.stop()
             self.dismiss()
+        elif event.key in keys_of("copy"):
+            event.stop()
+            await self.run_action("app.copy")

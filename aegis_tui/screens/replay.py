@@ -1,23 +1,36 @@
-"""Screen 4: a recorded capture or incident, played again with blocking off."""
+"""Screen 4 while something is replayed: the tape, and the alerts so far. Blocking is off."""
 
 from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.rows import ALERT_COLUMNS, alert_rows
 from aegis_tui.widgets.table import Table
+from aegis_tui.widgets.tape import tape_line
 from aegis_tui.widgets.words import clock
+from engine.types import ProposalState, Snapshot
 
-NOT_A_REPLAY = (
-    "Nothing is replayed: this console watches live traffic.",
-    "In another terminal: aegis-tui replay FILE.pcap, or aegis-tui replay INC-… for a stored incident.",
-    "A replay needs no root and no network, touches nothing live, and cannot block.",
-)
+
+class TapePane(TextPane):
+    """The transport bar; home and end go to the ends of the tape."""
+
+    class Wound(Message):
+        """The person wants the start, or the end."""
+
+        def __init__(self, to_end: bool) -> None:
+            super().__init__()
+            self.to_end = to_end
+
+    def action_end(self, direction: int) -> None:
+        """Go to the start or the end of the tape."""
+        self.post_message(self.Wound(direction > 0))
 
 
 class ReplayScreen(View):
@@ -26,26 +39,27 @@ class ReplayScreen(View):
     view = "replay"
     first = "#replayed"
     DEFAULT_CSS = """
-    ReplayScreen #transport { height: 7; }
+    ReplayScreen #transport { height: 6; }
     ReplayScreen.-narrow #transport, ReplayScreen.-low #transport { display: block; }
     """
 
     def body(self) -> ComposeResult:
         """Yield the panes."""
         with Vertical(id="body", classes="column"):
-            yield TextPane("Replay", id="transport")
+            yield TapePane("Replay", id="transport")
             yield Table("Alerts", ALERT_COLUMNS, id="replayed")
 
     def draw_panes(self, scene: Scene) -> None:
         """Draw the transport and the alerts, oldest first."""
         table = self.query_one("#replayed", Table)
         if scene.now.status.mode != "replay":
-            self.query_one("#transport", TextPane).write([paragraph(text) for text in NOT_A_REPLAY], "Replay")
-            table.fill((), "Alerts", ("Alerts of a replay appear here; n and N go through them.",))
+            self.query_one("#transport", TextPane).write([paragraph(text) for text in _not_a_replay()], "Replay")
+            table.fill((), "Alerts", ("Alerts of a replay appear here.",))
             return
         alerts = sorted(scene.shown.alerts, key=lambda alert: alert.first_at)
-        self.query_one("#transport", TextPane).write(_transport(scene), f"Replay of {scene.now.status.source}")
-        table.fill(alert_rows(alerts), f"Alerts {len(alerts)}", ("No alerts yet in this replay.",))
+        pane = self.query_one("#transport", TextPane)
+        pane.write(_transport(scene, pane.size.width or 80), f"REPLAY {scene.now.status.source}")
+        table.fill(alert_rows(alerts), f"Alerts {len(alerts)}{_ahead(scene)}", ("No alerts up to this moment.",))
         table.select(scene.alert_id)
 
     @on(Table.Moved, "#replayed")
@@ -57,23 +71,56 @@ class ReplayScreen(View):
         self.post_message(self.Selected("", event.key, go=True))
 
 
-def _transport(scene: Scene) -> list[Paragraph]:
-    snapshot = scene.now
-    state = "ENDED" if snapshot.finished else "PAUSED" if scene.paused else "PLAYING"
-    return [
-        paragraph((state, "bold"), f"  speed ×{scene.speed:g}  capture time {clock(snapshot.now)}"),
-        paragraph(("blocking off", "warn"), ": the kernel is not touched, and no proposal can be approved."),
-        paragraph(
-            f"{snapshot.counters.parsed} packets, {snapshot.counters.flows_total} flows, {len(snapshot.alerts)} alerts"
-        ),
-        paragraph(
-            ("p", "bold"),
-            " play/pause  ",
-            (". ,", "bold"),
-            " step  ",
-            ("[ ]", "bold"),
-            " speed  ",
-            ("n N", "bold"),
-            " alert",
-        ),
+def _not_a_replay() -> tuple[str, ...]:
+    return (
+        "Nothing is replayed.",
+        f"{key_of('library')} opens the library of stored incidents and captures: "
+        f"{key_of('open')} replays one beside what goes on here.",
+        "A replay needs no root and no network, touches nothing live, and cannot block.",
+    )
+
+
+def _ahead(scene: Scene) -> str:
+    tape = scene.now.tape
+    later = sum(at > tape.at for at in tape.alerts) if tape else 0
+    return f", {later} later" if later else ""
+
+
+def _transport(scene: Scene, width: int) -> list[Paragraph]:
+    now, tape = scene.now, scene.now.tape
+    rows = []
+    if tape is not None:
+        rows.append(Paragraph(tape_line(tape, width, ended=now.finished, plain_bars=scene.plain_bars)))
+    steps = f"step {tape.step}/{tape.steps}{'' if tape.whole else '…'}, " if tape is not None else ""
+    counters = now.counters
+    flows = max(counters.flows_total, counters.flows_now)
+    packets = f"{counters.parsed} packets, " if counters.parsed else ""
+    rows += [
+        paragraph(("blocking off", "warn"), ": nothing can be approved. Never-block list then: not recorded."),
+        paragraph(f"{steps}{packets}{flows} flows; {_times(now)}"),
     ]
+    return [*rows, _beside(scene.beside) if scene.beside is not None else _next()]
+
+
+def _next() -> Paragraph:
+    """Return where to go from here."""
+    alert, all_of_them, start = key_of("open"), key_of("screen-overview"), key_of("replay-start")
+    return paragraph(f"{alert} opens an alert's incident, {all_of_them} lists all of them, {start} goes to the start")
+
+
+def _times(now: Snapshot) -> str:
+    return f"times are the capture's ({clock(now.now)}), those of the trace the wall clock's"
+
+
+def _beside(live: Snapshot) -> Paragraph:
+    """Return what goes on beside the replay, which nobody may miss for watching it."""
+    status, counters = live.status, live.counters
+    if status.mode == "library":
+        return paragraph("esc ends the replay and goes back to the library")
+    asked = sum(proposal.state is ProposalState.PENDING for proposal in live.proposals)
+    waiting = (f" · {asked} PROPOSAL{'S' if asked > 1 else ''} WAITING", "warn") if asked else ""
+    lost = counters.kernel_dropped + counters.shed
+    number = len(live.incidents)
+    told = f": {status.source}, {number} incident{'' if number == 1 else 's'}, lost {lost}"
+    goes_on = "WAITS" if status.mode == "replay" else f"{status.mode.upper()} goes on"
+    return paragraph((goes_on, "bold"), told, waiting, " · esc ends it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 from textual import on
@@ -14,15 +14,34 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from aegis_tui.keys import view_bindings
+from aegis_tui.bridge import CaptureFile
+from aegis_tui.keyboard.keymap import Keymap
+from aegis_tui.keyboard.keys import view_bindings
+from aegis_tui.screens.dialog import Dialog
 from aegis_tui.widgets.bars import Footer, Header
-from aegis_tui.widgets.field import Field
-from aegis_tui.widgets.line import Line
+from aegis_tui.widgets.filterfield import FilterField
+from aegis_tui.widgets.line import Line, line
 from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.rates import Rates
 from aegis_tui.widgets.table import Aim, Table
 from aegis_tui.widgets.words import clock, span
-from engine.types import Alert, Block, Incident, IncidentView, Snapshot
+from engine.types import Alert, Block, Incident, IncidentView, LibraryEntry, Snapshot, Suppression
+
+DEFAULT_KEYS = Keymap()
+ROWS_FOR_TWO = 20
+"""Rows of a terminal on which two panes still tell something each."""
+
+
+class Shelved(NamedTuple):
+    """What the library holds, as far as it was read."""
+
+    entries: tuple[LibraryEntry, ...] = ()
+    more: bool = False
+    """Whether there are older ones."""
+    captures: tuple[CaptureFile, ...] = ()
+    folder: str = ""
+    """Where captures are looked for, or empty."""
+    reading: bool = False
 
 
 class Scene(NamedTuple):
@@ -39,12 +58,16 @@ class Scene(NamedTuple):
     frozen: str
     """Words for the header while the tables are held still, or empty."""
     notice: Line
-    speed: float
-    paused: bool
     started_at: float
     plain_bars: bool
     ended: tuple[Block, ...] = ()
     """Blocks that ended, newest first, as last read."""
+    keymap: Keymap = DEFAULT_KEYS
+    beside: Snapshot | None = None
+    """The console's own engine, while a replay beside it is shown."""
+    library: Shelved = Shelved()
+    rules: tuple[Suppression, ...] = ()
+    """Suppressions in force, and those that ended lately."""
 
     def selected(self) -> Incident | None:
         """Return the selected incident as the snapshot has it."""
@@ -72,20 +95,23 @@ class View(Screen[None]):
     View .right { border-left: solid ansi_default; }
     View.-narrow Pane, View.-low Pane { display: none; }
     View.-narrow Pane.-current, View.-low Pane.-current { display: block; }
+    View.-narrow Pane.-companion, View.-low Pane.-companion { display: block; }
     View.-narrow .right, View.-low .right { border-left: none; }
     View.-narrow .column, View.-low .column { display: none; }
     View.-narrow .column.-current, View.-low .column.-current { display: block; width: 1fr; }
     View .wide { display: none; }
     View.-wide.-tall .wide { display: block; }
     View.-narrow .chart, View.-low .chart { display: none; }
-    View #filter { display: none; height: 1; border: none; padding: 0 1; }
-    View #filter.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = view_bindings()
     view = ""
     """Name of the view in the key table."""
+    _scene: Scene | None = None
+    """What was drawn last."""
     first = "Pane"
     """Selector of the pane that has the focus at first."""
+    companions: ClassVar[Mapping[str, str]] = {}
+    """Where one pane fits at a time: of a table the pane below it that tells of its row, both by their ids."""
 
     class Selected(Message):
         """The person looks at another incident or alert."""
@@ -105,11 +131,15 @@ class View(Screen[None]):
         """Lay out header, body and footer."""
         yield Header()
         yield from self.body()
-        yield Field(placeholder="words that a row must contain", id="filter", compact=True)
+        yield FilterField(id="filter")
         yield Footer()
 
     def on_mount(self) -> None:
         """Start at the pane that answers the view's question."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Look at the pane that answers the view's question."""
         self.look_at(self.query_one(self.first, Pane))
 
     def panes(self) -> Iterable[Pane]:
@@ -121,9 +151,20 @@ class View(Screen[None]):
         if not self.query(Footer):  # polled while it opens or closes
             return
         self.query_one(Header).draw(scene.now, scene.rates, scene.frozen)
-        self.query_one(Footer).draw(self.view, scene.notice)
+        self._scene = scene
+        self._draw_footer()
         self._number_panes()
+        self._pair_panes()
         self.draw_panes(scene)
+
+    def drew(self, scene: Scene) -> bool:
+        """Return whether this is the scene that was drawn last."""
+        return self._scene is scene
+
+    def redraw(self) -> None:
+        """Draw the panes again where a key changed what they tell about, and nothing else did."""
+        if self._scene is not None:
+            self.draw_panes(self._scene)
 
     @abstractmethod
     def draw_panes(self, scene: Scene) -> None:
@@ -139,6 +180,10 @@ class View(Screen[None]):
         pane = self._current()
         return pane if isinstance(pane, Table) else None
 
+    def pane(self) -> Pane:
+        """Return the pane the person looks at."""
+        return self._current()
+
     def hold(self) -> None:
         """Tie the cursor of the table that the person looks at to its row."""
         table = self.table() if self.query(Table) else None  # none while it opens or closes
@@ -151,6 +196,7 @@ class View(Screen[None]):
             other.set_class(other is pane, "-current")
         for column in self.query(".column"):
             column.set_class(column in pane.ancestors, "-current")
+        self._pair_panes()
         pane.focus()
 
     def turn(self, step: int) -> None:
@@ -160,29 +206,46 @@ class View(Screen[None]):
         self.look_at(panes[(at + step) % len(panes)])
 
     def open_filter(self) -> None:
-        """Ask for the words that rows must contain."""
-        field = self.query_one("#filter", Input)
-        field.add_class("-open")
-        field.focus()
+        """Ask for what rows must match."""
+        self.query_one(FilterField).open()
 
     def close_filter(self) -> bool:
         """Clear the filter; returns whether there was one."""
-        field = self.query_one("#filter", Input)
-        was_open = field.has_class("-open")
-        field.remove_class("-open")
-        field.value = ""
-        self._narrow("")
+        was_open = self.query_one(FilterField).clear_filter()
         self.look_at(self._current())
         return was_open
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self._narrow(event.value)
+    @on(FilterField.Read)
+    def _filter_read(self, event: FilterField.Read) -> None:
+        for table in self.query(Table):
+            table.narrow(event.found)
+        self._draw_footer()
+        self.redraw()
 
     @on(Input.Submitted, "#filter")
     def _filter_kept(self) -> None:
-        self.query_one("#filter", Input).set_class(bool(self.query_one("#filter", Input).value), "-open")
+        self.query_one(FilterField).keep()
         self.look_at(self._current())
+
+    def _draw_footer(self) -> None:
+        scene = self._scene
+        if scene is not None and self.query(Footer):
+            wrong = self.query_one(FilterField).wrong
+            notice = line((wrong, "danger")) if wrong else scene.notice
+            self.query_one(Footer).draw(self.view, notice, scene.keymap, self._dialog_keys())
+
+    def on_screen_suspend(self) -> None:
+        """Tell the keys of what is above this view now."""
+        self._draw_footer()
+
+    def on_screen_resume(self) -> None:
+        """Tell the keys of this view again."""
+        self._draw_footer()
+
+    def _dialog_keys(self) -> list[tuple[str, str]]:
+        """Return what the dialog above this view hears: none of the view's own keys is heard while it is open."""
+        dialogs = [screen for screen in self.app.screen_stack if isinstance(screen, Dialog)]
+        return dialogs[-1].keys_heard() if dialogs else []
 
     def _number_panes(self) -> None:
         one_at_a_time = self.has_class("-narrow") or self.has_class("-low")
@@ -190,13 +253,16 @@ class View(Screen[None]):
         for number, pane in enumerate(panes):
             pane.tail = f"pane {number + 1}/{len(panes)}" if one_at_a_time and len(panes) > 1 else ""
 
+    def _pair_panes(self) -> None:
+        """Show the companion of the table that is looked at, where there are rows for both."""
+        fits = self.size.height >= ROWS_FOR_TWO and not self.app.has_class("-alone")
+        companion = self.companions.get(self._current().id or "") if fits else None
+        for pane in self.panes():
+            pane.set_class(pane.id == companion, "-companion")
+
     def _reachable(self) -> list[Pane]:
         wide = self.has_class("-wide") and self.has_class("-tall")
         return [pane for pane in self.panes() if wide or not _only_wide(pane)]
-
-    def _narrow(self, words: str) -> None:
-        for table in self.query(Table):
-            table.narrow(words)
 
     def _current(self) -> Pane:
         return next((pane for pane in self.panes() if pane.has_class("-current")), next(iter(self.panes())))
@@ -212,6 +278,8 @@ DEMO_HINT = "To see one: aegis-tui demo"
 def welcome(scene: Scene) -> list[str]:
     """Return what to say where there are no incidents."""
     counters = scene.now.counters
+    if scene.frozen:
+        return [f"{scene.frozen}: nothing stood here then. {scene.keymap.first('freeze')} lets the tables go on."]
     if scene.now.finished:
         return [
             "This capture holds no alerts.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widget import Widget
 
-from aegis_tui.keys import footer_hints
-from aegis_tui.widgets.line import Line, Span, line, plain, strip
+from aegis_tui.clock import zone
+from aegis_tui.keyboard.keymap import ALWAYS, Keymap, face, key_of
+from aegis_tui.widgets.line import Line, Paragraph, Span, line, plain, strip, wrap
 from aegis_tui.widgets.rates import Rates
+from aegis_tui.widgets.safe import foreign, visible
 from aegis_tui.widgets.words import clock, count, dropped_packets
-from engine.types import BlockState, Disposition, Incident, Snapshot
+from engine.types import BlockState, Disposition, Incident, Snapshot, Status
 
 
 class Item(NamedTuple):
@@ -50,25 +53,63 @@ class Header(Bar):
     def draw(self, snapshot: Snapshot, rates: Rates, frozen: str) -> None:
         """Show as much as fits, the most important longest."""
         items = header_items(snapshot, rates, frozen)
-        self.put(arrange(items, self.size.width, line((clock(snapshot.now), ""))))
+        tail = line(clock(snapshot.now), (f" {visible(zone(snapshot.now))}", "dim"))
+        self.put(arrange(items, self.size.width, tail))
+
+
+NOTICE_ROWS = 2
+"""Rows of a notice at most; ``:notices`` shows all of it."""
 
 
 class Footer(Bar):
-    """Key hints of the view, help and quit; while there is a notice, the notice and quit."""
+    """Key hints of the view, command line, help and quit; while there is a notice, the notice and quit."""
 
-    def draw(self, view: str, notice: Line) -> None:
-        """Show the hints of a view, or the notice."""
-        help_hint = line() if notice else line(("?", "bold"), " help  ")
-        always = (*help_hint, *line(("q", "bold"), " quit"))
-        width = self.size.width - len(plain(always)) - 1
-        spans: list[Span] = [Span(" ")]
-        for key, label in footer_hints(view) if not notice else ():
-            if len(plain(spans)) + len(key) + len(label) + 3 > width:
-                break
-            spans += [Span(key, "bold"), Span(f" {label}  ")]
-        spans = [*_cut(spans if not notice else [Span(" "), *notice], width - 1)]
-        gap = width - cell_len(plain(spans))
-        self.put((*spans, Span(" " * max(1, gap)), *always))
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[Line] = []
+
+    def draw(self, view: str, notice: Line, keymap: Keymap, dialog: Sequence[tuple[str, str]] = ()) -> None:
+        """Show the hints of a view, or of the ``dialog`` above it, or the notice in as many rows as it needs."""
+        always = () if dialog else _always(keymap, notice)
+        width = self.size.width - cell_len(plain(always)) - 1
+        hints = dialog or keymap.hints(view)
+        rows = _notice_rows(notice, width - 1) if notice else [_hints(hints, width)]
+        gap = width - cell_len(plain(rows[-1]))
+        rows[-1] = (*rows[-1], Span(" " * max(1, gap)), *always)
+        if rows != self._rows:
+            self._rows = rows
+            self.styles.height = len(rows)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one row."""
+        return strip(self._rows[y] if y < len(self._rows) else (), self.size.width)
+
+
+def _always(keymap: Keymap, notice: Line) -> Line:
+    """Return how to get every command, help, and how to quit: what is never left out."""
+    shown = [(keymap.keys(name), name) for name in (ALWAYS[-1:] if notice else ALWAYS)]
+    kept = [(face(keys[0]), word) for keys, word in shown if keys]
+    spans = [span for key, word in kept for span in (Span(key, "bold"), Span(f" {word}  "))]
+    return (*spans[:-1], Span(spans[-1].text.rstrip())) if spans else ()
+
+
+def _hints(hints: Sequence[tuple[str, str]], width: int) -> Line:
+    spans: list[Span] = [Span(" ")]
+    for key, label in hints:
+        if cell_len(plain(spans)) + cell_len(key) + cell_len(label) + 3 > width:
+            break
+        spans += [Span(key, "bold"), Span(f" {label}  ")]
+    return tuple(spans)
+
+
+def _notice_rows(notice: Line, width: int) -> list[Line]:
+    rows = wrap(Paragraph((Span(" "), *notice), indent=1), max(8, width))
+    if len(rows) <= NOTICE_ROWS:
+        return rows
+    more = Span(" … :notices", "dim")
+    last = _cut(list(rows[NOTICE_ROWS - 1]), width - cell_len(more.text))
+    return [*rows[: NOTICE_ROWS - 1], (*last, more)]
 
 
 def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
@@ -101,10 +142,27 @@ def header_items(snapshot: Snapshot, rates: Rates, frozen: str) -> list[Item]:
             line(f"{count(live)} blk"),
         ),
     ]
+    if (console := _console(status)) is not None:
+        items.insert(1, console)
     if trial:
-        words = f"on trial {int(trial)} s, K keeps"
+        words = f"on trial {int(trial)} s, {key_of('keep')} keeps"
         items.insert(0, Item(0, line((words, "warn")), line((words, "warn"))))
     return [Item(0, line((frozen, "hit")), line((frozen, "hit"))), *items] if frozen else items
+
+
+def _console(status: Status) -> Item | None:
+    """Return what an attached console may do, or that it shows what was; nothing at one that hosts the engine."""
+    if status.stale_since:
+        words = f"STALE since {clock(status.stale_since)}"
+        return Item(0, line((words, "danger")), line(("STALE", "danger")))
+    if status.decider:
+        long = (f"watching: {foreign(status.decider)} decides; {key_of('take-over')} takes over", "warn")
+        return Item(1, line(long), line(("watching", "warn")))
+    others = status.consoles - 1
+    if others < 0:
+        return None
+    watched = f", {others} {'watches' if others == 1 else 'watch'}" if others else ""
+    return Item(4, line(f"deciding{watched}"), line("deciding") if others else ())
 
 
 def bits(per_second: float) -> str:
@@ -146,7 +204,7 @@ def _health(snapshot: Snapshot) -> tuple[Line, Line]:
     if snapshot.counters.emergency:
         words.append("EMERGENCY: flow table full")
     if number:
-        words.append(f"{number} fault{'s' if number > 1 else ''} [5]")
+        words.append(f"{number} fault{'s' if number > 1 else ''} [{key_of('screen-health')}]")
     if not words:
         return line("ok"), line("ok")
     return line((" · ".join(words), "warn")), line((words[0 if status.mode == "replay" else -1], "warn"))

@@ -7,23 +7,10 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
 
 from aegis_tui.widgets.safe import visible
-
-STYLES = {
-    "": Style(),
-    "dim": Style(dim=True),
-    "bold": Style(bold=True),
-    "good": Style(color="green"),
-    "warn": Style(color="yellow"),
-    "danger": Style(color="red", bold=True),
-    "critical": Style(color="red", bold=True, reverse=True),
-    "hit": Style(bold=True, reverse=True),
-    "cursor": Style(reverse=True),
-}
-"""Only the eight plain colours and attributes: they exist on every terminal, and mean nothing alone."""
+from aegis_tui.widgets.theme import in_force
 
 
 class Span(NamedTuple):
@@ -31,6 +18,7 @@ class Span(NamedTuple):
 
     text: str
     style: str = ""
+    """What it means, by a name of ``theme.py``."""
 
 
 Line = tuple[Span, ...]
@@ -70,6 +58,8 @@ def fit(text: str, width: int) -> str:
 def strip(spans: Line, width: int, over: str = "") -> Strip:
     """Return the strip of a line, escaped and exactly ``width`` cells; ``over`` is laid over every style."""
     segments = []
+    styles = in_force().styles
+    laid_over = styles[over] if over else None
     left = width
     for text, name in spans:
         safe = visible(text)
@@ -77,12 +67,12 @@ def strip(spans: Line, width: int, over: str = "") -> Strip:
         if cells > left:
             safe, cells = fit(safe, left), left
         if cells:
-            segments.append(Segment(safe, STYLES[name] + STYLES[over]))
+            segments.append(Segment(safe, styles[name] + laid_over))
         left -= cells
         if left <= 0:
             break
     if left > 0:
-        segments.append(Segment(" " * left, STYLES[over]))
+        segments.append(Segment(" " * left, styles[over]))
     return Strip(segments, width).simplify()
 
 

@@ -9,8 +9,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from aegis_tui.keys import pane_bindings
+from aegis_tui.keyboard.keys import pane_bindings
 from aegis_tui.widgets.line import Line, Paragraph, line, strip, wrap
+from aegis_tui.widgets.theme import Theme, in_force
 
 
 class Pane(Widget, can_focus=True):
@@ -26,11 +27,12 @@ class Pane(Widget, can_focus=True):
         self.heading = heading
         self.tail = ""
         """Words at the right end of the heading's row."""
-        self.lines: list[Line] = []
+        self.lines: Sequence[Line] = ()
         self.offset_y = 0
         self._follow = follow
         self._drawn: dict[int, tuple[Line, str]] = {}
         self._strips: dict[int, tuple[tuple[Line, str], Strip]] = {}
+        self._painted_in: Theme = in_force()
 
     @property
     def above(self) -> int:
@@ -50,7 +52,7 @@ class Pane(Widget, can_focus=True):
     def show(self, lines: Sequence[Line], heading: str | None = None) -> None:
         """Replace the lines and repaint what differs on the screen."""
         at_end = self.offset_y >= len(self.lines) - self.room
-        self.lines = list(lines)
+        self.lines = lines
         self.heading = self.heading if heading is None else heading
         if self._follow and at_end:
             self.offset_y = len(self.lines) - self.room
@@ -60,6 +62,7 @@ class Pane(Widget, can_focus=True):
         """Refresh each visible row whose content is not the one last drawn."""
         self.offset_y = max(0, min(self.offset_y, len(self.lines) - self.room))
         if not self.is_mounted or not self.size:
+            self._drawn = {}  # what comes while it is hidden is drawn for no width: all of it is drawn again
             return
         wanted = {y: self._row(y) for y in range(self.size.height)}
         changed = [y for y, row in wanted.items() if self._drawn.get(y) != row]
@@ -70,6 +73,9 @@ class Pane(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one row of the pane."""
         row = self._row(y)
+        if self._painted_in is not in_force():
+            self._painted_in = in_force()
+            self._strips.clear()
         held = self._strips.get(y)
         if held and held[0] == row and held[1].cell_length == self.size.width:
             return held[1]
@@ -150,6 +156,11 @@ class TextPane(Pane):
     ) -> None:
         super().__init__(heading, id=id, classes=classes, follow=follow)
         self._text: tuple[Paragraph, ...] = ()
+
+    @property
+    def text(self) -> list[Line]:
+        """What was written, each paragraph as one line."""
+        return [paragraph.spans for paragraph in self._text]
 
     def write(self, text: Sequence[Paragraph], heading: str | None = None) -> None:
         """Replace the text; the same text again costs nothing."""

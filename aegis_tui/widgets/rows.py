@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+import math
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 from aegis_tui.widgets.line import Span
 from aegis_tui.widgets.safe import foreign
-from aegis_tui.widgets.table import Aim, Column, Row
+from aegis_tui.widgets.table import Aim, Column, Listing, Row
 from aegis_tui.widgets.words import (
+    DISPOSITION_SIGNS,
     DISPOSITION_WORDS,
     SEVERITY_STYLES,
     SEVERITY_WORDS,
@@ -20,7 +24,8 @@ from aegis_tui.widgets.words import (
     minutes,
     span,
 )
-from engine.types import Alert, Block, BlockState, Disposition, Flow, Incident, Proposal, ProposalState, Snapshot
+from engine.filter import kinds
+from engine.types import Alert, Block, BlockState, Flow, Incident, Proposal, ProposalState, Snapshot
 
 FLOW_COLUMNS = (
     Column("last", 8, 6),
@@ -37,7 +42,7 @@ INCIDENT_COLUMNS = (
     Column("sev", 4, 1),
     Column("target", 12, 0, cap=39),
     Column("story", 20, 3, flex=True),
-    Column("state", 12, 2),
+    Column("state", 12, 2, cap=15),
     Column("alerts", 6, 4, right=True),
     Column("since", 8, 5),
 )
@@ -76,68 +81,161 @@ PROPOSAL_COLUMNS = (
 )
 
 
-def flow_rows(snapshot: Snapshot) -> list[Row]:
+def flow_rows(snapshot: Snapshot) -> Listing[Flow]:
     """Return the flows, newest first."""
-    aims = {alert.detection.flow_id: Aim(alert.target_ip, alert.incident_id) for alert in snapshot.alerts}
+    on_flow = {alert.detection.flow_id: alert for alert in reversed(snapshot.alerts)}
     own = {alert.local_ip for alert in snapshot.alerts}
-    return [_flow(flow, snapshot.scores.get(flow.id), aims.get(flow.id), own) for flow in snapshot.flows]
+    scores = snapshot.scores
+
+    def row(flow: Flow) -> Row:
+        return _flow(flow, scores.get(flow.id), on_flow.get(flow.id), own)
+
+    orders: dict[str, Callable[[Flow], Any]] = {**FLOW_ORDERS, "score": lambda flow: scores.get(flow.id, -1.0)}
+    return Listing(snapshot.flows, _flow_key, row, kinds.flows(scores, on_flow), orders)
 
 
-def incident_rows(snapshot: Snapshot) -> list[Row]:
+def incident_rows(snapshot: Snapshot) -> Listing[Incident]:
     """Return the incidents, newest first, each with what is done or asked about it."""
-    return [_incident(incident, incident_state(incident, snapshot)) for incident in snapshot.incidents]
+    states = _States(snapshot)
+
+    def state(incident: Incident) -> str:
+        return states.of(incident).text
+
+    orders: dict[str, Callable[[Incident], Any]] = {**INCIDENT_ORDERS, "state": state}
+    return Listing(snapshot.incidents, _id, lambda one: _incident(one, states.of(one)), kinds.incidents(state), orders)
 
 
-def incident_state(incident: Incident, snapshot: Snapshot) -> Span:
-    """Return the one thing to know about an incident: asked, blocked, judged or new."""
-    pending = ProposalState.PENDING
-    alone = (f"{incident.target_ip}/32", f"{incident.target_ip}/128")
-    about = (b for b in snapshot.blocks if b.incident_id == incident.id or b.prefix in alone)
-    block = next((b for b in about if not b.watch), None)
-    if block:
-        state = block_state(block)
-        live = block.state is BlockState.LIVE and not block.keep_within_s
-        return Span(f"{state.text} {span(block.remaining_s)}" if live else state.text, state.style)
-    asked = {p.state for p in snapshot.proposals if p.terms.incident_id == incident.id}
-    if pending in asked:
-        return Span("? proposal", "warn")
-    if ProposalState.REPLAY in asked:
-        return Span("proposal")
-    if incident.disposition is not Disposition.UNDETERMINED:
-        return Span(DISPOSITION_WORDS[incident.disposition])
-    return Span("open")
+class _States:
+    """What is done or asked about each incident, looked up once for all of them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._blocks: dict[str, Block] = {}
+        self._asked: dict[str, set[ProposalState]] = {}
+        for block in snapshot.blocks:
+            for about in (block.incident_id, block.prefix) if not block.watch else ():
+                self._blocks.setdefault(about, block)
+        for proposal in snapshot.proposals:
+            self._asked.setdefault(proposal.terms.incident_id, set()).add(proposal.state)
+
+    def of(self, incident: Incident) -> Span:
+        """Return the one thing to know about an incident: asked, blocked, judged or new; and how it was judged."""
+        done, judged = self._done(incident), DISPOSITION_WORDS[incident.disposition]
+        if done is None:
+            return Span(judged or "open")
+        return Span(f"{done.text} {DISPOSITION_SIGNS[incident.disposition]}".rstrip(), done.style)
+
+    def _done(self, incident: Incident) -> Span | None:
+        abouts = (incident.id, f"{incident.target_ip}/32", f"{incident.target_ip}/128")
+        block = next((self._blocks[about] for about in abouts if about in self._blocks), None)
+        if block:
+            state = block_state(block)
+            live = block.state is BlockState.LIVE and not block.keep_within_s
+            return Span(f"{state.text} {span(block.remaining_s)}" if live else state.text, state.style)
+        asked = self._asked.get(incident.id, set())
+        if ProposalState.PENDING in asked:
+            return Span("? proposal", "warn")
+        if ProposalState.REPLAY in asked:
+            return Span("proposal")
+        return None
 
 
-def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
+def alert_rows(alerts: Sequence[Alert]) -> Listing[Alert]:
     """Return alerts in the order given."""
-    return [_alert(alert) for alert in alerts]
+    return Listing(alerts, _id, _alert, kinds.KINDS[Alert], ALERT_ORDERS)
 
 
-def block_rows(blocks: Iterable[Block]) -> list[Row]:
+def block_rows(blocks: Sequence[Block]) -> Listing[Block]:
     """Return blocks as the kernel has them."""
-    return [_block(block) for block in blocks]
+    return Listing(blocks, _block_key, _block, kinds.KINDS[Block], BLOCK_ORDERS)
 
 
-def ended_rows(blocks: Iterable[Block]) -> list[Row]:
+def ended_rows(blocks: Sequence[Block]) -> Listing[Block]:
     """Return the blocks that ended, each under a key that stays its own when others end."""
-    alike = Counter[tuple[str, float]]()
-    rows = []
+    alike = Counter[str]()
+    keys: dict[int, str] = {}
     for block in blocks:
-        what = (block.prefix, block.ended_at)
-        rows.append(_ended(alike[what], block))
+        what = f"{block.prefix} {block.ended_at}"
+        keys[id(block)] = f"{what} {alike[what]}"
         alike[what] += 1
-    return rows
+    return Listing(
+        blocks, lambda one: keys[id(one)], lambda one: _ended(keys[id(one)], one), kinds.KINDS[Block], BLOCK_ORDERS
+    )
 
 
-def proposal_rows(proposals: Iterable[Proposal], now: float) -> list[Row]:
+def proposal_rows(proposals: Sequence[Proposal], now: float) -> Listing[Proposal]:
     """Return the proposals that wait for a person."""
-    return [_proposal(p, now) for p in proposals if p.state in (ProposalState.PENDING, ProposalState.REPLAY)]
+    waiting = [p for p in proposals if p.state in (ProposalState.PENDING, ProposalState.REPLAY)]
+    return Listing(waiting, _id, lambda one: _proposal(one, now), kinds.KINDS[Proposal], PROPOSAL_ORDERS)
 
 
-def _flow(flow: Flow, score: float | None, alerted: Aim | None, own: Container[str]) -> Row:
+def _id(item: Any) -> str:
+    return str(item.id)
+
+
+def _flow_key(flow: Flow) -> str:
+    return flow.id
+
+
+def _block_key(block: Block) -> str:
+    return f"watch {block.prefix}" if block.watch else block.prefix
+
+
+def _address(text: str) -> tuple[int, int, int]:
+    """Return what an address or a prefix is ordered by: as numbers, IPv4 first."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return 0, 0, 0
+    return network.version, int(network.network_address), network.prefixlen
+
+
+FLOW_ORDERS: dict[str, Callable[[Flow], Any]] = {
+    "last": lambda flow: flow.last_seen,
+    "source": lambda flow: flow.five_tuple.src_ip,
+    "service": lambda flow: (flow.five_tuple.dst_ip, flow.five_tuple.dst_port),
+    "app": lambda flow: flow.app or flow.five_tuple.proto,
+    "name": lambda flow: flow.name.casefold(),
+    "bytes": lambda flow: sum(flow.bytes),
+    "packets": lambda flow: sum(flow.packets),
+    "state": lambda flow: flow.state.value,
+}
+"""By column title. Addresses of flows are ordered as text: there can be a hundred thousand."""
+INCIDENT_ORDERS: dict[str, Callable[[Incident], Any]] = {
+    "sev": lambda incident: incident.severity.rank,
+    "target": lambda incident: _address(incident.target_ip),
+    "story": lambda incident: incident.title.casefold(),
+    "alerts": lambda incident: len(incident.alert_ids),
+    "since": lambda incident: incident.opened_at,
+}
+ALERT_ORDERS: dict[str, Callable[[Alert], Any]] = {
+    "at": lambda alert: alert.first_at,
+    "sev": lambda alert: alert.detection.severity.rank,
+    "what": lambda alert: alert.detection.label,
+    "reason": lambda alert: alert.detection.reason,
+    "times": lambda alert: alert.count,
+    "detector": lambda alert: alert.detection.detector,
+}
+BLOCK_ORDERS: dict[str, Callable[[Block], Any]] = {
+    "prefix": lambda block: _address(block.prefix),
+    "remaining": lambda block: block.remaining_s,
+    "in": lambda block: block.packets,
+    "out": lambda block: block.out_packets,
+    "bytes": lambda block: block.bytes + block.out_bytes,
+    "last hit": lambda block: block.last_hit_at,
+    "ended": lambda block: block.ended_at,
+}
+PROPOSAL_ORDERS: dict[str, Callable[[Proposal], Any]] = {
+    "prefix": lambda proposal: _address(proposal.terms.prefix),
+    "for": lambda proposal: proposal.terms.ttl_s or math.inf,
+    "expires": lambda proposal: proposal.expires_at,
+}
+
+
+def _flow(flow: Flow, score: float | None, alerted: Alert | None, own: Container[str]) -> Row:
     ip = flow.five_tuple
     # Without an alert nothing names the far end: it is the one that no alert calls local.
-    aim = alerted or Aim(ip.dst_ip if ip.src_ip in own else ip.src_ip)
+    far = Aim(ip.dst_ip if ip.src_ip in own else ip.src_ip)
+    aim = Aim(alerted.target_ip, alerted.incident_id) if alerted else far
     cells = (
         Span(clock(flow.last_seen)),
         Span(ip.src_ip),
@@ -198,10 +296,10 @@ def _block(block: Block) -> Row:
         Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip()),
     )
     aim = Aim(block.prefix, block.incident_id, block.proposal_id, in_force=not block.watch)
-    return Row(f"watch {block.prefix}" if block.watch else block.prefix, cells, aim)
+    return Row(_block_key(block), cells, aim)
 
 
-def _ended(number: int, block: Block) -> Row:
+def _ended(key: str, block: Block) -> Row:
     cells = (
         Span(clock(block.ended_at), "dim"),
         Span(block.prefix, "dim"),
@@ -209,7 +307,7 @@ def _ended(number: int, block: Block) -> Row:
         Span(count(block.packets), "dim"),
         Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip(), "dim"),
     )
-    return Row(f"{block.prefix} {block.ended_at} {number}", cells, Aim(block.prefix, block.incident_id))
+    return Row(key, cells, Aim(block.prefix, block.incident_id))
 
 
 def _proposal(proposal: Proposal, now: float) -> Row:

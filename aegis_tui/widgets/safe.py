@@ -21,7 +21,9 @@ def visible(text: str) -> str:
 
 def foreign(text: str, limit: int = 2000) -> str:
     """Return captured text for display: ``visible``, unable to imitate a frame, and at most ``limit`` long."""
-    safe = "".join(_code(char) if ord(char) in FRAME else char for char in visible(text[:limit]))
+    safe = visible(text[:limit])
+    if not safe.isascii():
+        safe = "".join(_code(char) if ord(char) in FRAME else char for char in safe)
     return safe if len(text) <= limit else f"{safe}… +{len(text) - limit} characters"
 
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import (
@@ -172,11 +173,12 @@ def _entry(block: Block, now: float) -> str:
 
 def _block_keys(block: Block) -> str:
     if block.ended_at > 0:
-        return "b asks to block it again, a never blocks it"
+        return f"{key_of('block')} asks to block it again, {key_of('allow')} never blocks it"
     if block.watch:
-        return "b reviews its proposal"
-    keep = "K keeps it, " if block.keep_within_s > 0 else ""
-    return f"{keep}u lets it pass again, e asks for another term, a never blocks it"
+        return f"{key_of('block')} reviews its proposal"
+    keep = f"{key_of('keep')} keeps it, " if block.keep_within_s > 0 else ""
+    undo, extend, allow = key_of("undo"), key_of("extend"), key_of("allow")
+    return f"{keep}{undo} lets it pass again, {extend} asks for another term, {allow} never blocks it"
 
 
 def _fact(label: str, text: str) -> Paragraph:
@@ -205,7 +207,7 @@ def _proposal(proposal: Proposal) -> Paragraph:
     terms = proposal.terms
     term = "permanently" if terms.ttl_s == 0 else f"for {span(terms.ttl_s)}"
     pending = proposal.state is ProposalState.PENDING
-    hint = ("  [b] review", "bold") if pending else ("", "")
+    hint = (f"  [{key_of('block')}] review", "bold") if pending else ("", "")
     state = (proposal.state.value, "warn" if pending else "")
     return paragraph(
         f"{proposal.id} block {asked_for(proposal)} {term}: ", state, hint, f" {foreign(proposal.reason)}", indent=2

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from aegis_tui.widgets.arranging import Arrangement
 from aegis_tui.widgets.line import Line, Span, fit, line, paragraph, wrap
+from aegis_tui.widgets.listing import Aim, Listing, Row, ready
 from aegis_tui.widgets.pane import Pane
+from engine.filter import Filter
+
+__all__ = ["Aim", "Column", "Listing", "Row", "Table"]
 
 
 class Column(NamedTuple):
@@ -26,26 +32,6 @@ class Column(NamedTuple):
     """Whether it takes what the others leave."""
     right: bool = False
     """Whether cells are set to the right."""
-
-
-class Aim(NamedTuple):
-    """What a key pressed on a row is about."""
-
-    address: str
-    """The address, or the prefix, that the row tells of; empty for a proposal of a whole list."""
-    incident_id: str = ""
-    proposal_id: str = ""
-    """The proposal that the row is."""
-    in_force: bool = False
-    """Whether the row is a block that the guard holds an order for."""
-
-
-class Row(NamedTuple):
-    """One row: its key, its cells, and what keys on it are about."""
-
-    key: str
-    cells: tuple[Span, ...]
-    aim: Aim | None = None
 
 
 class Table(Pane):
@@ -70,16 +56,24 @@ class Table(Pane):
     def __init__(self, heading: str, columns: Sequence[Column], *, id: str | None = None) -> None:
         super().__init__(heading, id=id)
         self.columns = tuple(columns)
-        self.filter = ""
         self.cursor = 0
+        self.lines = _Lines(self)
+        self._arrangement = Arrangement()
         self._held = False
-        self._rows: tuple[Row, ...] = ()
-        self._shown: list[Row] = []
+        self._kept = ""
+        """Key of the row that the cursor goes with while the things are arranged anew."""
         self._words = heading
         self._empty: Sequence[str] = ()
+        self._nothing: list[Line] = []
         self._head: Line = ()
+        self._laid_out: list[tuple[Column, int]] = []
+        self._made: dict[int, Row] = {}
+        """Rows that were made since the table was last drawn."""
+        self._longest: dict[int, int] = {}
+        """The longest cell seen of each column that grows: columns do not jump while a person scrolls."""
         self._laid_out_for = 0
         """The width the lines were made for: none while the table is hidden."""
+        self._signs = ("^", "v") if os.environ.get("TERM") == "linux" else ("▲", "▼")
         self.marked: dict[str, Aim] = {}
         """The rows a person marked: key to what each is about. A mark outlives its row."""
 
@@ -91,17 +85,33 @@ class Table(Pane):
     @property
     def cursor_row(self) -> int:
         """Index of the row under the cursor."""
-        return self.cursor if self._shown else -1
+        return self.cursor if self._arrangement.shown else -1
+
+    @property
+    def item(self) -> Any:
+        """The thing under the cursor, or None."""
+        shown = self._arrangement.shown
+        return shown[self.cursor] if self.cursor < len(shown) else None
 
     @property
     def key(self) -> str:
         """Key of the row under the cursor, or empty."""
-        return self._shown[self.cursor].key if self._shown else ""
+        return "" if self.item is None else self._arrangement.listing.key(self.item)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return None if self.item is None else self._arrangement.listing.row(self.item)
 
     @property
     def aim(self) -> Aim | None:
         """What the row under the cursor is about."""
-        return self._shown[self.cursor].aim if self._shown else None
+        return self.row.aim if self.row else None
+
+    @property
+    def filter(self) -> Filter | None:
+        """What rows must match."""
+        return self._arrangement.filter
 
     def hold(self) -> None:
         """Tie the cursor to its row: a person acts on it, and no row that comes above may take its place.
@@ -119,50 +129,71 @@ class Table(Pane):
         if self.marked.pop(self.key, None) is None:
             self.marked[self.key] = aim
         self.action_move(1)
-        self._arrange()
+        self._draw()
         return True
 
     def unmark(self) -> bool:
         """Take every mark away; returns whether there were any."""
         had = bool(self.marked)
         self.marked.clear()
-        self._arrange()
+        self._draw()
         return had
 
     def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
-        """Replace the rows; ``empty`` is what to say when there are none."""
-        same = (tuple(rows), heading, empty) == (self._rows, self._words, self._empty)
-        if same and self._laid_out_for == self.size.width:
-            return
-        self._rows, self._words, self._empty = tuple(rows), heading, empty
-        self._arrange()
+        """Replace the rows, a ``Listing`` of things or made ones; ``empty`` is what to say when there are none."""
+        self._words, self._empty = heading, empty
+        listing = ready(rows)
+        if self._arrangement.may_wait(listing):
+            self._draw()
+        else:
+            self._keep_cursor()
+            self._arrangement.listing = listing
+            self._arrange()
 
-    def narrow(self, words: str) -> None:
-        """Show only rows that contain every word."""
-        self.filter = words
+    def narrow(self, found: Filter | None) -> None:
+        """Show only rows that match."""
+        if found != self.filter:
+            self._arrangement.filter = found or None
+            self._arrange()
+
+    def sort(self, step: int) -> str:
+        """Sort by the next column that is shown, after the last by none again; returns the column's title."""
+        shown = [-1, *(self.columns.index(column) for column, _ in self._laid_out)]
+        at = shown.index(self._arrangement.column) if self._arrangement.column in shown else 0
+        index = shown[(at + step) % len(shown)]
+        self._arrangement.column, self._arrangement.backwards = index, False
+        self._arrangement.title = self.columns[index].title if index >= 0 else ""
+        self._arrange()
+        return self._arrangement.title
+
+    def turn_over(self) -> None:
+        """Turn the order of the rows round."""
+        self._arrangement.backwards = not self._arrangement.backwards
         self._arrange()
 
     def select(self, key: str) -> None:
         """Put the cursor on the row with this key, if it is there."""
-        keys = [row.key for row in self._shown]
-        if key in keys and keys[self.cursor] != key:
-            self.cursor = keys.index(key)
-            self._arrange()
+        if self.key == key:
+            return
+        index = self._arrangement.place(key, self.cursor)
+        if index >= 0:
+            self.cursor = index
+            self._draw()
 
     def action_move(self, rows: int) -> None:
         """Move the cursor and keep it in sight."""
-        if not self._shown:
+        if self.item is None:
             return
         self.hold()
         before = self.key
-        self.cursor = max(0, min(len(self._shown) - 1, self.cursor + rows))
-        self._arrange()
+        self.cursor = max(0, min(len(self.lines) - 1, self.cursor + rows))
+        self._draw()
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
-        if self._shown:
+        if self.item is not None:
             self.post_message(self.Opened(self, self.key))
 
     def on_click(self, event: events.Click) -> None:
@@ -173,41 +204,94 @@ class Table(Pane):
     def fit(self) -> None:
         """Choose the columns again."""
         self._strips.clear()
-        self._arrange()
+        self._longest.clear()
+        self._draw()
+
+    def _keep_cursor(self) -> None:
+        if not self._kept and (self.cursor or self._held):
+            self._kept = self.key
 
     def _arrange(self) -> None:
-        self.heading = self._words + (f" · {len(self.marked)} marked" if self.marked else "")
-        key = self.key if self.cursor or self._held else ""
-        words = self.filter.casefold().split()
-        self._shown = [row for row in self._rows if _matches(row, words)]
-        keys = [row.key for row in self._shown]
-        self.cursor = keys.index(key) if key in keys else max(0, min(self.cursor, len(keys) - 1))
+        self._keep_cursor()
+        self._arrangement.begin()
+        self._arranged()
+
+    def _arranged(self) -> None:
+        if self._arrangement.searching:
+            self.call_after_refresh(self._search_on)
+            self._draw()
+            return
+        found = self._arrangement.place(self._kept, self.cursor) if self._kept else -1
+        self.cursor = found if found >= 0 else max(0, min(self.cursor, len(self._arrangement.shown) - 1))
+        self._kept = ""
+        self._draw()
+
+    def _search_on(self) -> None:
+        if self._arrangement.searching:
+            self._arrangement.go_on()
+            self._arranged()
+
+    def _draw(self) -> None:
+        self.heading = self._words + self._of_total() + (f" · {len(self.marked)} marked" if self.marked else "")
         if self.cursor < self.offset_y or self.cursor >= self.offset_y + self.room:
             self.offset_y = max(0, self.cursor - self.room // 2)
+        self._made.clear()
         self._laid_out_for = self.size.width
-        widths = self._widths()
-        self._head = line(("  " + " ".join(_cell(c.title, w, c.right) for c, w in widths), "dim"))
-        self.show([self._line(number, row, widths) for number, row in enumerate(self._shown)] or self._nothing())
+        self._laid_out = self._widths()
+        self._head = line(("  " + " ".join(_cell(self._title_of(c, w), w, c.right) for c, w in self._laid_out), "dim"))
+        self._nothing = [] if self._arrangement.shown else self._empty_lines()
+        self.repaint()
 
-    def _nothing(self) -> list[Line]:
-        if self._rows:
-            return [line(f"  No row matches '{self.filter}'. esc clears the filter.")]
-        return [row for text in self._empty for row in wrap(paragraph("  ", text, indent=2), self.size.width or 80)]
+    def _of_total(self) -> str:
+        total = len(self._arrangement.listing)
+        return f" · {len(self._arrangement.shown):,} of {total:,}" if self.filter else ""
+
+    def _title_of(self, column: Column, width: int) -> str:
+        sorted_by = self.columns.index(column) == self._arrangement.column
+        sign = self._signs[self._arrangement.backwards] if sorted_by else ""
+        return column.title[: width - len(sign)] + sign
+
+    def _empty_lines(self) -> list[Line]:
+        texts = self._unmatched() if len(self._arrangement.listing) else self._empty
+        return [row for text in texts for row in wrap(paragraph("  ", text, indent=2), self.size.width or 80)]
+
+    def _unmatched(self) -> list[str]:
+        """Return why nothing is shown: most often the rows of this table do not have what the filter asks for."""
+        kind = self._arrangement.listing.kind
+        lacking = self.filter.lacking(kind) if self.filter else []
+        hint = " ip: asks for their address." if {"src", "dst"} & set(lacking) and "ip" in kind else ""
+        why = [f"These rows have no {' and no '.join(lacking)}.{hint}"] if lacking else []
+        return [f"No row matches '{self.filter}'. esc clears the filter.", *why]
 
     def _row(self, y: int) -> tuple[Line, str]:
         if y == 1:
-            return (self._head if self._shown else ()), ""
+            return (self._head if self._arrangement.shown else ()), ""
         return super()._row(y)
 
-    def _line(self, number: int, row: Row, widths: list[tuple[Column, int]]) -> Line:
+    def _row_at(self, number: int) -> Row:
+        row = self._made.get(number)
+        if row is None:
+            row = self._made[number] = self._arrangement.listing.row(self._arrangement.shown[number])
+        return row
+
+    def line_at(self, number: int) -> Line:
+        """Return a row as it is drawn."""
+        if self._nothing:
+            return self._nothing[number]
+        row = self._row_at(number)
         cells = dict(zip(self.columns, row.cells, strict=True))
         spans = [Span((">" if number == self.cursor else " ") + ("*" if row.key in self.marked else " "))]
-        for column, width in widths:
+        for column, width in self._laid_out:
             text, style = cells[column]
             spans += [Span(_cell(text, width, column.right), style), Span(" ")]
         return tuple(spans[:-1])
 
+    def line_count(self) -> int:
+        """Return how many lines there are."""
+        return len(self._arrangement.shown) or len(self._nothing)
+
     def _widths(self) -> list[tuple[Column, int]]:
+        self._measure()
         kept = {column: self._wanted(index) for index, column in enumerate(self.columns)}
         room = self.size.width - 2
         while len(kept) > 1 and sum(kept.values()) + len(kept) - 1 > room:
@@ -218,18 +302,46 @@ class Table(Pane):
             kept[column] += max(0, spare // len(flexible))
         return list(kept.items())
 
+    def _measure(self) -> None:
+        """Look how long the cells in sight are, of the columns that grow with them."""
+        growing = [index for index, column in enumerate(self.columns) if column.cap]
+        count = len(self._arrangement.shown)
+        if not count:
+            self._longest.clear()
+        for number in range(self.offset_y, min(count, self.offset_y + max(self.room, 1))) if growing else ():
+            cells = self._row_at(number).cells
+            for index in growing:
+                self._longest[index] = max(self._longest.get(index, 0), cell_len(cells[index].text))
+
     def _wanted(self, index: int) -> int:
         column = self.columns[index]
-        if not column.cap:
-            return column.width
-        longest = max((cell_len(row.cells[index].text) for row in self._shown), default=0)
-        return max(column.width, min(column.cap, longest))
+        return max(column.width, min(column.cap, self._longest.get(index, 0))) if column.cap else column.width
+
+
+class _Lines(Sequence[Line]):
+    """The lines of a table, made when they are looked at."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Line]: ...
+
+    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+        """Return one line, or some."""
+        if isinstance(index, slice):
+            return [self._table.line_at(n) for n in range(len(self))[index]]
+        return self._table.line_at(index)
+
+    def __len__(self) -> int:
+        return self._table.line_count()
+
+    def __iter__(self) -> Iterator[Line]:
+        return (self._table.line_at(n) for n in range(len(self)))
 
 
 def _cell(text: str, width: int, right: bool) -> str:
     return fit(text.rjust(width) if right else text, width)
-
-
-def _matches(row: Row, words: list[str]) -> bool:
-    text = " ".join(cell.text for cell in row.cells).casefold()
-    return all(word in text for word in words)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 
+from aegis_tui.clock import NEVER, clock, moment
 from aegis_tui.widgets.line import Span
 from engine.types import Block, BlockState, Disposition, Proposal, Severity, Snapshot
+
+__all__ = ["clock"]
+"""Beside the words: the same clock as the commands'."""
 
 SEVERITY_WORDS = {
     Severity.INFO: "INFO",
@@ -42,6 +45,20 @@ DISPOSITION_WORDS = {
 }
 
 
+def dated(at: float) -> str:
+    """Return a moment as date and time to the minute."""
+    return moment(at)[:16] if at > 0 else NEVER
+
+
+DISPOSITION_SIGNS = {
+    Disposition.UNDETERMINED: "",
+    Disposition.TRUE_POSITIVE: "TP",
+    Disposition.BENIGN_POSITIVE: "BP",
+    Disposition.FALSE_POSITIVE: "FP",
+}
+"""Beside another word, where there is no room for two."""
+
+
 def count(number: float) -> str:
     """Return a number in at most five characters: ``812``, ``1.2k``, ``48M``."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -51,16 +68,8 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def clock(at: float) -> str:
-    """Return a moment as local time of day, or a dash for never and for what no calendar holds."""
-    try:
-        return time.strftime("%H:%M:%S", time.localtime(at)) if at > 0 else "—"
-    except (ValueError, OverflowError, OSError):
-        return "—"
-
-
 def span(seconds: float) -> str:
-    """Return a duration in its two largest units, or ``permanent``."""
+    """Return a duration in its two largest units, or ``permanent``; hours up to two days, as questions say it."""
     if math.isinf(seconds):
         return "permanent"
     whole = max(0, int(seconds))
@@ -68,7 +77,7 @@ def span(seconds: float) -> str:
         return f"{whole}s"
     if whole < 3600:
         return f"{whole // 60}m"
-    if whole < 86400:
+    if whole < 2 * 86400:
         hours, rest = divmod(whole // 60, 60)
         return f"{hours}h {rest:02d}m" if rest else f"{hours}h"
     days, rest = divmod(whole // 3600, 24)

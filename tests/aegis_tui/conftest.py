@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from aegis_tui.keyboard.keymap import Keymap, use
+
 
 @pytest.fixture(autouse=True)
 def _fixed_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -14,6 +16,7 @@ def _fixed_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
+    use(Keymap())
     yield
     monkeypatch.undo()
     time.tzset()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 import sqlite3
 from dataclasses import replace
 
@@ -15,13 +17,13 @@ from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.table import Table
 from engine.types import Disposition, Fault, IncidentView
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import Clock, console, engine, replay, settle
+from tests.aegis_tui.console import Clock, console, engine, settle
 from tests.aegis_tui.screens.test_block_dialog import text
 from tests.fakes import FakeEngine
 
 
 @pytest.mark.parametrize(
-    ("key", "name"), [("1", "overview"), ("2", "incident"), ("3", "blocks"), ("4", "replay"), ("5", "health")]
+    ("key", "name"), [("1", "overview"), ("2", "incident"), ("3", "blocks"), ("4", "library"), ("5", "health")]
 )
 async def test_a_digit_opens_its_view_and_escape_comes_back(key: str, name: str) -> None:
     async with console(view="blocks" if key != "3" else "health").run_test(size=(120, 36)) as pilot:
@@ -32,7 +34,8 @@ async def test_a_digit_opens_its_view_and_escape_comes_back(key: str, name: str)
         assert pilot.app.screen.view == name
         await pilot.press("escape")
         await settle(pilot)
-        assert pilot.app.screen is before
+        # The overview is where the way back ends.
+        assert pilot.app.screen is before or name == "overview" == pilot.app.screen.view
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 36), (200, 60)], ids=str)
@@ -43,16 +46,21 @@ async def test_the_quit_hint_never_disappears(view: str, size: tuple[int, int]) 
         assert text(pilot).splitlines()[-1].rstrip().endswith("q quit")
 
 
-async def test_a_small_terminal_shows_one_pane_and_tab_turns() -> None:
+async def test_a_small_terminal_shows_a_table_with_what_tells_of_its_row_and_tab_turns() -> None:
     async with console().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         seen = []
         for _ in range(3):
-            visible = [pane.id for pane in pilot.app.screen.query("Pane") if pane.size.height]
-            seen += visible
+            seen.append([pane.id for pane in pilot.app.screen.query("Pane") if pane.size.height])
             await pilot.press("tab")
             await settle(pilot)
-        assert sorted(filter(None, seen)) == ["flows", "incidents", "trace"]
+        assert seen == [["incidents", "trace"], ["trace"], ["flows"]]
+
+
+async def test_a_very_low_terminal_shows_one_pane() -> None:
+    async with console().run_test(size=(80, 16)) as pilot:
+        await settle(pilot)
+        assert [pane.id for pane in pilot.app.screen.query("Pane") if pane.size.height] == ["incidents"]
 
 
 async def test_quitting_with_live_blocks_asks_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +78,15 @@ async def test_quitting_with_live_blocks_asks_first(capsys: pytest.CaptureFixtur
         assert app._exit
     farewell = "1 block stays in force. To remove all blocks: sudo aegis-tui panic-unblock"
     assert farewell in "".join(capsys.readouterr())
+
+
+async def test_a_hang_up_leaves_one_line_in_the_log_with_what_stays_in_force(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aegis_tui")
+    app = console()
+    async with app.run_test(size=(80, 24)):
+        app._leave(128 + signal.SIGHUP)
+        app._leave(128 + signal.SIGHUP)
+    assert caplog.messages == ["the console ends by SIGHUP; 1 block stays in force"]
 
 
 async def test_quitting_without_blocks_just_quits() -> None:
@@ -99,15 +116,6 @@ async def test_a_disposition_is_a_persons_word() -> None:
         await pilot.press("d", "f")
         await settle(pilot)
     assert fake.asked == [("set_disposition", "INC-00000042", Disposition.FALSE_POSITIVE)]
-
-
-async def test_replay_keys_become_transport_commands() -> None:
-    fake = engine(replay())
-    async with console(fake, view="replay").run_test(size=(80, 24)) as pilot:
-        await pilot.press("p", "full_stop", "comma", "right_square_bracket", "left_square_bracket")
-        await settle(pilot)
-    commands = [("pause", 0.0), ("step", 1.0), ("step", -1.0), ("speed", 2.0), ("speed", 1.0)]
-    assert fake.asked == [("transport", *command) for command in commands]
 
 
 async def test_transport_keys_do_nothing_to_a_live_host() -> None:
@@ -202,7 +210,7 @@ class SickEngine(FakeEngine):
         """Fail as SQLite does."""
         raise sqlite3.OperationalError("disk I/O \x1b[2J error")
 
-    async def set_disposition(self, incident_id: str, disposition: Disposition) -> None:
+    async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
         """Fail as SQLite does."""
         raise sqlite3.OperationalError("database is locked")
 

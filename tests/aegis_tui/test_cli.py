@@ -57,19 +57,18 @@ def test_help_and_version_exit_well(words: list[str], capsys: pytest.CaptureFixt
 
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Yield every command that does something."""
-    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    for action in inner:
+    """Yield every command, and those it is divided into."""
+    yield parser
+    for action in [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]:
         for command in action.choices.values():
             yield from _commands(command)
-    if not inner:
-        yield parser
 
 
 def test_every_command_has_an_example_and_every_argument_help() -> None:
     for command in _commands(build_parser()):
         assert "aegis-tui " in (command.epilog or ""), command.prog
-        assert [action.dest for action in command._actions if not action.help] == [], command.prog
+        own = [action for action in command._actions if not isinstance(action, argparse._SubParsersAction)]
+        assert [action.dest for action in own if not action.help] == [], command.prog
 
 
 @pytest.mark.parametrize(
@@ -178,6 +177,17 @@ def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Pa
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(("words", "status"), [(["config", "show"], 2), (["doctor"], 0)], ids=["config", "doctor"])
+def test_keys_that_do_not_fit_are_told_before_the_console_would_tell(
+    words: list[str], status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[keys]\nblock = "enter"\n', encoding="utf-8")
+    assert main([*words, "--config", str(file)]) == status
+    told = capsys.readouterr()
+    assert "[keys] block" in told.out + told.err
+
+
 def test_doctor_and_readme_name_one_oldest_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.release", lambda: "5.10.0-28-amd64")
     check = next(examine(Settings()))
@@ -193,3 +203,36 @@ def test_a_console_without_a_terminal_is_refused_and_not_opened(home: Path) -> N
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, done.stdout) == (2, "")
     assert "use --headless" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--config", "FILE", "config", "show"], ["config", "show", "--config", "FILE"]], ids=["before", "after"]
+)
+def test_a_configuration_named_before_the_command_counts_as_one_after_it(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text('keep_days = "x"\n', encoding="utf-8")
+    assert main([str(file) if word == "FILE" else word for word in words]) == 2
+    assert capsys.readouterr().err.endswith("bad.toml: keep_days does not fit: 'x' (a number expected)\n")
+
+
+def test_no_flag_before_a_command_is_lost_to_the_command_s_own_default() -> None:
+    parser = build_parser()
+    for words in (["--json", "incidents"], ["--model", "m", "demo"], ["--iface", "eth0", "serve"]):
+        dest = words[0].removeprefix("--")
+        assert getattr(parser.parse_args(words), dest) == getattr(parser.parse_args([words[-1], *words[:-1]]), dest)
+    assert parser.parse_args(["incidents"]).json is False
+    assert parser.parse_args(["--threshold", "0.5", "replay", "a", "--threshold", "0.7"]).threshold == 0.7
+
+
+@pytest.mark.parametrize("broken", [RuntimeError("no such table"), MemoryError(), KeyError("techniques")], ids=repr)
+def test_doctor_tells_what_breaks_and_goes_on(broken: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr("engine.attack.index.Shipped", refuse)
+    monkeypatch.setattr("aegis_tui.commands.doctor._sqlite", refuse)
+    checks = {check.ability: check for check in examine(Settings())}
+    assert {type(broken).__name__} == {checks[name].detail.split(":")[0] for name in ("knowledge", "sqlite")}
+    assert checks["environment"].health == "ok"

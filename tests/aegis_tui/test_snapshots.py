@@ -9,9 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from aegis_tui.app import AegisApp
-from engine.types import Block, Listed, Snapshot
+from engine.types import Block, Listed, Note, Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import ENTRY, PRIOR, TRIAL, Host, console, engine, replay, settle
+from tests.aegis_tui.acting.test_judging import RULE
+from tests.aegis_tui.console import ENTRY, PRIOR, TRIAL, Clock, Host, console, engine, replay, settle
 from tests.aegis_tui.screens.test_block_dialog import FULLEST, WARNINGS
 from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
 
@@ -55,10 +56,9 @@ def test_every_pane_of_the_blocks_is_one_tab_away(snap_compare: Compare, keys: t
     assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("3", *keys))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_marked_rows_have_a_sign_and_are_counted(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_marked_rows_have_a_sign_and_are_counted(snap_compare: Compare) -> None:
     fake = engine(scenario.snapshot(blocks=every_state()))
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3", "m", "down", "m"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("3", "m", "down", "m"))
 
 
 def test_the_help_is_about_the_screen_beside_it(snap_compare: Compare) -> None:
@@ -84,45 +84,40 @@ def test_the_fullest_dialog_fits_the_smallest_terminal(snap_compare: Compare, si
     assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_a_spoofable_source_takes_the_typed_address(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_a_spoofable_source_takes_the_typed_address(snap_compare: Compare) -> None:
     asked = scenario.proposal(warnings=WARNINGS[:1], typed_confirmation=True)
     view = scenario.incident_view(incident=scenario.incident(handshake=False))
     fake = engine(scenario.snapshot(proposals=(asked,)), views={"INC-00000042": view}, told={"entry": ENTRY})
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("b"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_an_ipv6_source_is_blocked_with_its_64(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_an_ipv6_source_is_blocked_with_its_64(snap_compare: Compare) -> None:
     terms = replace(scenario.proposal().terms, prefix="2001:db8:1:2::/64")
     view = scenario.incident_view(incident=scenario.incident(target_ip="2001:db8:1:2::9"))
     fake = engine(scenario.snapshot(proposals=(scenario.proposal(terms=terms),)), views={"INC-00000042": view})
     fake.impact_is = replace(fake.impact_is, sources=("2001:db8:1:2::9", "2001:db8:1:2::40"), source_count=2)
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("b"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_watching_counts_before_anything_is_dropped(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_watching_counts_before_anything_is_dropped(snap_compare: Compare) -> None:
     fake = _known()
     fake.evolve = _changes(lambda block: replace(block, packets=12, remaining_s=24.0) if block.watch else block)
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b", "tab", "enter"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("b", "tab", "enter"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_a_block_on_trial_counts_down(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_a_block_on_trial_counts_down(snap_compare: Compare) -> None:
     fake = _known(**TRIAL)
     fake.evolve = _changes(lambda block: replace(block, keep_within_s=52.0) if block.proposal_id == "P-17" else block)
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("b", "tab", "tab", "enter"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("b", "tab", "tab", "enter"))
 
 
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_a_list_is_shown_by_its_sum(snap_compare: Compare, size: tuple[int, int]) -> None:
+def test_a_list_is_shown_by_its_sum(snap_compare: Compare) -> None:
     left_out = ("192.0.2.1/32: is a gateway", "10.0.0.0/8: wider than /16")
     listed = Listed(12_000, 70_000, tuple(f"203.0.{n}.0/24" for n in range(16)), 2, left_out)
     terms = replace(scenario.proposal().terms, prefix="", action="block list")
     asked = scenario.proposal(terms=terms, listed=listed, reason="import of drop.txt", typed_confirmation=True)
     fake = engine(scenario.snapshot(proposals=(asked,)), told={"entry": "12000 entries on eth0, until 10:02:11"})
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3", "tab", "b"))
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("3", "tab", "b"))
 
 
 def test_a_refused_block_says_why(snap_compare: Compare) -> None:
@@ -142,8 +137,43 @@ def test_the_replay_screen_says_that_blocking_is_off(snap_compare: Compare) -> N
     assert snap_compare(console(engine(replay())), terminal_size=DEFAULT, run_before=_press("4"))
 
 
-def test_an_empty_console_teaches(snap_compare: Compare) -> None:
-    assert snap_compare(console(engine(scenario.quiet())), terminal_size=DEFAULT, run_before=_press())
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_an_empty_console_teaches(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(console(engine(scenario.quiet())), terminal_size=size, run_before=_press())
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4", "5", "X"])
+def test_every_screen_teaches_while_it_is_empty(snap_compare: Compare, key: str) -> None:
+    assert snap_compare(console(engine(scenario.quiet())), terminal_size=SMALL, run_before=_press(key))
+
+
+def test_a_filter_shows_what_matches(snap_compare: Compare) -> None:
+    assert snap_compare(console(), terminal_size=SMALL, run_before=_press("slash", *"sev:critical"))
+
+
+def test_a_filter_that_cannot_be_read_says_where_and_why(snap_compare: Compare) -> None:
+    assert snap_compare(console(), terminal_size=SMALL, run_before=_press("slash", *"sev:zz"))
+
+
+def test_a_table_held_still_says_so(snap_compare: Compare) -> None:
+    assert snap_compare(console(clock=Clock()), terminal_size=SMALL, run_before=_press("space"))
+
+
+def test_the_trace_is_there_before_the_verdict(snap_compare: Compare) -> None:
+    view = scenario.incident_view(steps=scenario.steps()[:3], verdict=None, proposals=())
+    fake = engine(scenario.snapshot(proposals=()), views={"INC-00000042": view})
+    assert snap_compare(console(fake), terminal_size=DEFAULT, run_before=_press("2"))
+
+
+@pytest.mark.parametrize("role", ["deciding", "watching", "stale"])
+def test_an_attached_console_says_what_it_may_do(snap_compare: Compare, role: str) -> None:
+    changes: dict[str, dict[str, object]] = {
+        "deciding": {"consoles": 3},
+        "watching": {"consoles": 2, "decider": "ann on pts/3"},
+        "stale": {"consoles": 1, "stale_since": scenario.NOW - 20},
+    }
+    fake = engine(scenario.snapshot(status=scenario.status(**changes[role])))
+    assert snap_compare(console(fake), terminal_size=DEFAULT, run_before=_press())
 
 
 def _known(**told: object) -> Host:
@@ -180,3 +210,28 @@ def _polls(number: int) -> Callable[[Pilot[None]], object]:
         await pilot.pause()
 
     return before
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_the_dialog_tells_what_a_suppression_would_have_hidden(snap_compare: Compare, size: tuple[int, int]) -> None:
+    keys = ("x", "tab", "tab", "tab", "left", "tab", "tab", *"our own scanner")
+    assert snap_compare(console(), terminal_size=size, run_before=_press(*keys))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_suppressions_tell_who_why_and_what_was_hidden(snap_compare: Compare, size: tuple[int, int]) -> None:
+    ended = replace(RULE, id="S-00000002", target="", label="", ends_at=scenario.NOW - 60)
+    assert snap_compare(console(engine(rules=(RULE, ended))), terminal_size=size, run_before=_press("X"))
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
+def test_a_note_is_written_over_the_view(snap_compare: Compare, size: tuple[int, int]) -> None:
+    keys = ("2", "o", *"asked the owner,", "enter", *"it was a test")
+    assert snap_compare(console(), terminal_size=size, run_before=_press(*keys))
+
+
+@pytest.mark.parametrize("tabs", [1, 2, 5], ids=["verdict", "timeline", "processes"])
+def test_every_pane_of_the_incident_is_a_tab_away(snap_compare: Compare, tabs: int) -> None:
+    note = Note("INC-00000042", scenario.NOW - 4, "ann on pts/1", "asked the owner,\nit was a test")
+    fake = engine(views={"INC-00000042": scenario.incident_view(notes=(note,))})
+    assert snap_compare(console(fake), terminal_size=SMALL, run_before=_press("2", *["tab"] * tabs))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.folders import open_to_all
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root becomes another user")
 NOBODY = 65534
+NOTED_AT = 1_800_000_000.0
+"""By the clock of the guard on the bench."""
 Find = Callable[[object], None]
 
 
@@ -131,6 +134,32 @@ def test_what_the_engine_s_user_did_to_a_trace_is_found_and_named(
     assert status == 1
     assert lines[1].startswith(words.format(watched.incident_id))
     assert (lines[0].endswith("chain whole"), "1 whole" in lines[-1]) == (True, False)
+
+
+@pytest.mark.root
+@needs_root
+@pytest.mark.parametrize(
+    ("after_s", "status", "words"),
+    [
+        (30.0, 0, "1 traces checked: 1 retired"),
+        (-86400.0, 1, "GONE   {}: said to have been removed "),
+        (86400.0, 1, "GONE   {}: said to have been removed "),
+        (1e300, 1, "GONE   {}: said to have been removed 1e+300 s after 1970"),
+    ],
+)
+def test_the_record_of_a_removal_at_another_time_hides_no_trace_that_was_noted(
+    after_s: float,
+    status: int,
+    words: str,
+    watched: Watched,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = NOTED_AT + after_s
+    monkeypatch.setattr(time, "time", lambda: NOTED_AT + 60)
+    watched.change(f"INSERT INTO retired SELECT id, {at!r}, 'old' FROM incident", "DELETE FROM incident")
+    found, lines = _verify(watched.database, capsys)
+    assert (found, lines[1].startswith(words.format(watched.incident_id))) == (status, True)
 
 
 @pytest.mark.root

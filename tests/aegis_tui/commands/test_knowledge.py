@@ -227,3 +227,13 @@ def test_root_does_not_read_for_a_stranger_what_the_stranger_may_not(host: Path)
     added = _as_live(host, "add", str(theirs / "way" / "secret.md"))
     assert added.returncode == 2
     assert "Permission denied" in added.stderr or "closed to" in added.stderr
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("words", [["knowledge", "search", "log4shell"], ["ask", "what is log4shell?"]], ids=" ".join)
+def test_to_look_as_root_makes_no_live_state_where_no_engine_ran(words: list[str], tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "own")}
+    done = launch(tmp_path / "live", *words, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+    assert not (tmp_path / "live").exists()

@@ -72,11 +72,11 @@ def test_a_model_that_is_no_file_is_the_chat_model(
     assert "! llm: cannot ask other-model" in capsys.readouterr().out
 
 
-def test_a_difference_without_another_investigation_is_refused(
+def test_a_difference_without_anything_that_differs_is_refused(
     incident_id: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", incident_id, "--diff"]) == 2
-    assert "give --reinvestigate too" in capsys.readouterr().err
+    assert "or --reinvestigate, for another analyst" in capsys.readouterr().err
 
 
 def test_a_model_without_an_endpoint_is_refused() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aegis_tui.cli import main
 from tests.factories import conversation, pcap_file
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: there is nothing to give up")
@@ -59,3 +60,18 @@ def test_a_reader_that_hangs_up_ends_the_replay_quietly(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+def test_a_replay_without_a_name_needs_a_console(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "--headless"]) == 2
+    assert "name what to replay" in capsys.readouterr().err
+
+
+def test_the_library_needs_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with (tmp_path / "empty").open("w+", encoding="utf-8") as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert main(["replay", str(tmp_path)]) == 2
+    assert "terminal" in capsys.readouterr().err

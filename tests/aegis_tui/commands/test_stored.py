@@ -16,6 +16,7 @@ from aegis_tui.commands import stored
 from engine.chain import chained
 from engine.store import database as db
 from engine.types import ReportedEvent, StepKind, TraceStep
+from tests.aegis_tui import scenario
 from tests.aegis_tui.launching import launch
 from tests.factories import alert, detection, incident
 from tests.folders import open_to_all
@@ -188,3 +189,45 @@ def test_a_report_is_saved_in_the_state_folder(
 def test_a_report_speaks_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "INC-1", "--lang", "zh", "--database", str(_store(tmp_path / "a.db"))]) == 0
     assert "## 时间线" in capsys.readouterr().out
+
+
+def test_a_row_says_what_was_concluded_and_where_the_incident_comes_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _store(tmp_path / "a.db")
+
+    async def write() -> None:
+        async with db.open_store(file) as store:
+            told = replace(detection(), detector="event")
+            await store.write([
+                db.put_incident(replace(incident(id="INC-2"), opened_at=2000.0), "live"),
+                db.put_verdict(replace(scenario.verdict(), incident_id="INC-2")),
+                db.put_incident(replace(incident(id="INC-3"), opened_at=3000.0), "live"),
+                db.put_alert(replace(alert(incident_id="INC-3"), id="A-3", detection=told)),
+            ])  # fmt: skip
+
+    asyncio.run(write())
+    assert main(["incidents", "--database", str(file)]) == 0
+    third, second, first = capsys.readouterr().out.splitlines()
+    assert "no verdict / undetermined" in third
+    assert "  reported  " in third
+    assert "malicious / undetermined" in second
+    assert "  live  " in second
+    assert "  replay of a.pcap  " in first
+
+
+def test_what_came_of_an_incident_is_told_before_what_it_rests_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _traced(tmp_path / "a.db")
+
+    async def write() -> None:
+        async with db.open_store(file) as store:
+            await store.write([db.put_verdict(replace(scenario.verdict(), incident_id="INC-1"))])
+
+    asyncio.run(write())
+    assert main(["show", "INC-1", "--database", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("verdict   malicious by ")
+    kinds = [line.split()[0] for line in lines if line]
+    assert kinds.index("verdict") < kinds.index("alert") < kinds.index("step")

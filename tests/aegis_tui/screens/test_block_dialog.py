@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from aegis_tui.screens.block_dialog import BlockDialog
@@ -92,6 +93,19 @@ async def test_keys_of_the_first_300_ms_are_ignored() -> None:
         clock.at += 0.02
         await press(pilot, "tab", "tab", "enter")
     assert len(decisions(fake)) == 1
+
+
+async def test_keys_that_were_pressed_too_soon_are_ignored_however_late_a_busy_console_gets_them() -> None:
+    fake, clock = engine(), Clock()
+    async with opened(fake, clock) as pilot:
+        clock.at += 5
+        for name in ("tab", "tab", "enter"):
+            key = Key(name, None)
+            key.time -= 4.8
+            pilot.app.post_message(key)
+        await settle(pilot)
+        assert pilot.app.focused is pilot.app.screen.query_one("#cancel")
+    assert decisions(fake) == []
 
 
 async def test_typed_confirmation_takes_the_address() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from aegis_tui.screens.block_dialog import BlockDialog
 from aegis_tui.widgets.table import Table
@@ -157,7 +158,7 @@ async def test_a_mark_on_an_ended_block_stays_on_it_when_another_ends() -> None:
 
 async def test_extending_asks_for_a_term_and_then_for_approval() -> None:
     fake = engine()
-    async with screen(fake, SMALL, "e") as pilot:
+    async with screen(fake, SMALL, "E") as pilot:
         told = " ".join(text(pilot).split())
         assert "Block 198.51.100.7/32 for, from now: 1 10 m 2 1 h 3 24 h 4 7 d 5 permanent esc" in told
         await press(pilot, "3")
@@ -168,7 +169,7 @@ async def test_extending_asks_for_a_term_and_then_for_approval() -> None:
 
 async def test_any_other_key_extends_nothing() -> None:
     fake = engine()
-    async with screen(fake, SMALL, "e", "x"):
+    async with screen(fake, SMALL, "E", "x"):
         pass
     assert fake.commands() == []
 
@@ -296,6 +297,25 @@ async def test_any_key_keeps_a_first_attachment_once() -> None:
     assert fake.commands() == [("keep", "")]
 
 
+async def test_enter_that_keeps_a_first_attachment_opens_nothing() -> None:
+    fake = engine(first_attach(52.0))
+    async with console(fake, LateClock()).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        before = pilot.app.screen
+        await press(pilot, "enter")
+        assert pilot.app.screen is before
+    assert fake.commands() == [("keep", "")]
+
+
+async def test_the_key_of_a_command_that_keeps_a_first_attachment_gives_the_command_too() -> None:
+    fake = engine(first_attach(52.0))
+    async with console(fake, LateClock()).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await press(pilot, "colon")
+        assert isinstance(pilot.app.focused, Input)
+    assert fake.commands() == [("keep", "")]
+
+
 async def test_without_an_attachment_on_trial_no_key_keeps_anything() -> None:
     fake = engine()
     async with console(fake, LateClock()).run_test(size=SMALL) as pilot:
@@ -318,3 +338,13 @@ async def test_a_keep_that_failed_is_tried_by_the_next_key() -> None:
         await settle(pilot)
         await press(pilot, "j", "j", "j")
     assert fake.commands() == [("keep", ""), ("keep", "")]
+
+
+async def test_a_table_that_was_hidden_is_drawn_whole_when_it_is_shown_again() -> None:
+    async with console(engine()).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "tab")
+        await settle(pilot)
+        await pilot.press("3")
+        await settle(pilot)
+        assert "remaining" in text(pilot)

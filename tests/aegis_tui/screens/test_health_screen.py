@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aegis_tui.widgets.line import plain
 from aegis_tui.widgets.pane import TextPane
-from engine.types import Spending
+from engine.types import Spending, Storage
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import console, engine
 
 
-async def _shown(analyst: str, spending: Spending) -> str:
-    state = scenario.snapshot(status=scenario.status(analyst=analyst, spending=spending))
+async def _shown(analyst: str, spending: Spending = Spending(), storage: Storage = Storage()) -> str:  # noqa: B008 - frozen
+    state = scenario.snapshot(status=scenario.status(analyst=analyst, spending=spending, storage=storage))
     async with console(engine(state), view="health").run_test(size=(120, 36)) as pilot:
         return "\n".join(map(plain, pilot.app.screen.query_one("#faults", TextPane).lines))
 
@@ -26,3 +26,10 @@ async def test_an_endpoint_that_is_left_alone_is_told() -> None:
 
 async def test_without_an_endpoint_nothing_is_told_of_one() -> None:
     assert "tokens" not in await _shown("playbook", Spending(0, 500_000))
+
+
+async def test_what_the_database_takes_up_is_told_once_it_is_known() -> None:
+    assert "disk" not in await _shown("playbook")
+    shown = await _shown("playbook", storage=Storage(120_000_000, 4_096_000_000, 90))
+    assert "120 MB of 4,096 MB; incidents kept 90 d" in shown
+    assert "120 MB, no budget; incidents kept for ever" in await _shown("playbook", storage=Storage(120_000_000, 0, 0))

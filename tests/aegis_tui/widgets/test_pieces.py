@@ -33,7 +33,9 @@ def test_counts_are_short(number: int, word: str) -> None:
     assert count(number) == word
 
 
-@pytest.mark.parametrize(("seconds", "word"), [(42, "42s"), (2466, "41m"), (3600, "1h"), (9e9, "104166d 16h")])
+@pytest.mark.parametrize(
+    ("seconds", "word"), [(42, "42s"), (2466, "41m"), (3600, "1h"), (90_300, "25h 05m"), (9e9, "104166d 16h")]
+)
 def test_spans_name_their_largest_units(seconds: float, word: str) -> None:
     assert span(seconds) == word
 

@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 
 from aegis_tui.widgets.line import Span, plain
 from aegis_tui.widgets.table import Column, Row, Table
+from engine.filter import parse
 
 COLUMNS = (Column("name", 6, 0, flex=True), Column("size", 5, 2, right=True), Column("state", 8, 1))
 
@@ -78,8 +79,16 @@ async def test_a_filter_that_matches_nothing_says_so() -> None:
     async with Bench().run_test(size=(60, 10)) as pilot:
         table = pilot.app.query_one(Table)
         table.fill(rows("one"), "Things", ())
-        table.narrow("zebra")
+        table.narrow(parse("zebra"))
         assert "No row matches 'zebra'" in plain(table.lines[0])
+
+
+async def test_a_filter_on_what_the_rows_do_not_have_says_which() -> None:
+    async with Bench().run_test(size=(60, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "Things", ())
+        table.narrow(parse("pid:1 or user:root !pid:2"))
+        assert "These rows have no pid and no user." in " ".join(map(plain, table.lines))
 
 
 async def test_an_empty_table_teaches() -> None:

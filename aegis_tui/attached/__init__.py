@@ -1,0 +1,1 @@
+"""A console at the engine of a daemon."""

@@ -1,0 +1,1 @@
+"""The command table, and what is made from it: keys, command line, help."""

@@ -1,0 +1,104 @@
+"""What may be typed on the ``:`` line: the commands, what each takes, and what is known to fit there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from aegis_tui.keyboard.keymap import commands, named
+from aegis_tui.keyboard.keys import Command
+
+TIMES = ("10m", "1h", "24h", "7d", "permanent")
+
+
+class Known(NamedTuple):
+    """What the console knows when the line is opened."""
+
+    screens: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """In view, the ones of incidents first."""
+    blocked: tuple[str, ...] = ()
+    """Prefixes of blocks in force."""
+
+
+class Offer(NamedTuple):
+    """One way to go on."""
+
+    text: str
+    """The whole line with it."""
+    shown: str
+    help: str
+
+
+OF_BLOCKS = frozenset({"undo", "extend", "keep"})
+"""Commands whose prefix is that of a block in force."""
+
+
+def offers(text: str, known: Known) -> list[Offer]:
+    """Return how a line can go on: names of commands, or arguments of the one that stands there."""
+    name, gap, rest = text.lstrip().partition(" ")
+    if not gap:
+        return [Offer(_ready(command), f"{command.name} {command.takes}", command.help) for command in beginning(name)]
+    command = named(name)
+    if command is None or not command.takes:
+        return []
+    done, _, last = rest.rpartition(" ")
+    start = f"{command.name} {done} " if done else f"{command.name} "
+    fitting = [
+        word for word in _words(command, len(done.split()), known) if word.casefold().startswith(last.casefold())
+    ]
+    return [Offer(start + word, word, "") for word in fitting]
+
+
+def beginning(name: str) -> list[Command]:
+    """Return the commands whose name begins so, else those that contain it."""
+    known = sorted(commands(), key=lambda command: command.name)
+    begin = [command for command in known if command.name.startswith(name)]
+    return begin or [command for command in known if name in command.name]
+
+
+def problem(text: str) -> str:
+    """Return why a line cannot be run, or empty."""
+    name, _, rest = text.strip().partition(" ")
+    if not name:
+        return ""
+    command = named(name)
+    if command is None:
+        return _unknown(name)
+    if rest.strip() and not command.takes:
+        return f"'{command.name}' takes nothing after it"
+    if command.takes and not command.takes.startswith("[") and not rest.strip():
+        return f"'{command.name}' takes {command.takes}"
+    return ""
+
+
+def usage(text: str) -> str:
+    """Return what the command on the line takes and does, or empty where none stands there."""
+    command = named(text.split(maxsplit=1)[0]) if text.split() else None
+    return f"{command.name} {command.takes}".strip() + f": {command.help}" if command else ""
+
+
+def _unknown(name: str) -> str:
+    begun = [command.name for command in commands() if command.name.startswith(name)]
+    near = begun or difflib.get_close_matches(name, [command.name for command in commands()], 3, 0.5)
+    return f"no command '{name}'" + (f"; nearest: {', '.join(near)}" if near else "; tab lists them all")
+
+
+def _ready(command: Command) -> str:
+    return f"{command.name} " if command.takes else command.name
+
+
+def _words(command: Command, place: int, known: Known) -> Sequence[str]:
+    """Return what fits at a place after the command's name."""
+    tokens = command.takes.replace("[", "").replace("]", "").split()
+    token = tokens[place] if place < len(tokens) else ""
+    prefixes = known.blocked if command.name in OF_BLOCKS else known.addresses
+    fitting = {
+        "PREFIX": prefixes, "TIME": TIMES, "SCREEN": known.screens, "THEME": known.themes, "INCIDENT": known.incidents,
+    }  # fmt: skip
+    kinds = token.split("|")
+    literal = [kind for kind in kinds if kind.islower()]
+    return [*literal, *(word for kind in kinds for word in fitting.get(kind, ()))]

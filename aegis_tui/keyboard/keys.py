@@ -1,0 +1,185 @@
+"""Every key of the console, once: bindings, the footer and the help are made from this table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingType
+
+
+class Command(NamedTuple):
+    """What a key does."""
+
+    name: str
+    """Kebab-case and unique: the word for the ``:`` line, the palette, ``[keys]`` in the config and docs/keys.md."""
+    keys: str
+    """Textual's names, separated by commas; the first is shown. Empty where another command has the key elsewhere."""
+    action: str
+    shown: str
+    """The key as the footer and the help write it."""
+    label: str
+    """One or two words for the footer; empty where the footer leaves it out."""
+    help: str
+    views: frozenset[str] = frozenset()
+    """The views whose footer and help name it; empty means all. Commands that share no view may share a key."""
+    pair: str = ""
+    """The command in whose row of the help and the footer this one's key is shown as well."""
+    takes: str = ""
+    """What may follow its name on the ``:`` line: capitals to fill in, brackets around what may be left out."""
+    row: str = ""
+    """What the help says of its row where others share it; empty means ``help``."""
+
+
+REPLAY = frozenset({"replay"})
+BLOCKS = frozenset({"blocks"})
+TABLE_VIEWS = frozenset({"overview", "incident", "blocks", "replay"})
+RULES = frozenset({"suppressions"})
+FILTER_VIEWS = TABLE_VIEWS | RULES | {"library"}
+ALERT_VIEWS = frozenset({"overview", "incident", "replay"})
+LIBRARY = frozenset({"library"})
+LIBRARIES = frozenset({"overview", "incident", "replay"})
+"""From where the library is one key away; screen 4 is the library itself while nothing is replayed."""
+INCIDENT_VIEWS = frozenset({"overview", "incident"})
+"""Where the selected incident can be seen."""
+
+APP_COMMANDS = (
+    Command("block", "b", "review", "b", "block", "review a proposal, or ask for one for row or marks", TABLE_VIEWS,
+            takes="[PREFIX [TIME]]"),
+    Command("undo", "u", "undo", "u", "undo", "let the row, the marked or the last block pass", BLOCKS,
+            takes="[PREFIX]"),
+    Command("extend", "e", "extend", "e", "extend", "ask for another term of the row's block", BLOCKS,
+            takes="[PREFIX TIME]"),
+    Command("keep", "K", "keep", "K", "keep", "keep a block that is on trial", BLOCKS, takes="[PREFIX]"),
+    Command("refuse", "r", "refuse", "r", "refuse", "refuse the proposal of the row", BLOCKS),
+    Command("end-suppression", "u", "end_suppression", "u", "end rule", "end the rule of the row or the marks", RULES),
+    Command("play", "p", "transport('toggle')", "p", "play/pause", "replay: play or pause", REPLAY),
+    Command("step-forward", "full_stop", "transport('forward')", ". ,", "step", "replay: one step on", REPLAY,
+            row="replay: one step on, back"),
+    Command("step-back", "comma", "transport('back')", ",", "", "replay: one step back", REPLAY, pair="step-forward"),
+    Command("faster", "right_square_bracket", "transport('faster')", "[ ]", "speed", "replay: faster", REPLAY,
+            row="replay: slower, faster"),
+    Command("slower", "left_square_bracket", "transport('slower')", "[", "", "replay: slower", REPLAY, pair="faster"),
+    Command("replay-start", "less_than_sign", "transport('start')", "< >", "", "replay: to the start, to the end",
+            REPLAY),
+    Command("replay-end", "greater_than_sign", "transport('end')", ">", "", "replay: to the end", REPLAY,
+            pair="replay-start"),
+    Command("goto", "g", "goto", "g", "go to", "replay: to a time, +30s, or alert 3", REPLAY, takes="[MOMENT]"),
+    Command("library", "L", "library", "L", "library", "stored incidents and captures, to replay", LIBRARIES),
+    Command("replay", "P", "replay", "P", "replay", "replay the incident or the capture; nothing live is touched",
+            INCIDENT_VIEWS | LIBRARY, takes="[INCIDENT|FILE]"),
+    Command("diff", "c", "diff", "c", "compare", "judge it again by another threshold, rules or model, and compare",
+            INCIDENT_VIEWS | LIBRARY, takes="[NAME=VALUE]"),
+    Command("export", "e", "export", "e", "evidence pack", "write its evidence pack: a file that shows any change",
+            INCIDENT_VIEWS | LIBRARY, takes="[PATH]"),
+    Command("filter", "slash", "filter", "/", "filter", "show only rows that match; esc clears", FILTER_VIEWS,
+            takes="[WORDS]"),
+    Command("pane-next", "tab", "app.pane(1)", "tab", "pane", "next pane",
+            row="next pane; shift+tab the one before"),
+    Command("pane-previous", "shift+tab", "app.pane(-1)", "shift+tab", "", "previous pane", pair="pane-next"),
+    Command("screen-overview", "1", "view('overview')", "1-5", "screens", "what goes on now",
+            row="overview, incident, blocks, replay, health"),
+    Command("screen-incident", "2", "view('incident')", "2", "", "one incident in full", pair="screen-overview"),
+    Command("screen-blocks", "3", "view('blocks')", "3", "", "what the kernel drops now", pair="screen-overview"),
+    Command("screen-replay", "4", "view('replay')", "4", "", "what is replayed", pair="screen-overview"),
+    Command("screen-health", "5", "view('health')", "5", "", "health of the tool itself", pair="screen-overview"),
+    Command("command", "colon", "command_line", ": ctrl+p", "command", "command line with completion",
+            row="command line with completion; palette"),
+    Command("palette", "ctrl+p", "palette", "ctrl+p", "", "all commands of this screen", pair="command"),
+    Command("mark", "m", "mark", "m", "mark", "mark the row for b, u, x, d and go to the next; esc clears",
+            TABLE_VIEWS | RULES),
+    Command("allow", "a", "allow", "a", "allow", "never block the row's address; asks for a reason", TABLE_VIEWS,
+            takes="[PREFIX [REASON]]"),
+    Command("alert-next", "n", "alert(1)", "n N", "alert", "next alert", ALERT_VIEWS, row="next, previous alert"),
+    Command("alert-previous", "N", "alert(-1)", "N", "", "previous alert", ALERT_VIEWS, pair="alert-next"),
+    Command("triage", "t", "triage", "t i", "event, ask", "judge an event reported elsewhere",
+            INCIDENT_VIEWS, takes="[LINE]", row="judge an event reported elsewhere; ask a question"),
+    Command("ask", "i", "question", "i", "", "ask about the incident, or the knowledge base", pair="triage",
+            takes="[QUESTION]"),
+    Command("report", "r", "report", "r w", "report", "write the report of the incident", INCIDENT_VIEWS,
+            row="write its report; show what would leave this host"),
+    Command("leaving", "w", "leaving", "w", "", "what would leave this host about the incident", INCIDENT_VIEWS,
+            pair="report"),
+    Command("disposition", "d", "disposition", "d", "disposition", "true, benign or false positive; row or marks",
+            INCIDENT_VIEWS, takes="[true|benign|false|unclear]"),
+    Command("suppress", "x", "suppress", "x X", "suppress", "raise no alert on such as the row or the marks",
+            INCIDENT_VIEWS, takes="[PREFIX]", row="raise no alert on such as the row; list these rules"),
+    Command("suppressions", "X", "suppressions", "X", "", "the suppressions in force: who, why, what each hid",
+            pair="suppress"),
+    Command("note", "o", "note", "o", "note", "write a note beside the incident", INCIDENT_VIEWS, takes="[TEXT]"),
+    Command("take-over", "D", "take_over", "D", "", "decide at this console, where another one attached does"),
+    Command("freeze", "space", "freeze", "space", "freeze", "hold the tables still; capture goes on", TABLE_VIEWS),
+    Command("sort", "s", "sort(1)", "s S", "sort", "sort by the next column; turn the order round",
+            TABLE_VIEWS | RULES),
+    Command("sort-reverse", "S", "turn_over", "S", "", "turn the order of the rows round", TABLE_VIEWS | RULES,
+            pair="sort"),
+    Command("copy", "y", "copy", "y v", "copy, density", "copy a value of the row or the pane",
+            row="copy a value; density auto, compact, wide"),
+    Command("density", "v", "density", "v", "", "density: auto by size, compact, wide", pair="copy",
+            takes="[auto|compact|wide]"),
+    Command("back", "escape", "back", "esc", "", "clear the filter or the marks, or go back"),
+    Command("help", "question_mark", "help", "?", "", "this help"),
+    Command("quit", "q", "quit", "q", "quit", "quit; blocks stay in force"),
+    Command("screen", "", "command_line('screen ')", "", "", "go to a screen", takes="SCREEN"),
+    Command("incident", "", "command_line('incident ')", "", "", "open an incident by its id, or how that begins",
+            takes="INCIDENT"),
+    Command("knowledge", "", "command_line('knowledge ')", "", "", "search ATT&CK and your documents", takes="TEXT"),
+    Command("theme", "", "command_line('theme ')", "", "", "other colours", takes="THEME"),
+    Command("utc", "", "utc", "", "", "times in UTC, or local again", takes="[on|off]"),
+    Command("notices", "", "notices", "", "", "what was said on the last line, the last 50 in full"),
+    Command("settings", "", "settings", "", "", "the settings in force and where each came from"),
+    Command("keys", "", "keys", "", "", "every command with its keys"),
+    Command("doctor", "", "doctor", "", "", "where to look when something is missing"),
+)  # fmt: skip
+"""What the whole console answers to. Without a key: for the ``:`` line and the palette, and for ``[keys]``."""
+
+PANE_COMMANDS = (
+    Command("down", "down,j", "move(1)", "↑↓ jk", "move", "move down", row="move"),
+    Command("up", "up,k", "move(-1)", "↑ k", "", "move up", pair="down"),
+    Command("page-down", "pagedown", "page(1)", "pgdn pgup", "", "one page down", row="one page down, up"),
+    Command("page-up", "pageup", "page(-1)", "pgup", "", "one page up", pair="page-down"),
+    Command("home", "home", "end(-1)", "home", "", "to the first row", pair="end"),
+    Command("end", "end", "end(1)", "home end", "", "to the last row", row="to the first, the last row"),
+    Command("open", "enter", "open", "enter", "open", "open the row"),
+)
+"""What a pane that has the focus answers to."""
+
+DIALOG_COMMANDS = (
+    Command("cancel", "escape", "cancel", "esc", "", "close; nothing is blocked, the proposal waits on"),
+    Command("next", "tab,down,right", "focus_step(1)", "tab ↓ →", "", "next control"),
+    Command("previous", "shift+tab,up,left", "focus_step(-1)", "shift+tab", "", "previous control"),
+    Command("turn", "left,right,h,l", "", "← → h l", "", "on a choice: the option before, after"),
+    Command("settle", "enter,space", "", "enter space", "", "on a choice: ask the guard for these terms"),
+    Command("press", "enter", "", "enter", "", "on a button: press it; only [ Block ] blocks, and Cancel comes first"),
+    Command("more", "pagedown", "scroll_facts(1)", "pgdn pgup", "", "facts that did not fit"),
+    Command("less", "pageup", "scroll_facts(-1)", "pgup", "", "facts before", pair="more"),
+    Command("keep-trial", "K", "keep", "K", "", "keep a block that is on trial"),
+    Command("refuse-proposal", "r", "refuse", "r", "", "refuse the proposal; asks once"),
+    Command("dialog-help", "question_mark", "help", "?", "", "this help; the dialog stays as it is"),
+)
+"""What the dialog before a block answers to. These keys are fixed, and lead to no such dialog."""
+
+
+def view_bindings() -> list[BindingType]:
+    """Return the bindings that a view must hold itself, because a Textual screen has its own on the same keys."""
+    return [binding(command) for command in APP_COMMANDS if command.action.startswith("app.")]
+
+
+def pane_bindings() -> list[BindingType]:
+    """Return the bindings of a pane that has the focus."""
+    return [binding(command) for command in PANE_COMMANDS]
+
+
+def dialog_bindings() -> list[BindingType]:
+    """Return the bindings of the dialog before a block, beside those of its controls."""
+    return [binding(command) for command in DIALOG_COMMANDS if command.action]
+
+
+def common_dialog_bindings() -> list[BindingType]:
+    """Return the bindings that every dialog has; keeping and refusing belong to the one before a block."""
+    of_blocks = ("keep-trial", "refuse-proposal")
+    return [binding(command) for command in DIALOG_COMMANDS if command.action and command.name not in of_blocks]
+
+
+def binding(command: Command) -> Binding:
+    """Return what Textual listens for; the name lets a keymap put other keys in its place."""
+    return Binding(command.keys, command.action, command.label or command.help, id=command.name, show=False)

@@ -1,0 +1,1 @@
+"""The last steps to the terminal: what is sent, and what never is."""

@@ -1,0 +1,68 @@
+"""Textual's terminal driver, made to survive the terminal, and deaf to what was typed before it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import termios
+from queue import Full
+from typing import Any
+
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key, Paste
+from textual.message import Message
+
+from aegis_tui.terminal.gate import Gate
+from aegis_tui.widgets.theme import in_force
+from engine.courtesy import expect_answer
+
+PATIENCE_S = 0.2
+"""How long to wait for room in the writer's queue before looking whether the writer still lives."""
+
+
+class HangUpDriver(LinuxDriver):
+    """Writes nothing once the thread that writes has died.
+
+    The stock driver's thread ends with the first write to a terminal that is gone; its queue of 30 then fills,
+    and the next write, or closing, waits for ever. A multiplexer that is killed sends SIGCONT beside SIGHUP, on
+    which the stock driver starts a second such thread, so this is the ordinary end of an SSH session in tmux.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+        self._gate = Gate(os.environ, encoding)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over, without what was typed while nothing was on it.
+
+        The guard has attached by then: a key of before would prove that the person is not cut off when they are,
+        and would answer a question that nobody has read.
+        """
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual leaves it untyped
+
+    def write(self, data: str) -> None:
+        """Queue terminal output, unless nobody takes it from the queue."""
+        self._put(self._gate.passed(data, colours=in_force().name != "mono"))
+
+    def process_message(self, message: Message) -> None:
+        """Pass on what came from the terminal, and have loading give way to the answer."""
+        if isinstance(message, Key | Paste):
+            expect_answer()
+        super().process_message(message)
+
+    def close(self) -> None:
+        """Let the writer finish, unless it has ended already."""
+        if self._put(None) and self._writer_thread is not None:
+            self._writer_thread.join()
+
+    def _put(self, data: str | None) -> bool:
+        writer = self._writer_thread
+        while writer is not None and writer.is_alive():
+            with contextlib.suppress(Full):
+                writer._queue.put(data, timeout=PATIENCE_S)
+                return True
+        return False

@@ -1,0 +1,83 @@
+"""The console goes when its terminal goes, however it goes."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pty
+import select
+import signal
+import sys
+import time
+
+import pytest
+from textual.app import App
+from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
+
+from aegis_tui.terminal.driver import HangUpDriver
+
+
+def _console_until(word: bytes, typed_ahead: bytes = b"") -> tuple[int, int]:
+    """Start the demo on a terminal of its own, and return it and its process once a word is on screen."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
+        os.execv(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8"])
+    os.write(terminal, typed_ahead)
+    shown, until = b"", time.monotonic() + 30
+    while word not in shown and time.monotonic() < until:
+        if select.select([terminal], [], [], 0.2)[0]:
+            shown += os.read(terminal, 65536)
+    assert word in shown
+    return process, terminal
+
+
+def _gone_within(process: int, limit_s: float) -> bool:
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        if os.waitpid(process, os.WNOHANG)[0]:
+            return True
+        select.select([], [], [], 0.05)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return False
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(), (signal.SIGHUP,), (signal.SIGHUP, signal.SIGCONT), (signal.SIGCONT, signal.SIGHUP), (signal.SIGTERM,)],
+    ids=["no signal", "hang-up", "hang-up as from tmux", "continue, then hang-up", "terminate"],
+)
+def test_a_console_without_its_terminal_ends(signals: tuple[signal.Signals, ...]) -> None:
+    process, terminal = _console_until(b"CRIT")
+    os.close(terminal)
+    for number in signals:
+        os.kill(process, number)
+    assert _gone_within(process, 8)
+
+
+@pytest.mark.parametrize("typed", [b"q", b"q\n"], ids=["a key", "a line"])
+def test_what_is_typed_before_the_console_is_there_is_no_key(typed: bytes) -> None:
+    process, terminal = _console_until(b"CRIT", typed)
+    os.write(terminal, b"q")
+    assert _gone_within(process, 8)
+    os.close(terminal)
+
+
+class _Closed(io.StringIO):
+    """A terminal that is gone."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_writing_and_closing_return_when_the_writer_has_died() -> None:
+    driver: HangUpDriver = HangUpDriver(App[None]())
+    driver._writer_thread = WriterThread(_Closed())
+    driver._writer_thread.start()
+    for _ in range(3 * MAX_QUEUED_WRITES):
+        driver.write("text")
+    driver.close()
+    assert not driver._writer_thread.is_alive()
