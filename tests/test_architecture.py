@@ -49,10 +49,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine/playbooks.py": {"engine.types", "engine.ownership"},
     "engine/ownership.py": set(),
     "engine/names.py": {"engine.types"},
+    "engine/notify.py": {"engine.types", "engine.text"},
+    "engine/outbox.py": {"engine.notify"},
     "engine/networks.py": set(),
-    "engine/edge": {"engine.types", "engine.edge", "engine.text", "engine.wire", "engine.sources.event"},
-    "aegis_tui/screens": {"engine.types", "engine.text", "aegis_tui"},
-    "aegis_tui/widgets": {"engine.types", "engine.text", "aegis_tui"},
+    "engine/edge": {
+        "engine.types", "engine.edge", "engine.filter", "engine.text", "engine.wire", "engine.sources.event",
+    },
+    "engine/filter": {"engine.types", "engine.filter"},
+    "engine/attach": {"engine.types", "engine.attach", "engine.text", "engine.stored", "engine.edge.view"},
+    "aegis_tui/screens": {"engine.types", "engine.text", "engine.filter", "aegis_tui"},
+    "aegis_tui/widgets": {"engine.types", "engine.text", "engine.filter", "aegis_tui"},
 }  # fmt: skip
 """File or folder to the modules of ours that it may import."""
 
@@ -61,7 +67,7 @@ OWNERS = {
     "onnxruntime": "engine/detect/model.py engine/embedding.py",
     "langgraph": "engine/agent/",
     "langchain_openai": "engine/agent/",
-    "yara_x": "engine/detect/rules.py",
+    "yara_x": "engine/detect/rules.py engine/detect/compiling.py",
     "cypcap": "engine/sources/ aegis_tui/commands/doctor.py",
     "aiosqlite": "engine/store/",
     "sqlite_vec": "engine/attack/vectors.py engine/documents/",
@@ -71,6 +77,7 @@ OWNERS = {
     "uvicorn": "engine/edge/listener.py",
     "pypdf": "engine/documents/",
     "maxminddb": "engine/networks.py",
+    "apprise": "engine/messenger.py",
 }
 """A library's name to the only places that may import it."""
 

@@ -1,0 +1,238 @@
+"""A real daemon, and people at consoles attached to it: they see the same, one decides, and it outlives them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socket import AF_UNIX, SOCK_DGRAM
+
+import pytest
+
+from engine.paths import ROOT
+from tests.lab import attacks
+from tests.lab.lab import INTRUDER, VISITOR, Lab, missing_tools
+from tests.lab.terminal import answer
+from tests.lab.tmux import Terminal
+from tests.lab.wire import IFACE
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
+    pytest.mark.skipif(bool(missing_tools("tmux")), reason=f"the lab needs {', '.join(missing_tools('tmux'))}"),
+]
+DEAF_S = 0.4
+"""The dialog does not listen to keys this soon after it appeared."""
+CONNECT = """
+import socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect("/run/aegis/attach.sock")
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+class Daemon:
+    """The daemon at the desk."""
+
+    def __init__(self, lab: Lab, *confined: str) -> None:
+        enter, program = lab.desk(), lab.aegis("daemon", "--iface", IFACE)
+        command = [*enter, *confined, *program[len(enter) :]]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        assert said == f"watching {IFACE}; a console: sudo aegis-tui attach\n"
+
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> int:
+        """Tell it to stop, and return its exit status."""
+        if self.lives():
+            self.process.terminate()
+        status = self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture
+def daemon(lab: Lab) -> Iterator[Daemon]:
+    made = Daemon(lab)
+    yield made
+    made.stop()
+
+
+Attach = Callable[..., Terminal]
+
+
+@pytest.fixture
+def attach(lab: Lab) -> Iterator[Attach]:
+    """Return what attaches a console in a terminal of its own."""
+    made: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        made.append(Terminal(*lab.aegis(*arguments)))
+        made[-1].wait_for(IFACE)
+        return made[-1]
+
+    yield start
+    for terminal in made:
+        terminal.close()
+
+
+def approve(terminal: Terminal) -> None:
+    """Block what the proposal on the screen is about."""
+    terminal.press("b")
+    terminal.wait_for(f"Block {INTRUDER}/32")
+    time.sleep(DEAF_S)
+    terminal.press("Tab")
+    terminal.press("Tab")
+    terminal.press("Enter")
+    terminal.wait_for("live, read back")
+    terminal.press("Enter")
+
+
+def test_both_consoles_see_an_attack_and_the_one_that_took_over_blocks_it(
+    lab: Lab, daemon: Daemon, attach: Attach
+) -> None:
+    first, second = attach(), attach("attach")
+    second.wait_for("watching")
+    first.wait_for("deciding")
+    first.press("j")
+    first.wait_for(f"{IFACE} kept")
+    attacks.log4shell(lab)
+    for terminal in (first, second):
+        terminal.wait_for(INTRUDER)
+        terminal.wait_for("P-1")
+    second.press("b")
+    second.wait_for("this console watches: .* decides; D takes over")
+    assert lab.reaches(INTRUDER)
+
+    second.press("D")
+    second.wait_for("decides now and will only watch")
+    second.press("y")
+    first.wait_for("watching")
+    approve(second)
+    assert not lab.reaches(INTRUDER)
+    assert lab.reaches(VISITOR)
+    first.wait_for("1 block")
+
+    os.kill(second.pid, signal.SIGKILL)
+    first.wait_for("watching: nobody decides")
+    first.press("D")
+    first.wait_for("nobody decides now")
+    first.press("y")
+    first.wait_for("decides from now on")
+    assert daemon.lives()
+    assert not lab.reaches(INTRUDER)
+    first.close()
+    third = attach()
+    third.wait_for("deciding|1 block")
+    assert daemon.lives()
+    assert not lab.reaches(INTRUDER)
+
+
+def test_a_console_attaches_again_when_the_daemon_was_started_anew(lab: Lab, daemon: Daemon, attach: Attach) -> None:
+    console = attach()
+    attacks.log4shell(lab)
+    console.wait_for("P-1")
+    approve(console)
+    assert daemon.stop() == 0
+    console.wait_for("STALE")
+    assert not lab.reaches(INTRUDER)
+    again = Daemon(lab)
+    try:
+        console.wait_until_gone("STALE")
+        console.wait_for("1 block")
+        console.press("3")
+        console.wait_for(f"{INTRUDER}/32")
+        console.press("u")
+        console.wait_for("pass again")
+        console.press("y")
+        console.wait_for("passes again")
+        assert lab.reaches(INTRUDER)
+    finally:
+        again.stop()
+
+
+def test_the_daemon_outlives_a_hang_up_and_ends_cleanly_when_told(lab: Lab, daemon: Daemon) -> None:
+    daemon.process.send_signal(signal.SIGHUP)
+    assert lab.reaches(VISITOR)
+    assert daemon.lives()
+    assert daemon.stop() == 0
+
+
+def test_a_stranger_cannot_connect(lab: Lab, daemon: Daemon) -> None:
+    as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", sys.executable, "-c", CONNECT]
+    refused = subprocess.run(lab.desk(*as_nobody), capture_output=True, text=True, check=False)
+    assert (refused.returncode, "Permission denied" in refused.stderr) == (1, True)
+    without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", CONNECT]
+    assert subprocess.run(lab.desk(*without), check=False).returncode == 0
+
+
+def test_a_second_engine_is_told_who_holds_the_host_and_offered_to_attach(lab: Lab, daemon: Daemon) -> None:
+    status, said = answer(lab.aegis("--iface", IFACE), b"[Y/n]", b"n\n")
+    assert (status, "held by a daemon (PID" in said, "sudo aegis-tui attach" in said) == (1, True, True), said
+    for more in (("daemon",), ("--headless",)):
+        other = subprocess.run(lab.aegis(*more, "--iface", IFACE), capture_output=True, text=True, check=False)
+        assert (other.returncode, "held by a daemon" in other.stderr) == (1, True), other.stderr
+
+
+def test_without_a_daemon_it_is_said_how_to_start_one(lab: Lab) -> None:
+    status, said = answer(lab.aegis("attach"), b"\0", b"")
+    assert (status, "systemctl start aegis-tui" in said, "--iface" in said) == (2, True, True), said
+
+
+def test_what_the_unit_leaves_it_is_enough_to_watch_and_to_block(lab: Lab) -> None:
+    unit = (ROOT / "install" / "aegis-tui.service").read_text(encoding="ascii")
+    kept = [name.lower().removeprefix("cap_") for name in re.findall(r"\bCAP_\w+(?= |$)", unit, re.MULTILINE)]
+    bounds = f"--bounding-set=-all,{','.join(f'+{name}' for name in dict.fromkeys(kept))}"
+    confined = Daemon(lab, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "setpriv", "--no-new-privs", bounds)
+    try:
+        attacks.log4shell(lab)
+        for _ in range(60):
+            listed = subprocess.run(lab.aegis("proposals", "list"), capture_output=True, text=True, check=True).stdout
+            if "P-1" in listed:
+                break
+            time.sleep(0.5)
+        status, said = answer(lab.aegis("proposals", "approve", "P-1"), b"[y/N]", b"y\n")
+        assert (status, " live " in said) == (0, True), said
+        assert not lab.reaches(INTRUDER)
+        assert "XDP native" in subprocess.run(lab.aegis("doctor"), capture_output=True, text=True, check=False).stdout
+    finally:
+        assert confined.stop() == 0
+
+
+def test_under_a_service_manager_it_says_when_it_is_ready_and_ends_when_its_guard_is_gone(lab: Lab) -> None:
+    with tempfile.TemporaryDirectory(prefix="aegis-notify-") as folder, socket.socket(AF_UNIX, SOCK_DGRAM) as manager:
+        Path(folder).chmod(0o755)
+        manager.bind(f"{folder}/notify")
+        Path(folder, "notify").chmod(0o777)
+        manager.settimeout(20)
+        supervised = Daemon(lab, "env", f"NOTIFY_SOCKET={folder}/notify", "WATCHDOG_USEC=3000000")
+        assert manager.recv(500) == b"READY=1"
+        assert manager.recv(500).startswith(b"WATCHDOG=1\nSTATUS=")
+        children = Path(f"/proc/{supervised.process.pid}/task/{supervised.process.pid}/children")
+        [guard] = map(int, children.read_text(encoding="ascii").split())
+        os.kill(guard, signal.SIGKILL)
+        assert supervised.process.wait(20) == 1
+        assert supervised.stop() == 1
+
+
+def test_doctor_tells_of_the_daemon(lab: Lab, daemon: Daemon) -> None:
+    told = subprocess.run(lab.aegis("doctor", "--iface", IFACE), capture_output=True, text=True, check=False).stdout
+    assert f"process {daemon.process.pid}; a console at it: sudo aegis-tui" in told, told
