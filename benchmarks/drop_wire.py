@@ -19,8 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from drop import BAD4, ENTRIES, INGRESS, one_length, program
-
+from benchmarks.drop import BAD4, ENTRIES, INGRESS, one_length, program
 from engine.guard import bpf
 
 ROUNDS, KICKS = 40, 5

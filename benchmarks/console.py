@@ -1,0 +1,246 @@
+"""The console through a real pseudo-terminal: start, keys while it loads, CPU, bytes, memory, large tables, hang-up.
+
+``idle``, ``busy`` and ``large`` run the console over an engine that costs next to nothing (``terminal/host.py``), so
+that CPU is the console's own part; start, memory and hang-up are those of ``aegis-tui demo`` with the real engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.terminal.pseudoterminal import Terminal
+from engine import wire
+from engine.store.database import Store, open_store
+from engine.types import Incident
+from tests.factories import alert, flow, incident
+
+ROOT = Path(__file__).parent.parent
+DEMO = [sys.executable, "-m", "aegis_tui", "demo", "--speed", "16"]
+HOST = [sys.executable, "-m", "benchmarks.terminal.host"]
+BARE = [sys.executable, "-m", "benchmarks.terminal.bare"]
+FRAME = rb"AEGIS"
+HELP, ESCAPE = "?", "\x1b"
+MEASURED_S = 15.0
+STARTS, STEPS = 5, 60
+LOADS, LOADING_S = 3, 5.0
+INCIDENTS, ALERTS_EACH = 100_000, 10
+
+
+def main() -> int:
+    """Measure everything, print a table, and return 1 where a limit is missed."""
+    wanted = sys.argv[1:]
+    missed = 0
+    print(f"{'what':58} {'measured':>10} {'limit':>8}", flush=True)
+    for part in (start, loading, idle, busy, large, database, hang_up):
+        if wanted and part.__name__ not in wanted:
+            continue
+        for name, value, limit, unit in part():
+            missed += value > limit
+            most = "-" if limit == math.inf else f"{limit:.0f}"
+            print(f"{name:58} {value:10.1f} {most:>8} {unit}{'  MISSED' if value > limit else ''}", flush=True)
+    return 1 if missed else 0
+
+
+Figure = tuple[str, float, float, str]
+
+
+def start() -> Iterator[Figure]:
+    """Yield when the first frame stands, everything in the file cache, beside a Textual application of one word."""
+    bare, firsts, frames = [], [], []
+    for _ in range(STARTS):
+        with _state() as state:
+            plain = Terminal(BARE, 120, 36, _environment(state))
+            plain.wait_for(FRAME)
+            bare.append(time.monotonic() - plain.began)
+            plain.end()
+            terminal = Terminal(DEMO, 120, 36, _environment(state))
+            terminal.wait_for(FRAME)
+            frames.append(time.monotonic() - terminal.began)
+            firsts.append(terminal.first_at - terminal.began)
+            terminal.hang_up()
+    yield f"bare Textual application, first frame, median of {STARTS}", statistics.median(bare) * 1000, math.inf, "ms"
+    yield f"first output, median of {STARTS}", statistics.median(firsts) * 1000, 500, "ms"
+    yield f"first frame, median of {STARTS}", statistics.median(frames) * 1000, 500, "ms"
+
+
+def loading() -> Iterator[Figure]:
+    """Yield how keys are answered while models, rules and the agent load, and the memory before and after."""
+    chance, while_loading, before, after = random.Random(1), [], [], []
+    for _ in range(LOADS):
+        with _state() as state:
+            terminal = Terminal(DEMO, 120, 36, _environment(state))
+            terminal.wait_for(FRAME)
+            before.append(terminal.rss_mb())
+            until = time.monotonic() + LOADING_S
+            while time.monotonic() < until:
+                terminal.pump(chance.uniform(0.02, 0.25))
+                while_loading.append(_help(terminal))
+            terminal.pump(15)
+            after.append(terminal.rss_mb())
+            quiet = [_help(terminal) for _ in range(8)]
+            terminal.hang_up()
+    yield f"a key while it loads, median of {len(while_loading)}", statistics.median(while_loading), 100, "ms"
+    yield "a key while it loads, p95", sorted(while_loading)[int(len(while_loading) * 0.95)], 100, "ms"
+    yield "the same key once all is loaded, median of 8", statistics.median(quiet), 100, "ms"
+    yield "memory at the first frame", max(before), 150, "MB"
+    yield "memory with the agent stack, after 3 investigations", max(after), 350, "MB"
+
+
+def _help(terminal: Terminal) -> float:
+    """Open the help and close it; returns how many milliseconds it took to open."""
+    terminal.press(HELP)
+    took = terminal.wait_for(rb"Keys and signs", 5) * 1000
+    terminal.press(ESCAPE)
+    terminal.pump(0.4)  # a lone escape is one only once nothing follows it
+    return took
+
+
+def idle() -> Iterator[Figure]:
+    """Yield what a console costs on which nothing happens but the clock."""
+    yield from _cost("quiet", 80, 24, 1, 200)
+    yield from _cost("quiet", 160, 50, 1, 200)
+
+
+def busy() -> Iterator[Figure]:
+    """Yield what a console costs at 1,000 flow updates a second."""
+    yield from _cost("busy", 80, 24, 5, 3_000, pane="\t\t")
+    yield from _cost("busy", 160, 50, 5, 8_000)
+
+
+def _cost(kind: str, columns: int, rows: int, cpu: float, sent: float, pane: str = "") -> Iterator[Figure]:
+    terminal = _host(kind, columns, rows)
+    for key in pane:  # flows in sight where one pane is shown at a time
+        terminal.press(key)
+        terminal.pump(0.3)
+    terminal.pump(3)
+    began, used = time.monotonic(), terminal.cpu_s()
+    came = terminal.pump(MEASURED_S)
+    took = time.monotonic() - began
+    yield f"{kind}, {columns}x{rows}: CPU of a core", (terminal.cpu_s() - used) / took * 100, cpu, "%"
+    yield f"{kind}, {columns}x{rows}: to the terminal", came / took, sent, "B/s"
+    terminal.hang_up()
+
+
+def large() -> Iterator[Figure]:
+    """Yield how 100,000 flows and 10,000 alerts in view are filtered, sorted and scrolled."""
+    terminal = _host("large", 120, 36)
+    for key in "\t\t":
+        terminal.press(key)
+        terminal.pump(1)
+    for text in ("port:443", "score>.95", "ip:203.0.0.0/16", "shop", "sev>=high !app:dns"):
+        terminal.press("/")
+        terminal.settle()
+        terminal.press(text[:-1])
+        terminal.settle(0.8)
+        yield f"filter {text}", terminal.finished(text[-1]) * 1000, 100, "ms"
+        terminal.press(ESCAPE)
+        terminal.settle(0.8)
+    for name, key in (("down", "\x1b[B"), ("page down", "\x1b[6~"), ("end, home", "")):
+        took = []
+        for number in range(STEPS):
+            took.append(terminal.answered(key or ("\x1b[F", "\x1b[H")[number % 2]) * 1000)
+            terminal.pump(0.05)
+        yield f"scroll, {name}, median of {STEPS}", statistics.median(took), 16, "ms"
+    terminal.hang_up()
+
+
+def database() -> Iterator[Figure]:
+    """Yield how long the first rows of a database with a million alerts take."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "aegis.db"
+        asyncio.run(_make(file))
+        _fill(file)
+        began = time.monotonic()
+        first, page = asyncio.run(_first_rows(file))
+        yield "1,000,000 alerts: open, first 100 incidents", (first - began) * 1000, 1000, "ms"
+        yield "1,000,000 alerts: 100 more", page * 1000, 1000, "ms"
+        command = [sys.executable, "-m", "aegis_tui", "incidents", "--database", str(file)]
+        began = time.monotonic()
+        terminal = Terminal(command, 120, 36, _environment(folder))
+        terminal.wait_for(rb"INC-")
+        yield "1,000,000 alerts: `aegis-tui incidents`, first row", (time.monotonic() - began) * 1000, 1000, "ms"
+        terminal.hang_up()
+
+
+def hang_up() -> Iterator[Figure]:
+    """Yield how long the console lives on when its terminal is gone."""
+    with _state() as state:
+        terminal = Terminal(DEMO, 120, 36, _environment(state))
+        terminal.wait_for(FRAME)
+        terminal.pump(6)
+        yield "console gone after hang-up", terminal.hang_up() * 1000, 2000, "ms"
+
+
+def _host(kind: str, columns: int, rows: int) -> Terminal:
+    terminal = Terminal([*HOST, kind], columns, rows, _environment(tempfile.gettempdir()))
+    terminal.wait_for(FRAME, 60)
+    terminal.pump(2)
+    return terminal
+
+
+def _state() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+def _environment(state: str) -> dict[str, str]:
+    own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    places = {"XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
+    return own | places | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+
+
+async def _make(file: Path) -> None:
+    async with open_store(file) as store:
+        await store.write(())
+
+
+def _fill(file: Path) -> None:
+    """Write incidents and alerts as they are stored, straight: the writer is not what is measured."""
+    body, told = json.loads(wire.dumps(alert(flow=flow(head=(b"", b""))))), json.loads(wire.dumps(incident()))
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.executemany(
+            "INSERT INTO incident VALUES (?, 'live', '203.0.113.9', ?, ?, 'high', '{}', ?)",
+            (
+                (f"INC-{n:08x}", n, n, json.dumps(told | {"id": f"INC-{n:08x}", "opened_at": n}))
+                for n in range(INCIDENTS)
+            ),
+        )
+        db.executemany(
+            "INSERT INTO alert VALUES (?, ?, ?, ?)",
+            (
+                (f"A-{n:010x}", f"INC-{n // ALERTS_EACH:08x}", n, json.dumps(body | {"id": f"A-{n:010x}"}))
+                for n in range(INCIDENTS * ALERTS_EACH)
+            ),
+        )
+    db.close()
+
+
+async def _first_rows(file: Path) -> tuple[float, float]:
+    store = Store(file)
+    rows: list[Incident] = await store_rows(store, None)
+    first = time.monotonic()
+    await store_rows(store, rows[-1])
+    took = time.monotonic() - first
+    await store.close()
+    return first, took
+
+
+async def store_rows(store: Store, before: Incident | None) -> list[Incident]:
+    """Return one page."""
+    await store.open() if before is None else None
+    return await store.incidents(100, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

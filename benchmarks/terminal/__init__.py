@@ -1,0 +1,1 @@
+"""What the benchmarks of the console run, and run it on."""
