@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from aegis_tui.app import AegisApp
-from aegis_tui.commands.replay import DEMO, plan_of_files
+from aegis_tui.commands.recorded import plan_of_files
+from aegis_tui.commands.replay import DEMO
+from aegis_tui.commands.settings import effective
 from engine.core import Engine
 
 PICTURE = Path(__file__).parent / "console.svg"
@@ -17,7 +19,7 @@ SIZE = (120, 36)
 
 async def _draw() -> None:
     arguments = argparse.Namespace(headless=False, speed=2.0)
-    engine = Engine(plan_of_files(arguments, [DEMO], DEMO.name))
+    engine = Engine(plan_of_files(effective(arguments).settings, [DEMO], DEMO.name, paced=not arguments.headless))
     app = AegisApp(engine, partial(engine.run, stay=True))
     async with app.run_test(size=SIZE) as pilot:
         await engine.finished.wait()
