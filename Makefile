@@ -28,15 +28,17 @@ help:
 	@echo 'make bench             the figures of docs/performance.md'
 	@echo 'make demo-capture      record the demo attack anew (root)'
 	@echo 'make install           into PREFIX, with aegis-tui on the path of root (root)'
-	@echo 'make uninstall         take the installation away again (root)'
+	@echo 'make uninstall         take the installation away again, but for the record in /var/lib/aegis (root)'
+	@echo '     PURGE=1           the record too: incidents, decisions, approved blocks'
 	@echo 'make lock              pin every dependency anew'
-	@echo 'PREFIX=FOLDER          where install puts the program, and uninstall finds it (now $(PREFIX))'
+	@echo 'PREFIX=FOLDER          where install puts the program; uninstall finds it by itself. Its last part has to be'
+	@echo '                       aegis-tui, as in /srv/aegis-tui (now $(PREFIX))'
 
 install:
 	@install/install.sh
 
-uninstall:
-	@install/uninstall.sh
+uninstall: # finds by itself where the program is, unless PREFIX is given here
+	@$(if $(findstring command,$(origin PREFIX)),,unset PREFIX; )install/uninstall.sh
 
 lock:
 	@install/lock.sh

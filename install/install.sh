@@ -22,7 +22,7 @@ for room in aegis_tui engine knowledge models bpf; do
 	cp -R --no-preserve=ownership "$source/$room" "$prefix/$room"
 done
 cp "$source"/LICENSE "$source"/NOTICE "$source"/README.md "$source"/requirements.txt "$prefix"
-for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py prefix.sh shell.sh uninstall.sh; do
+for file in setup.sh find-python.sh packages.sh aegis-tui.in restore.py prefix.sh shell.sh settings.sh uninstall.sh; do
 	cp "$source/install/$file" "$prefix/install"
 done
 find "$prefix" -name __pycache__ -not -path "$prefix/venv/*" -prune -exec rm -rf {} +
@@ -32,6 +32,7 @@ rm -f "$prefix"/venv/.installed-*
 
 ln -sfn "$prefix/venv/bin/aegis-tui" /usr/local/bin/aegis-tui
 "$source/install/shell.sh" place "$prefix/venv/bin/aegis-tui" "$source/docs/aegis-tui.1"
+"$source/install/settings.sh" place "$source/install/config.toml" "$prefix/install/config.toml"
 if [ -d /etc/systemd/system ]; then
 	for unit in aegis-tui.service aegis-tui-restore.service; do
 		sed "s|@PREFIX@|$prefix|g" "$source/install/$unit" >"/etc/systemd/system/$unit"
@@ -39,10 +40,11 @@ if [ -d /etc/systemd/system ]; then
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 
+[ "$prefix" = /opt/aegis-tui ] && given= || given=" PREFIX=$prefix"
 cat <<TOLD
 installed in $prefix; now: sudo aegis-tui --iface eth0
-to have it run without a console: put interface = ["eth0"] into /etc/aegis/config.toml, then
+to have it run without a console: put interface = ["eth0"] into /etc/aegis/config.toml (a sample lies there), then
   sudo systemctl enable --now aegis-tui    and, for a console at it, in any terminal:    sudo aegis-tui
-to have approved blocks restored after a reboot: sudo systemctl enable aegis-tui-restore
-to take it all away again: sudo make uninstall (or $prefix/install/uninstall.sh)
+to have approved blocks restored after a reboot without that: sudo systemctl enable aegis-tui-restore
+to take it all away again: sudo make uninstall$given (or sudo $prefix/install/uninstall.sh)
 TOLD

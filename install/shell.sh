@@ -1,8 +1,10 @@
 #!/bin/sh
 # shell.sh place PROGRAM PAGE: puts the manual page, and what completes PROGRAM's commands in bash, zsh and fish, below
-# SHARE, where man and the shells look. shell.sh remove: takes them away again.
+# SHARE, where man and the shells look; fish's in VENDOR too, since a Debian fish in a login of root's looks there only.
+# shell.sh remove: takes them away again.
 set -eu
 share=${SHARE:-/usr/local/share}
+vendor=${VENDOR:-/usr/share/fish/vendor_completions.d}
 page=$share/man/man1/aegis-tui.1
 bash=$share/bash-completion/completions/aegis-tui
 zsh=$share/zsh/site-functions/_aegis-tui
@@ -10,7 +12,7 @@ fish=$share/fish/vendor_completions.d/aegis-tui.fish
 
 case $1 in
 place)
-	for file in "$page" "$bash" "$zsh" "$fish"; do
+	for file in "$page" "$bash" "$zsh" "$fish" "$vendor/aegis-tui.fish"; do
 		mkdir -p "${file%/*}"
 		rm -f "$file"
 	done
@@ -18,9 +20,13 @@ place)
 	"$2" completions bash >"$bash"
 	"$2" completions zsh >"$zsh"
 	"$2" completions fish >"$fish"
-	chmod 644 "$page" "$bash" "$zsh" "$fish"
+	cp "$fish" "$vendor"
+	chmod 644 "$page" "$bash" "$zsh" "$fish" "$vendor/aegis-tui.fish"
 	;;
-remove) rm -f "$page" "$bash" "$zsh" "$fish" ;;
+remove)
+	rm -f "$page" "$bash" "$zsh" "$fish" "$vendor/aegis-tui.fish"
+	rmdir -p --ignore-fail-on-non-empty "$vendor" 2>/dev/null || true
+	;;
 *)
 	echo "shell.sh place PROGRAM PAGE | remove" >&2
 	exit 1

@@ -27,6 +27,7 @@ need nmap nmap
 need tmux tmux
 need netcat-openbsd nc
 need procps ps
+need systemd-container systemd-nspawn
 need man-db man
 need fish fish
 need zsh zsh

@@ -1,13 +1,40 @@
 #!/bin/sh
-# Takes away what install.sh made, from the folder it is in or PREFIX. Blocks end with it, since nothing would be left
-# to lift them; the record of decisions and incidents in /var/lib/aegis stays unless PURGE=1.
+# Takes away what install.sh made: in PREFIX, else in the folder that this is installed in, else where the installed
+# aegis-tui leads. Blocks end with it, since nothing would be left to lift them; the record of decisions and incidents in
+# /var/lib/aegis stays unless PURGE=1. Nothing is touched before it is known what is to go and that none of it runs.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-home=/opt/aegis-tui
-[ ! -e "$here/../.aegis-tui-install" ] || home=${here%/install}
+mark=.aegis-tui-install link=/usr/local/bin/aegis-tui
 state=/var/lib/aegis pins=/sys/fs/bpf/aegis lock=/run/aegis/lock units="aegis-tui.service aegis-tui-restore.service"
 [ "$(id -u)" = 0 ] || { echo "uninstalling needs root: sudo make uninstall" >&2; exit 1; }
+leads=$(readlink $link || true)
+home=/opt/aegis-tui
+case $leads in */venv/bin/aegis-tui) home=${leads%/venv/bin/aegis-tui} ;; esac
+[ ! -e "$here/../$mark" ] || home=${here%/install}
 prefix=$("$here/prefix.sh" check "${PREFIX:-$home}")
+if [ ! -e "$prefix/$mark" ]; then
+	echo "aegis-tui is not installed in $prefix; nothing was changed${leads:+ ($link leads to $leads)}" >&2
+	echo "name where it is: sudo make uninstall PREFIX=FOLDER" >&2
+	exit 1
+fi
+
+# What runs of it, but for the daemon, which is stopped: userdel refuses while a process of the user's is left.
+running=$(
+	grep -lsz "^$prefix/venv/bin/" /proc/[0-9]*/cmdline || true
+	! getent passwd aegis >/dev/null || find /proc -maxdepth 1 -name '[0-9]*' -user aegis 2>/dev/null || true
+)
+told=
+for process in $(echo "$running" | sed -n 's|^\(/proc/[0-9]*\).*|\1|p' | sort -u); do
+	! grep -qs '/aegis-tui\.service$' "$process/cgroup" || continue
+	terminal=$(readlink "$process/fd/0" 2>/dev/null || true)
+	case $terminal in /dev/*) ;; *) terminal="no terminal" ;; esac
+	told="$told  PID ${process#/proc/} on $terminal
+"
+done
+if [ -n "$told" ]; then
+	printf 'aegis-tui runs still; nothing was changed. Quit it first:\n%s' "$told" >&2
+	exit 1
+fi
 [ ! -d /run/systemd/system ] || systemctl stop aegis-tui.service 2>/dev/null || true
 if [ -e $lock ] && ! flock --nonblock $lock true; then
 	echo "close aegis-tui first: $(cat $lock) runs" >&2
@@ -33,15 +60,17 @@ for unit in $units; do
 	rm -f "/etc/systemd/system/$unit"
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 done
-if [ "$(readlink /usr/local/bin/aegis-tui)" = "$prefix/venv/bin/aegis-tui" ]; then
-	rm -f /usr/local/bin/aegis-tui
+if [ "$leads" = "$prefix/venv/bin/aegis-tui" ]; then
+	rm -f $link
 	"$here/shell.sh" remove
 fi
-[ ! -e "$prefix/.aegis-tui-install" ] || "$here/prefix.sh" remove "$prefix"
+"$here/settings.sh" remove "$prefix/install/config.toml"
 rm -rf /run/aegis
 if [ "${PURGE:-}" = 1 ]; then
 	rm -rf $state
 elif [ -d $state ]; then
+	# The next user that is made may get the number of the one that goes.
+	[ ! -d $state/engine ] || chown -hR root:root $state/engine
 	echo "$state stays: incidents, decisions and approved blocks; make uninstall PURGE=1 removes it too"
 	[ ! -e $state/halted ] ||
 		echo "blocking stays halted there: installed again, it blocks nothing until you run aegis-tui blocks resume"
@@ -49,4 +78,5 @@ fi
 if getent passwd aegis >/dev/null; then
 	userdel aegis
 fi
+"$here/prefix.sh" remove "$prefix" # with its mark, by which a removal that broke off is taken up again
 echo "aegis-tui is uninstalled"

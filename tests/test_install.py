@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import config
 from engine.paths import ROOT
 
 LOCKS = ("requirements.txt", "requirements-test.txt")
@@ -77,16 +78,24 @@ def test_a_plain_user_is_told_how_to_install_what_is_missing() -> None:
 
 
 MARK = ".aegis-tui-install"
+MAKE_UNINSTALL = f"make -s -C {ROOT} uninstall"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces of its own")
+
+NAMESPACES = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--propagation", "private"]
 
 ALONE = """
 set -eu
 mount -t tmpfs none /run
-for room in /var/lib /usr/local/bin /usr/local/share /etc/systemd; do mount -t tmpfs none "$room"; done
-mkdir -p /var/lib/aegis /run/aegis /etc/systemd/system
+for room in /var/lib /usr/local/bin /usr/local/share /usr/share/fish /etc/systemd; do
+	[ ! -d "$room" ] || mount -t tmpfs none "$room"
+done
+mkdir -p /var/lib/aegis /run/aegis /run/netns/another /etc/systemd/system
 mount -t tmpfs none /sys/fs/bpf
 touch /var/lib/aegis/halted
-exec "$@"
+mkdir -p /var/lib/aegis/engine/reports
+chown -R nobody /var/lib/aegis/engine
+trap 'stat -c "%n is of %U" /var/lib/aegis/engine/reports 2>/dev/null || true' EXIT
+"$@"
 """
 
 
@@ -102,14 +111,16 @@ def files(prefix: Path) -> set[str]:
     return {str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file()}
 
 
-def uninstall(tmp_path: Path, prefix: str | None, script: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def uninstall(
+    tmp_path: Path, prefix: str | None, script: Path, *words: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run the script where nothing but ``tmp_path`` is this host's, and no user can be removed."""
     tools = holding(tmp_path / "tools", "userdel", "systemctl")
     for tool in tools.iterdir():
         tool.write_text("#!/bin/sh\n", encoding="ascii")
         tool.chmod(0o755)
     environ |= {"PATH": f"{tools}:{os.environ['PATH']}"} | ({} if prefix is None else {"PREFIX": prefix})
-    alone = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", ALONE, "sh", str(script)]
+    alone = [*NAMESPACES, "sh", "-c", ALONE, "sh", str(script), *words]
     return subprocess.run(alone, env=environ, capture_output=True, text=True, check=False)
 
 
@@ -139,13 +150,14 @@ def test_uninstalling_takes_our_rooms_and_says_what_stays(tmp_path: Path) -> Non
     (prefix / "venv/bin/aegis-tui").write_text("#!/bin/sh\necho 3 blocks removed\n", encoding="ascii")
     (prefix / "venv/bin/aegis-tui").chmod(0o755)
     (prefix / "install").mkdir()
-    for name in ("uninstall.sh", "prefix.sh"):
+    for name in ("uninstall.sh", "prefix.sh", "settings.sh"):
         shutil.copy(ROOT / "install" / name, prefix / "install")
     done = uninstall(tmp_path, None, prefix / "install" / "uninstall.sh")
     assert done.returncode == 0, done.stderr
     assert files(prefix) == {"theirs/file"}
     assert "3 blocks removed" in done.stdout
     assert "blocking stays halted there" in done.stdout
+    assert "/var/lib/aegis/engine/reports is of root" in done.stdout
     assert "in this network namespace only" in done.stdout
     assert f"{prefix} stays: it holds what make install did not put there" in done.stderr
 
@@ -160,17 +172,112 @@ def test_a_purge_leaves_no_halt_to_tell_of(tmp_path: Path) -> None:
     assert "halted" not in done.stdout
 
 
+def installed(prefix: Path) -> Path:
+    """Make an installation that lifts no block but says so."""
+    holding(prefix, MARK, "engine/core.py", "venv/bin/aegis-tui")
+    (prefix / "venv/bin/aegis-tui").write_text("#!/bin/sh\necho lifted by $0\n", encoding="ascii")
+    (prefix / "venv/bin/aegis-tui").chmod(0o755)
+    return prefix
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_uninstalling_finds_by_itself_where_the_program_is(tmp_path: Path) -> None:
+    prefix = installed(tmp_path / "srv" / "aegis-tui")
+    linked = f"ln -s {prefix}/venv/bin/aegis-tui /usr/local/bin; {MAKE_UNINSTALL}; test ! -L /usr/local/bin/aegis-tui"
+    done = uninstall(tmp_path, None, Path("sh"), "-c", linked)
+    assert done.returncode == 0, done.stderr
+    assert f"lifted by {prefix}/venv/bin/aegis-tui" in done.stdout
+    assert "\naegis-tui is uninstalled\n" in done.stdout
+    assert not prefix.exists()
+
+
+@AS_ROOT
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "words", [MAKE_UNINSTALL, f"{MAKE_UNINSTALL} PREFIX=/srv/other/aegis-tui"], ids=["found", "given"]
+)
+def test_where_nothing_is_installed_nothing_is_touched(words: str, tmp_path: Path) -> None:
+    tried = f"mkdir /sys/fs/bpf/aegis; {words} && exit 9; ls -d /sys/fs/bpf/aegis /run/aegis"
+    done = uninstall(tmp_path, None, Path("sh"), "-c", tried)
+    assert done.returncode == 0, done.stderr
+    assert "aegis-tui is not installed in /" in done.stderr
+    assert "nothing was changed" in done.stderr
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_nothing_is_touched_while_a_console_of_it_runs_and_that_is_named(tmp_path: Path) -> None:
+    prefix = installed(tmp_path / "aegis-tui")
+    (prefix / "venv/bin/python").symlink_to("/bin/sleep")
+    tried = f"{prefix}/venv/bin/python 60 & {MAKE_UNINSTALL} PREFIX={prefix}; kill $!; exit 9"
+    done = uninstall(tmp_path, None, Path("sh"), "-c", tried)
+    assert done.returncode == 9
+    assert re.search(r"runs still; nothing was changed.*\n  PID \d+ on ", done.stderr)
+    assert "lifted" not in done.stdout
+    assert (prefix / MARK).exists()
+
+
 def test_manual_and_completions_are_placed_where_shells_look_and_taken_away_again(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("aegis-tui")
     page = ROOT / "docs" / "aegis-tui.1"
     theirs = holding(tmp_path, "man/man1/other.1")
-    for words, left in ((["place", program, page], 5), (["place", program, page], 5), (["remove"], 1)):
-        environ = os.environ | {"SHARE": str(theirs)}
+    vendor = tmp_path / "usr" / "fish" / "vendor_completions.d"
+    for words, left in ((["place", program, page], 6), (["place", program, page], 6), (["remove"], 1)):
+        environ = os.environ | {"SHARE": str(theirs), "VENDOR": str(vendor)}
         subprocess.run([ROOT / "install" / "shell.sh", *words], env=environ, check=True)
         assert len(files(theirs)) == left
         if words != ["remove"]:
             assert (theirs / "man/man1/aegis-tui.1").read_bytes() == page.read_bytes()
             assert "complete -F" in (theirs / "bash-completion/completions/aegis-tui").read_text(encoding="utf-8")
+            assert "complete -c" in (vendor / "aegis-tui.fish").read_text(encoding="utf-8")
+
+
+def settings(etc: Path, *words: str) -> str:
+    """Run the script on another folder than the host's."""
+    environ = os.environ | {"ETC": str(etc)}
+    script = [str(ROOT / "install" / "settings.sh"), *words]
+    return subprocess.run(script, env=environ, check=True, capture_output=True, text=True).stdout
+
+
+SAMPLE = ROOT / "install" / "config.toml"
+
+
+def test_a_sample_of_the_settings_is_placed_once_and_taken_away_unchanged(tmp_path: Path) -> None:
+    etc, copy = tmp_path / "etc" / "aegis", tmp_path / "copy"
+    settings(etc, "place", str(SAMPLE), str(copy))
+    file = etc / "config.toml"
+    assert (file.stat().st_mode & 0o777, file.read_bytes()) == (0o600, SAMPLE.read_bytes())
+    assert settings(etc, "remove", str(copy)) == ""
+    assert not etc.exists()
+
+
+def test_settings_of_somebody_are_neither_overwritten_nor_taken_away(tmp_path: Path) -> None:
+    etc, copy = tmp_path / "aegis", tmp_path / "copy"
+    settings(etc, "place", str(SAMPLE), str(copy))
+    file = etc / "config.toml"
+    file.write_text('interface = ["eth0"]\n', encoding="ascii")
+    settings(etc, "place", str(SAMPLE), str(copy))
+    assert settings(etc, "remove", str(copy)) == f"{etc} stays: your settings are there\n"
+    assert file.read_text(encoding="ascii") == 'interface = ["eth0"]\n'
+
+
+def test_every_line_of_the_sample_is_a_setting_that_fits(tmp_path: Path) -> None:
+    lines = SAMPLE.read_text(encoding="ascii").splitlines()
+    uncommented = [line[2:] if re.match(r"# (\w+ = |\[)", line) else line for line in lines]
+    file = tmp_path / "config.toml"
+    file.write_text("\n".join(uncommented), encoding="ascii")
+    file.chmod(0o600)
+    found = config.load({}, {}, file)
+    assert found.settings.interface == ("eth0",)
+    assert list(found.origins.values()).count(str(file)) == sum(" = " in line for line in uncommented)
+
+
+def test_make_help_says_what_a_prefix_has_to_end_in() -> None:
+    told = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "Its last part has to be\n" in told
+    assert "PURGE=1" in told
+    assert "sudo make uninstall$given" in (ROOT / "install" / "install.sh").read_text(encoding="utf-8")
 
 
 @AS_ROOT
@@ -197,6 +304,15 @@ def test_the_units_are_valid_and_the_daemon_s_is_confined(tmp_path: Path) -> Non
     assert (verified.returncode, verified.stderr) == (0, "")
     judged = ["systemd-analyze", "security", "--offline=yes", "--threshold=45", units[0]]
     assert subprocess.run(judged, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_leaves_the_folder_of_the_maps_writable(name: str) -> None:
+    """ProtectKernelTunables= makes it read-only whatever else is said: the guard would fall back to nftables."""
+    lines = (ROOT / "install" / name).read_text(encoding="ascii").splitlines()
+    assert "ReadWritePaths=/sys/fs/bpf" in lines
+    assert "ProtectKernelTunables=yes" not in lines
+    assert any(line.startswith("ReadOnlyPaths=/sys /proc/sys ") for line in lines)
 
 
 def test_every_unit_is_installed_switched_off_and_uninstalled() -> None:
