@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from engine.state import State
-from engine.store import database as db
+from engine.store.rows import put_fault
 from engine.store.writer import Writer
 from engine.types import Event, Fault
 
@@ -61,8 +61,9 @@ class Announcer:
         """Tell everybody."""
         self._state.apply(event)
         if isinstance(event, Fault):
-            log.warning("%s: %s", event.ability, event.message)
-            self._writer.add([db.put_fault(event)])
+            level = logging.INFO if event.cleared else logging.WARNING
+            log.log(level, "%s: %s", event.ability, event.message or "works again")
+            self._writer.add([put_fault(event)])
         self.tell(event)
         for queue in self._subscribers:
             if queue.full():

@@ -14,10 +14,24 @@ from engine.chain import Anchor, chained, digest_of
 from engine.desk import Work
 from engine.plan import Context, Plan, Recording
 from engine.state import State
-from engine.store import database as db
+from engine.store.rows import (
+    Row,
+    forget_incident,
+    put_alert,
+    put_decision,
+    put_disposition,
+    put_evidence,
+    put_incident,
+    put_input,
+    put_quarantine,
+    put_recording,
+    put_spending,
+    put_step,
+    put_verdict,
+)
 from engine.store.writer import Writer
 from engine.suppression import concerning
-from engine.types import Alert, Detection, Disposition, Incident, Suppression, TraceStep
+from engine.types import PROCESS_KINDS, Alert, Detection, Disposition, Incident, Processes, Suppression, TraceStep
 
 QUARANTINED = 1000
 """Items kept of those that broke a stage; more of them are counted only."""
@@ -70,16 +84,16 @@ class Books:
                 return False
         return bool(self._plan.only) and incident_id != self._plan.only
 
-    def alert_rows(self, alert: Alert, is_new: bool) -> list[db.Row]:
+    def alert_rows(self, alert: Alert, is_new: bool) -> list[Row]:
         """Tell of a new alert, note a repeated one, and return what to store."""
         self.alerts += is_new
         if is_new:
             self._announcer.publish(alert)
         else:
             self._state.apply(alert)
-        return [*self._forget_earlier(alert.incident_id), db.put_alert(alert)]
+        return [*self._forget_earlier(alert.incident_id), put_alert(alert)]
 
-    def incident_rows(self, incident: Incident) -> list[db.Row]:
+    def incident_rows(self, incident: Incident) -> list[Row]:
         """Tell of an incident that shows something new, note any other, and return what to store."""
         known = self._state.incidents.get(incident.id)
         renewed = known is not None and _is_renewed(known, incident)
@@ -90,31 +104,31 @@ class Books:
         else:
             self._state.apply(incident)
         context = replace(self._context, suppressions=concerning(self._suppressions, incident.target_ip))
-        rows = [*self._forget_earlier(incident.id), db.put_incident(incident, self._plan.source, context)]
+        rows = [*self._forget_earlier(incident.id), put_incident(incident, self._plan.source, context)]
         return [*rows, *self._reopening(known)] if known is not None and renewed else rows
 
-    def _reopening(self, known: Incident) -> list[db.Row]:
+    def _reopening(self, known: Incident) -> list[Row]:
         """Return what to store where alerts came after a person had judged an incident: nobody judged these."""
         at = self._clock()
         was = known.disposition.value.replace("_", " ")
         line = f"{stamp(at)} open again: alerts came after it was judged {was}"
-        return [db.put_disposition(known.id, Disposition.UNDETERMINED), db.put_decision(known.id, at, line)]
+        return [put_disposition(known.id, Disposition.UNDETERMINED), put_decision(known.id, at, line)]
 
-    def input_rows(self, work: Work) -> list[db.Row]:
+    def input_rows(self, work: Work) -> list[Row]:
         """Return the flow inputs to store, numbered after those of an earlier run."""
         return [
-            db.put_input(incident_id, number + self._inputs_before.get(incident_id, 0), update)
+            put_input(incident_id, number + self._inputs_before.get(incident_id, 0), update)
             for incident_id, number, update in work.recorded
         ]
 
-    def broken_rows(self, work: Work) -> list[db.Row]:
+    def broken_rows(self, work: Work) -> list[Row]:
         """Tell of items that broke a stage, and return what to store of them."""
-        rows: list[db.Row] = []
+        rows: list[Row] = []
         for broken in work.broken:
             self.quarantined += 1
             if self.quarantined <= QUARANTINED:
                 body = wire.dumps(broken.item)
-                rows.append(db.put_quarantine(self._clock(), broken.stage, broken.reason, body))
+                rows.append(put_quarantine(self._clock(), broken.stage, broken.reason, body))
             message = f"an item was set aside: {broken.reason}"
             self._announcer.fault(broken.stage, message, "report it with `aegis-tui doctor`")
         return rows
@@ -129,16 +143,18 @@ class Books:
         number, before = self._steps.get(step.incident_id, (0, ""))
         step = chained(replace(step, seq=number + 1), before)
         self._steps[step.incident_id] = (step.seq, step.digest)
-        self._writer.add([db.put_step(step)])
+        self._writer.add([put_step(step)])
         self._announcer.publish(step)
         return step
 
     def conclude(self, incident: Incident, outcome: Outcome) -> None:
         """Store and tell what an investigation came to."""
-        rows = [db.put_evidence(evidence) for evidence in outcome.evidence]
+        rows = [put_evidence(evidence) for evidence in outcome.evidence]
         heard = Recording(outcome.verdict.analyst, outcome.host_records, outcome.answers)
-        rows += [db.put_recording(incident.id, heard), db.put_verdict(outcome.verdict)]
+        rows += [put_recording(incident.id, heard), put_verdict(outcome.verdict)]
         self._writer.add(rows)
+        told = (evidence.content for evidence in outcome.evidence if evidence.kind in PROCESS_KINDS)
+        self._state.name_processes(incident.id, Processes.named_in(told))
         for fault in outcome.faults:
             self._announcer.fault(fault.ability, fault.message, fault.remedy)
         if outcome.answers and not outcome.faults:
@@ -151,19 +167,22 @@ class Books:
 
     def spend(self, day: str, model: str, tokens_in: int, tokens_out: int) -> None:
         """Store one call of an endpoint."""
-        self._writer.add([db.put_spending(day, model, tokens_in, tokens_out)])
+        self._writer.add([put_spending(day, model, tokens_in, tokens_out)])
 
-    def _forget_earlier(self, incident_id: str) -> list[db.Row]:
+    def _forget_earlier(self, incident_id: str) -> list[Row]:
         """Make way for an incident that an earlier replay of the same capture stored under the same id."""
         if incident_id in self.opened:
             return []
         self.opened.add(incident_id)
-        return db.forget_incident(incident_id)
+        return forget_incident(incident_id)
 
 
 def stamp(at: float) -> str:
     """Return a moment as it stands before a decision: the local time of this host."""
-    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+    except (ValueError, OverflowError, OSError):  # a capture may hold any time
+        return f"{at:.6g} s after 1970"
 
 
 def _is_renewed(known: Incident, incident: Incident) -> bool:

@@ -10,19 +10,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
 from engine.agent.spending import Ledger, day_of
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
-from engine.courtesy import giving_way, loading
+from engine.courtesy import aside, giving_way, loading
 from engine.desk import Desk
 from engine.memory import give_back
 from engine.plan import Plan
 from engine.state import State
-from engine.store import database as db
+from engine.store.database import Store
 from engine.types import Alert, Incident, Spending, TraceStep
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ PATIENCE_S = 20.0
 """How long a case waits for its turn at the model, from when it came; then the playbook analyst takes it."""
 
 PLAYBOOK = "playbook"
+
+
+class TakenUp(NamedTuple):
+    """How much of an earlier run goes on."""
+
+    incidents: int
+    alerts: int
+    investigations: int
 
 
 class Caseload:
@@ -85,6 +93,11 @@ class Caseload:
         """Who investigates, for the header."""
         return self._investigator.name if self._investigator else "loading"
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where text about incidents is sent, in words; empty until the analyst is loaded."""
+        return self._investigator.endpoints if self._investigator else ()
+
     def spending(self) -> Spending:
         """Return what the endpoints were asked today."""
         paused = self._investigator.paused_until if self._investigator else 0.0
@@ -123,7 +136,7 @@ class Caseload:
     async def load(self, door: HostDoor | None, names: Names, past: Past | None) -> None:
         """Load the analyst; cases wait until then. ``past`` tells of earlier incidents."""
         with loading():
-            investigator = await asyncio.to_thread(self._load, door, names, past, self._clock())
+            investigator = await aside(partial(self._load, door, names, past, self._clock()))
         self._investigator = investigator
         for fault in investigator.faults:
             self._announcer.publish(fault)
@@ -140,7 +153,7 @@ class Caseload:
 
             return load_investigator(self._plan, Sources(door, names, past), now, self._ledger)
 
-    async def work(self, store: db.Store, settled: Callable[[], Awaitable[object]]) -> None:
+    async def work(self, store: Store, settled: Callable[[], Awaitable[object]]) -> None:
         """Investigate case after case, beside other tasks that do; ``settled`` waits until the database knows all."""
         await self._restore_spending(store)
         while True:
@@ -212,7 +225,7 @@ class Caseload:
                 model = PLAYBOOK
             yield model
 
-    async def _restore_spending(self, store: db.Store) -> None:
+    async def _restore_spending(self, store: Store) -> None:
         """Go on with what an earlier run spent today; whichever worker comes first does it."""
         if self._restored:
             return
@@ -223,7 +236,7 @@ class Caseload:
         except sqlite3.Error as error:
             self._announcer.fault("agent", f"cannot read what was spent today: {error}", "the day counts from now")
 
-    async def take_up(self, store: db.Store, desk: Desk) -> None:
+    async def take_up(self, store: Store, desk: Desk) -> TakenUp:
         """Continue the incidents of an earlier run; those never judged are investigated now.
 
         Raises:
@@ -247,10 +260,12 @@ class Caseload:
             for alert in alerts[incident_id]:
                 self._state.apply(alert)
             self._state.apply(incident)
+            self._state.name_processes(incident_id, await store.processes_of(incident_id))
         for incident in undone:
             self.add(_stored_case(incident, alerts[incident.id]))
+        return TakenUp(len(incidents), sum(map(len, alerts.values())), len(undone))
 
-    async def _take_up_postponed(self, store: db.Store, in_hand: set[str]) -> None:
+    async def _take_up_postponed(self, store: Store, in_hand: set[str]) -> None:
         """Turn to the incidents that came while too many waited; those ``in_hand`` have no verdict yet either."""
         try:
             postponed = await store.uninvestigated(self._plan.source, WAITING_CASES)

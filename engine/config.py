@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -26,21 +26,25 @@ class Settings:
     """What an administrator can choose. A field's name is its key in the file."""
 
     interface: tuple[str, ...] = ()
+    """Interfaces that the console and the daemon watch; ``serve`` takes its own from its flag only."""
     promiscuous: bool = False
+    """Whether packets for other hosts are captured too, where the network brings any."""
     no_dataplane: bool = False
-    """Watch only: attach nothing to the kernel."""
+    """Watch only: attach nothing to the kernel, and block nothing."""
     model: str = ""
     """ONNX file; empty means the one that is shipped."""
     threshold: float = 0.0
     """Score from which the model raises a detection; 0 means the model card's."""
     dedup_window: float = 60.0
-    """Seconds in which repeats fold into one alert."""
+    """How long repeats of the same detection fold into one alert."""
     block_ttl: float = 3600.0
-    """Seconds that a proposed block lasts."""
+    """How long a proposed block lasts: less for a source without a handshake, more for one that was blocked before."""
     model_name: str = ""
-    """The chat model that investigates."""
+    """The chat model that investigates; empty means the program's default."""
     openai_base_url: str = ""
+    """Endpoint of the chat model, any that speaks OpenAI's protocol; without this and a key, playbooks investigate."""
     openai_api_key: str = ""
+    """Its key; with a key and no ``openai_base_url``, OpenAI is asked."""
     classifier_model_name: str = ""
     """The chat model that refines the class of a reported event; empty means the one that investigates."""
     classifier_base_url: str = ""
@@ -50,11 +54,11 @@ class Settings:
     embedding_model_name: str = ""
     """A model of the endpoint that embeds user documents and queries; empty means the one that is shipped."""
     tokens_per_day: int = 500_000
-    """What the endpoints may be sent and may answer in a day (UTC), in tokens; 0 is no limit."""
+    """What the endpoints may be sent and may answer in a day (UTC); 0 is no limit."""
     price_in: float = 0.0
-    """Of a million tokens sent, in any currency."""
+    """What a million tokens sent cost, in any currency: Health adds it up; 0 is not told."""
     price_out: float = 0.0
-    """Of a million tokens answered."""
+    """What a million tokens answered cost, in the same currency."""
     investigations: int = 2
     """Incidents investigated at the same time."""
     prompts: str = ""
@@ -68,12 +72,15 @@ class Settings:
     asn_database: str = ""
     """MaxMind DB file (mmdb) that tells the network of an address; empty means none."""
     http: bool = False
-    """In the console: open the HTTP door; ``serve`` opens it always."""
+    """In the console and the daemon: open the HTTP door; ``serve`` opens it always."""
     http_port: int = 9999
+    """TCP port of the HTTP door, on the loopback address."""
     mcp: bool = False
-    """In the console: open the MCP door; ``serve`` opens it always."""
+    """In the console and the daemon: open the MCP door; ``serve`` opens it always."""
     mcp_port: int = 8000
+    """TCP port of the MCP door, on the loopback address."""
     max_flows: int = 65536
+    """Flows followed at a time, of each interface; when there are more, the oldest of one packet goes first."""
     flows_shown: int = 10_000
     """Flows that the console of a capture shows, the latest: up to 2 kB of memory each."""
     rules: str = ""
@@ -86,27 +93,28 @@ class Settings:
     """TCP ports over which this host is managed beside SSH: a block that touches a connection to one reverts by
     itself unless it is kept."""
     keep_days: int = 90
-    """Days after the last alert until an incident is removed, with its report; 0 is never."""
+    """How long after its last alert, step, decision or note an incident is kept, with its report; 0 is for ever."""
     keep_flows_days: int = 14
-    """Days until a flow that ended is forgotten; 0 is never."""
+    """How long a flow that ended is kept; 0 is for ever."""
     disk_budget_mb: int = 4096
-    """What database and reports may take up, in megabytes, before the oldest is removed; 0 is no limit."""
+    """What database and reports may take up before the oldest is removed; 0 is no limit."""
     notify: tuple[str, ...] = field(default=(), repr=False)
-    """Whom to tell, as apprise URLs: most of them hold a credential."""
+    """Whom to tell of incidents, as apprise URLs: most of them hold a credential."""
     notify_from: str = "high"
     """The least severity of an incident that is told: info, low, medium, high or critical."""
     notify_when: str = "always"
-    """``unattended`` tells only while no console is open."""
+    """``always``, or ``unattended``: only while no console is open."""
     notify_every_s: float = 600.0
-    """Seconds to a message, over six messages: at most six in six times as long; 0 is no limit."""
+    """The time to one message, over six of them: at most six in six times as long; 0 is no limit."""
     log_level: str = "info"
     """The least that is written to the log: debug, info, warning or error."""
     captures: str = ""
     """Folder of captures that the library of the console offers for replay."""
     theme: str = "auto"
-    """Colours of the console; ``auto`` goes by NO_COLOR, TERM and COLORFGBG."""
+    """Colours of the console: auto, dark, light, high-contrast, ansi or mono; ``auto`` goes by NO_COLOR, TERM and
+    COLORFGBG. ``:theme`` changes them until the console is closed."""
     density: str = "auto"
-    """Panes of the console: by the terminal's size, one at a time, or side by side."""
+    """Panes of the console: ``compact`` shows one at a time, ``wide`` side by side, ``auto`` goes by the size."""
     clipboard: bool = False
     """Whether ``y`` in the console may write to the terminal's clipboard (OSC 52)."""
     utc: bool = False
@@ -141,7 +149,7 @@ ENVIRONMENT = {
 SECRET = frozenset({"openai_api_key", "classifier_api_key", "notify"})
 """Fields whose value is never shown."""
 
-_LIMITS: dict[str, tuple[float, float]] = {
+LIMITS: dict[str, tuple[float, float]] = {
     "threshold": (0.0, 1.0),
     "dedup_window": (0.0, 86400.0),
     "block_ttl": (60.0, 604800.0),
@@ -158,6 +166,23 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "disk_budget_mb": (0, 100_000_000),
     "notify_every_s": (0.0, 86400.0),
 }
+"""The least and the most of a number."""
+
+UNITS = {
+    "dedup_window": "seconds",
+    "block_ttl": "seconds",
+    "tokens_per_day": "tokens",
+    "price_in": "a million tokens",
+    "price_out": "a million tokens",
+    "investigations": "incidents",
+    "max_flows": "flows",
+    "flows_shown": "flows",
+    "keep_days": "days",
+    "keep_flows_days": "days",
+    "disk_budget_mb": "megabytes",
+    "notify_every_s": "seconds",
+}
+"""What a number counts; those that are not here have no unit."""
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> Effective:
@@ -225,10 +250,17 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str,
     known = {item.name for item in fields(Settings)}
     for key in table:
         if key not in known:
-            msg = f"{file}: unknown key {key!r}; known keys: {', '.join(sorted(known))}"
+            msg = f"{file}: unknown key {key!r}{_nearest(key, known)}; `aegis-tui config show` lists them all"
             raise ValueError(msg)
     _refuse_open_secrets(file, found, table)
     return [(str(file), key, value) for key, value in table.items()]
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - only after a slip
+
+    near = difflib.get_close_matches(key, sorted(known), 2, 0.6)
+    return f"; nearest: {', '.join(near)}" if near else ""
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
@@ -246,7 +278,7 @@ def _fit(origin: str, key: str, value: Any) -> Any:
         told = "its value is secret" if key in SECRET else repr(value)
         msg = f"{origin}: {key} does not fit: {told} ({error})"
         raise ValueError(msg) from error
-    low, high = _LIMITS.get(key, (float("-inf"), float("inf")))
+    low, high = LIMITS.get(key, (float("-inf"), float("inf")))
     if isinstance(fitted, int | float) and not low <= fitted <= high:
         msg = f"{origin}: {key} must be from {low:g} to {high:g}, not {fitted:g}"
         raise ValueError(msg)
@@ -374,9 +406,19 @@ def shown(effective: Effective) -> list[tuple[str, str, str]]:
     rows = []
     for item in fields(Settings):
         value = getattr(effective.settings, item.name)
-        text = ", ".join(map(_item, value)) if isinstance(value, tuple) else str(value)
-        rows.append((item.name, "(set)" if item.name in SECRET and value else text, effective.origins[item.name]))
+        text = "(set)" if item.name in SECRET and value else worded(item.name, value)
+        rows.append((item.name, text, effective.origins[item.name]))
     return rows
+
+
+def worded(key: str, value: Any) -> str:
+    """Return a value as a person reads it: numbers with their unit, and the words of the file; empty where it is."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_item, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{text} {UNITS[key]}" if key in UNITS else text
 
 
 def _item(value: Any) -> str:

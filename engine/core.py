@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +17,7 @@ from engine.announcer import Announcer
 from engine.books import Books, stamp
 from engine.casebook import Due
 from engine.caseload import Caseload
+from engine.courtesy import aside
 from engine.decisions import Decisions
 from engine.desk import Desk, Work
 from engine.filing import Filing
@@ -27,12 +30,15 @@ from engine.notary import Notary
 from engine.pacing import Pacer
 from engine.parts import NO_MODEL, Detectors, load_detectors
 from engine.plan import Plan, Recording
+from engine.recovery import recovered
 from engine.retention import Retention
+from engine.runmark import RunMark
 from engine.shelf import Shelf
 from engine.sources.pcapfile import CaptureError
 from engine.state import State
-from engine.store import database as db
+from engine.store.database import Store
 from engine.store.opening import open_or_begin_anew
+from engine.store.rows import Row, put_decision, put_disposition, put_flow, put_packets
 from engine.store.writer import Writer
 from engine.suppressing import Suppressing
 from engine.suppression import Suppressions
@@ -53,6 +59,7 @@ from engine.types import (
     IncidentView,
     PastIncidents,
     Proposal,
+    Recovery,
     ReportedEvent,
     Snapshot,
     Status,
@@ -68,8 +75,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 PAST_INCIDENTS = 20
 """Earlier incidents with a target that the analyst is told of, the newest."""
+
+LOADING = "reading what is stored"
+"""Until the incidents of the last run are taken up: a count of none would be an all-clear that nobody gave."""
 
 BATCHES = 64
 """Batches between capture and judge; when full the capture waits and the kernel ring fills, which is counted."""
@@ -95,7 +107,8 @@ class Engine:
         self._writer = Writer(self._store_trouble, self._row_broken, live=plan.live)
         self._announcer = Announcer(self._state, self._writer, self._clock, on_event, self.stop)
         self._books = Books(plan, self._state, self._writer, self._announcer, self._clock)
-        self._store: db.Store | None = None
+        self._run_mark = RunMark(plan, self._writer)
+        self._store: Store | None = None
         self._detectors: Detectors | None = None
         self._load_detectors = detectors or (lambda: load_detectors(plan.settings, self._clock()))
         self._tally = Tally()
@@ -119,6 +132,7 @@ class Engine:
         self._caseload = Caseload(plan, self._state, self._books, self._announcer, self._clock, self._propose)
         self._judges = asyncio.Event()
         """Set when the detectors are loaded."""
+        self._loading = LOADING if plan.live else ""
         self._triage = Triage(plan, self._books, self._writer, self._caseload, self._tally)
         inquiries = Inquiries(self._caseload, self.incident, plan.reports)
         self.ask, self.search, self.preview = inquiries.ask, inquiries.search, inquiries.preview
@@ -130,7 +144,9 @@ class Engine:
         self.suppress, self.end_suppression = suppressing.suppress, suppressing.end_suppression
         self.preview_suppression, self.suppressions = suppressing.preview_suppression, suppressing.suppressions
         self.note = suppressing.note
-        self._retention = Retention(plan, self._writer, self._announcer.fault, self._announcer.clear)
+        self._retention = Retention(
+            plan, self._writer, self._announcer.fault, self._announcer.clear, self._state.forget
+        )
         shelf = Shelf(self._open_store, self._writer.settled, plan.reports.with_name("packs"))
         self.library, self.everything, self.save_pack = shelf.library, shelf.everything, shelf.save_pack
         told = self._announcer
@@ -156,7 +172,7 @@ class Engine:
         """Return the state as it stands."""
         flows = self._state.flows([reader.view for reader in self._tally.readers])
         scores = self._detectors.scores if self._detectors else {}
-        now = self._clock() if self.plan.shelves else self._now
+        now = self._now if self._now and not self.plan.shelves else self._clock()
         return self._state.snapshot(
             self._status(), self.counters(), now, flows, scores, finished=self.finished.is_set()
         )
@@ -253,7 +269,7 @@ class Engine:
         """Store what a person makes of an incident, and that it was judged, by whom."""
         now = time.time()
         line = f"{stamp(now)} judged {disposition.value.replace('_', ' ')}" + (f" by {by}" if by else "")
-        self._writer.add([db.put_disposition(incident_id, disposition), db.put_decision(incident_id, now, line)])
+        self._writer.add([put_disposition(incident_id, disposition), put_decision(incident_id, now, line)])
         incident = self._state.incidents.get(incident_id)
         if incident is not None:
             self._announcer.publish(replace(incident, disposition=disposition))
@@ -276,6 +292,11 @@ class Engine:
             "failed": len(self.failed),
         }
 
+    @property
+    def left_as_stored(self) -> dict[str, str]:
+        """Incidents of this replay that another source gave before, and which: they stay as they are stored."""
+        return {incident_id: self._writer.spared[incident_id] for incident_id in self._writer.left}
+
     def stop(self) -> None:
         """End every source; what was read is judged and stored before ``run`` returns."""
         self._stopped.set()
@@ -289,8 +310,13 @@ class Engine:
         """Work until the sources end; with ``stay``, remain to answer questions until cancelled."""
         async with open_or_begin_anew(self.plan.database, self._announcer.fault) as store:
             self._store = store
+            if self.plan.replays:
+                with suppress(sqlite3.Error):  # a database that cannot be read says so when it is written to
+                    self._writer.spared = await store.of_other_sources(self.plan.source)
+            await self._run_mark.begin(store)
             try:
-                await self._run_tasks(store, stay)
+                with self._run_mark:
+                    await self._run_tasks(store, stay)
             finally:
                 self.stop()
                 self._judge_thread.shutdown(wait=False)
@@ -300,7 +326,7 @@ class Engine:
         if self._announcer.deaf is not None:
             raise self._announcer.deaf
 
-    async def _run_tasks(self, store: db.Store, stay: bool) -> None:
+    async def _run_tasks(self, store: Store, stay: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             lasting = [
                 tasks.create_task(self._writer.run(store), name="write"),
@@ -337,7 +363,7 @@ class Engine:
             for task in lasting:
                 task.cancel()
 
-    def _past(self, store: db.Store) -> Past | None:
+    def _past(self, store: Store) -> Past | None:
         """Return what tells of earlier incidents; a replay is not told, so that it repeats itself."""
         if not self.plan.live:
             return None
@@ -367,22 +393,35 @@ class Engine:
             stopping.cancel()
 
     async def _work(self) -> None:
-        self._detectors = await asyncio.to_thread(self._load_detectors)
+        self._detectors = await aside(self._load_detectors)
         self._judges.set()
         for fault in (*self.plan.faults, *self._detectors.faults):
             self._announcer.publish(fault)
         if self.plan.live:
             desk = self._desk()
-            try:
-                await self._caseload.take_up(self._open_store(), desk)
-            except sqlite3.Error as error:
-                self._store_trouble(f"cannot read the incidents of the last run: {error}")
+            await self._take_up(desk)
+            self._loading = ""
             await self._serve([open_reader() for open_reader in self.plan.open_readers], desk)
             return
         for open_reader in self.plan.open_readers:
             if self._stopped.is_set():
                 break
             await self._replay(open_reader)
+
+    async def _take_up(self, desk: Desk) -> None:
+        """Go on where the last run left off, and say so where that did not come to its end."""
+        try:
+            taken_up = await self._caseload.take_up(self._open_store(), desk)
+        except sqlite3.Error as error:
+            self._store_trouble(f"cannot read the incidents of the last run: {error}")
+            return
+        if self._run_mark.broke_off_at:
+            if self._door is not None:
+                await self.decisions.look()
+            waiting, blocks = self.decisions.waiting(), self.decisions.in_force()
+            recovery = Recovery(time.time(), self._run_mark.broke_off_at, *taken_up, waiting, blocks)
+            log.warning(recovered(recovery, stamp))
+            self._announcer.publish(recovery)
 
     async def _replay(self, open_reader: Callable[[], Reader]) -> None:
         try:
@@ -448,7 +487,7 @@ class Engine:
 
     # --- booking --------------------------------------------------------------------------------
 
-    async def _book(self, reader: Reader, work: Work, rows: list[db.Row]) -> None:
+    async def _book(self, reader: Reader, work: Work, rows: list[Row]) -> None:
         for flow in work.ended:
             self._announcer.tell(flow)
         for item in work.items:
@@ -472,7 +511,7 @@ class Engine:
         if is_new and self._door is not None and alert.flow.five_tuple.proto in ("tcp", "udp"):
             self._door.witness(alert.flow.five_tuple)
 
-    def _work_through(self, desk: Desk, batch: Batch) -> tuple[Work, list[db.Row]]:
+    def _work_through(self, desk: Desk, batch: Batch) -> tuple[Work, list[Row]]:
         """Judge a batch, and put its ended flows in writing here, in the judge's thread, rather than on the loop.
 
         A flow without payload or handshake is counted only: whoever can spoof an address could fill the disk with them.
@@ -481,13 +520,13 @@ class Engine:
         self._names.see(batch.updates)
         work = desk.work(batch)
         kept = [flow for flow in work.ended if flow.handshake or any(flow.payload_bytes)]
-        return work, [db.put_flow(flow, self.plan.source) for flow in kept]
+        return work, [put_flow(flow, self.plan.source) for flow in kept]
 
     async def _hand_over(self, reader: Reader, due: Due) -> None:
         flows = list({alert.flow.five_tuple for alert in due.alerts})
         packets = await asyncio.to_thread(reader.packets, flows)
         if packets:
-            self._writer.add([db.put_packets(due.incident.id, packets)])
+            self._writer.add([put_packets(due.incident.id, packets)])
         if self.plan.lockstep:
             await self._unless_stopped(self._caseload.investigate(due))
         else:
@@ -527,13 +566,14 @@ class Engine:
         model = self._detectors.model_name if self._detectors else NO_MODEL
         return Status(
             mode, self.plan.title, decisions.dataplane, self._caseload.analyst, model, decisions.blocking,
-            decisions.keep_within_s, self._caseload.spending(), self._retention.storage,
+            decisions.keep_within_s, self._caseload.spending(), self._retention.storage, self._caseload.endpoints,
+            len(self.plan.settings.notify) if self.plan.tells else 0, loading=self._loading,
         )  # fmt: skip
 
     def _clock(self) -> float:
         return self._now if self.plan.replays else time.time()
 
-    def _open_store(self) -> db.Store:
+    def _open_store(self) -> Store:
         if self._store is None:
             msg = "the database is not open yet"
             raise LookupError(msg)

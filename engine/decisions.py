@@ -12,10 +12,11 @@ from engine.alerts import content_id
 from engine.guard.clock import RateLimit
 from engine.guard.messages import Attachment, Welcome
 from engine.guard.policy import default_prefix
+from engine.halting import Halting
 from engine.petitions import Petitions, holds
 from engine.plan import Plan
 from engine.state import State
-from engine.store import database as db
+from engine.store.rows import put_decision, put_proposal
 from engine.store.writer import Writer
 from engine.types import Block, BlockState, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
 
@@ -29,7 +30,9 @@ POLLED_BLOCKS = 500
 UNSEEN_PER_MINUTE = 10
 """Proposals a minute about what was only reported, and as many that programs outside ask for: so few that the guard,
 which holds off whatever asks too often, goes on to take those about what was seen."""
+NO_GUARD = "no guard"
 HALTED = "halted by panic-unblock: every packet passes"
+RESUMED = "the halt has ended: what is blocked is dropped again"
 SPOOFABLE = "no completed handshake of the source is known here: it may be spoofed"
 
 
@@ -46,7 +49,7 @@ class Decisions(Petitions):
         impact: Callable[[Sequence[str]], Awaitable[Impact]],
     ) -> None:
         """Take ``impact``, which tells from the record of flows whether an address completed a handshake here."""
-        self.dataplane = "no guard" if plan.live else "off"
+        self.dataplane = NO_GUARD if plan.live else "off"
         self.blocking = False
         self.keep_within_s = 0.0
         """Seconds left to keep a first attachment; 0 when none is on trial."""
@@ -58,8 +61,22 @@ class Decisions(Petitions):
         self._impact = impact
         self.block_ttl_s, self.connected = plan.settings.block_ttl, plan.connected
         self._for_reports, self._for_programs = RateLimit(UNSEEN_PER_MINUTE), RateLimit(UNSEEN_PER_MINUTE)
+        self._halting = Halting()
         self.file: Callable[[str], None] | None = None
         """Told of each incident whose report is to be written anew."""
+
+    def in_force(self) -> int | None:
+        """Return how many blocks were in force when the guard was asked last; None where it does not answer."""
+        if self.dataplane == NO_GUARD:
+            return None
+        read = self._state.blocks
+        live = sum(block.state is BlockState.LIVE and not block.watch for block in read)
+        return live + max(0, self._state.blocks_total - len(read))
+
+    def waiting(self) -> int:
+        """Return how many proposals wait for a person."""
+        now = time.time()
+        return sum(_waits(proposal, now) for proposal in self._state.proposals.newest())
 
     def may_ask(self, incident: Incident) -> bool:
         """Whether no proposal of an incident waits for a person, and no block of its target is in force."""
@@ -134,7 +151,7 @@ class Decisions(Petitions):
         at = incident.updated_at
         warnings = () if incident.handshake else (SPOOFABLE,)
         proposal = Proposal(proposal_id, terms, reason, at, at, ProposalState.REPLAY, warnings)
-        self._writer.add([db.put_proposal(proposal)])
+        self._writer.add([put_proposal(proposal)])
         self._publish(proposal)
 
     def _guard(self) -> HostDoor:
@@ -159,7 +176,7 @@ class Decisions(Petitions):
         return self._door is not None and await super()._completed_handshake(target)
 
     async def _asked(self, proposal: Proposal) -> None:
-        self._writer.add([db.put_proposal(proposal)])
+        self._writer.add([put_proposal(proposal)])
         self._publish(proposal)
 
     async def _decided(self, proposal_id: str, approve: bool, line: str, block: Block | None) -> None:
@@ -197,7 +214,7 @@ class Decisions(Petitions):
 
     def _change(self, proposal: Proposal, state: ProposalState, line: str) -> None:
         changed = replace(proposal, state=state)
-        self._writer.add([db.put_proposal(changed)])
+        self._writer.add([put_proposal(changed)])
         self._note(proposal.terms.incident_id, line)
         self._publish(changed)
 
@@ -206,7 +223,7 @@ class Decisions(Petitions):
         if not (incident_id and text):
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-        self._writer.add([db.put_decision(incident_id, time.time(), f"{stamp} {text}")])
+        self._writer.add([put_decision(incident_id, time.time(), f"{stamp} {text}")])
         if self.file is not None:
             self.file(incident_id)
 
@@ -217,7 +234,7 @@ class Decisions(Petitions):
             blocks, page = await guard.ask(lambda client: client.block_list(limit=POLLED_BLOCKS))
             told = await guard.ask(lambda client: client.proposals())
         except OSError as error:
-            self.blocking, self.dataplane, self.keep_within_s = False, "no guard", 0.0
+            self.blocking, self.dataplane, self.keep_within_s = False, NO_GUARD, 0.0
             remedy = "start aegis-tui again; blocks stay in force"
             if not any(fault.ability == "guard" for fault in self._state.faults()):
                 self._publish(Fault("guard", f"the guard does not answer: {error}", remedy, time.time()))
@@ -225,8 +242,19 @@ class Decisions(Petitions):
         self.catch_up(told, time.time())
         self.adopt(told)
         self.take_in(welcome)
+        if self._halting.changes(welcome.halted):
+            await self._tell_halt(blocks)
         self._state.blocks = tuple(blocks)
         self._state.blocks_total, self._state.dropped_packets = page.total, page.packets
+
+    async def _tell_halt(self, blocks: Sequence[Block]) -> None:
+        """Tell each incident whose block a halt lifted, or what became of it when the halt ended."""
+        try:
+            who = await self._guard().ask(lambda client: client.last_halt())
+        except OSError:
+            who = ""
+        for incident_id, line in self._halting.told(who, self._state.blocks, blocks):
+            self._note(incident_id, line)
 
     def take_in(self, welcome: Welcome) -> None:
         """Take over what the guard can do, and say once what it cannot, and once that it can again."""
@@ -251,13 +279,15 @@ class Decisions(Petitions):
             known = self._state.proposals.get(proposal.id) is not None
             if not known and self._state.incidents.get(proposal.terms.incident_id) is not None:
                 self._state.apply(proposal)
-                self._writer.add([db.put_proposal(proposal)])
+                self._writer.add([put_proposal(proposal)])
 
     def _tell(self, ability: str, missing: str, remedy: str) -> None:
         """Tell what is missing once as long as it stands unchanged, and once that nothing is any more."""
         standing = {fault.ability: fault.message for fault in self._state.faults()}
-        if standing.get(ability, "") != missing:
-            self._publish(Fault(ability, missing, remedy if missing else "", time.time(), cleared=not missing))
+        before = standing.get(ability, "")
+        if before != missing:
+            message = missing or (RESUMED if before == HALTED else "")
+            self._publish(Fault(ability, message, remedy if missing else "", time.time(), cleared=not missing))
 
 
 def _waits(proposal: Proposal, now: float) -> bool:

@@ -73,6 +73,12 @@ class Investigator:
         return (self.model.name, PLAYBOOK) if self.model else (PLAYBOOK,)
 
     @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where text about incidents is sent, in words, without the secrets of an address."""
+        asked = (self.model, self.classifier)
+        return tuple(dict.fromkeys(choice.where for choice in asked if choice is not None))
+
+    @property
     def paused_until(self) -> float:
         """Wall clock until which an endpoint that failed is left alone; 0 when it is asked."""
         return self._first().paused_until

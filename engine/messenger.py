@@ -31,6 +31,9 @@ _HOSTED = frozenset(kind + s for kind in ("json", "xml", "form", "gotify", "mail
 """Kinds of URL whose host is one; in others a token stands in its place."""
 
 
+_NO_RECEIVER = "apprise knows no such kind of URL, or a part of it is missing"
+
+
 class Told(NamedTuple):
     """What came of telling one receiver."""
 
@@ -52,6 +55,15 @@ def named(number: int, url: str) -> str:
 
 async def send(urls: Sequence[str], notice: Notice) -> tuple[Told, ...]:
     """Return what came of each URL; never raises for what a server does."""
+    return await _ask(urls, notice)
+
+
+async def check(urls: Sequence[str]) -> tuple[Told, ...]:
+    """Return whether each URL is one that could be told, without telling anybody anything."""
+    return await _ask(urls, ())
+
+
+async def _ask(urls: Sequence[str], notice: Notice | tuple[()]) -> tuple[Told, ...]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-c", _PROGRAM, str(paths.ROOT),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -78,13 +90,16 @@ def _understood(reply: bytes, wanted: int) -> tuple[Told, ...]:
 
 
 def main() -> None:
-    """Send what standard input holds; what cannot be traced can give no credential away."""
+    """Send what standard input holds, or check the URLs where it holds nothing to send.
+
+    What cannot be traced can give no credential away.
+    """
     from engine.privileges import drop  # noqa: PLC0415 - in the child only
 
     with suppress(OSError):  # an engine as uid 0 without capabilities has none to give up
         drop({})
-    urls, title, body, grave = json.load(sys.stdin)
-    told = [_tell(url, Notice(title, body, grave)) for url in urls]
+    urls, *notice = json.load(sys.stdin)
+    told = [_tell(url, Notice(*notice)) if notice else _check(url) for url in urls]
     print(json.dumps(told))
 
 
@@ -98,7 +113,7 @@ def _tell(url: str, notice: Notice) -> Told:
     )  # fmt: skip
     receiver = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if receiver is None:
-        return Told(False, "apprise knows no such kind of URL, or a part of it is missing")
+        return Told(False, _NO_RECEIVER)
     weight = apprise.NotifyType.FAILURE if notice.grave else apprise.NotifyType.WARNING
     with heard:
         try:
@@ -108,6 +123,24 @@ def _tell(url: str, notice: Notice) -> Told:
         except Exception as error:  # a hundred kinds of receiver, each with errors of its own
             return Told(False, f"apprise broke: {type(error).__name__}")
     return Told(bool(arrived), "" if arrived else heard.why(url))
+
+
+def _check(url: str) -> Told:
+    import apprise  # noqa: PLC0415 - a tenth of a second, and then its plugins
+
+    if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
+        return Told(False, _NO_RECEIVER)
+    return Told(_has_port(url), "" if _has_port(url) else "its port is none: 1 to 65535")
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of a URL that has a host may be one; in others a token stands in its place."""
+    if url.partition("://")[0].lower() not in _HOSTED:
+        return True
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 class _Heard(logging.Handler):

@@ -13,6 +13,7 @@ RULES = KNOWLEDGE / "rules"
 PLAYBOOKS = KNOWLEDGE / "playbooks"
 CLASSES = KNOWLEDGE / "classes"
 PROMPTS = KNOWLEDGE / "prompts"
+TONGUES = KNOWLEDGE / "tongues"
 MODELS = ROOT / "models"
 BPF_OBJECT = ROOT / "bpf" / "aegis.bpf.o"
 

@@ -13,6 +13,7 @@ from engine.alerts import content_id
 from engine.guard.client import GuardClient
 from engine.guard.messages import Review
 from engine.guard.policy import canonical_prefix, default_prefix
+from engine.host.people import in_words
 from engine.types import Block, Enforced, Impact, Incident, Proposal, ProposalState, Terms
 
 ENDED_BLOCKS = 300
@@ -146,9 +147,11 @@ class Petitions(ABC):
     async def keep(self, target: str = "") -> str:
         """Keep a block on trial, or with no target every interface attached for the first time."""
         guard = self._guard() if target else self._reader()
+        who = await self._by() if target else ""
         detail = await guard.ask(lambda client: client.keep(target))
         block = next((block for block in self._blocks() if block.prefix == target), None)
-        await self._done(block.incident_id if block else "", f"kept the block of {target}")
+        told = f"kept the block of {target}, by {who}"
+        await self._done(block.incident_id if block else "", told)
         return detail
 
     async def allow(self, prefix: str, reason: str) -> str:
@@ -168,8 +171,9 @@ class Petitions(ABC):
         guard = self._guard()
         began = time.monotonic()
         if not approve:
+            who = await self._by()
             await guard.ask(lambda client: client.refuse(proposal_id))
-            await self._decided(proposal_id, approve, f"refused {proposal_id}", None)
+            await self._decided(proposal_id, approve, f"refused {proposal_id}, by {who}", None)
             return None
         reply = await guard.ask(lambda client: client.approve_all(proposal_id, token, typed))
         made = Enforced.of(reply.block, reply.count, reply.failed)
@@ -181,8 +185,13 @@ class Petitions(ABC):
     async def unblock(self, prefix: str) -> None:
         """Take a block out of the kernel."""
         block = next((block for block in self._blocks() if block.prefix == prefix), None)
+        who = await self._by()
         await self._guard().ask(lambda guard: guard.remove(prefix))
-        await self._done(block.incident_id if block else "", f"removed the block of {prefix}")
+        await self._done(block.incident_id if block else "", f"removed the block of {prefix}, by {who}")
+
+    async def _by(self) -> str:
+        """Return who decides here, as the guard sees them."""
+        return await self._reader().ask(lambda guard: in_words(guard.hello().approver))
 
     async def _propose(
         self, terms: Terms, reason: str, handshake: bool, *, by_person: bool, reported_only: bool = False

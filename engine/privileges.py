@@ -27,6 +27,8 @@ _SET_DUMPABLE, _CAPBSET_DROP, _SET_SECUREBITS, _SET_NO_NEW_PRIVS = 4, 24, 28, 38
 _NO_ROOT_NO_AMBIENT_LOCKED = 0x01 | 0x02 | 0x40 | 0x80
 _CAPABILITY_VERSION_3 = 0x20080522
 _DONE, _MISSING, _FAILED = b"+", b"?", b"!"
+_DEEPEST = 2
+"""Folders below the engine's own: that of the reports, and one for each day."""
 _REPLY_BYTES = 256 * 1024 * 1024
 """Most that a child may answer."""
 
@@ -149,7 +151,7 @@ def ensure_engine_state(user: str, state: Path) -> Path:
     """Return the engine's own folder below the guard's, made for ``user`` and closed to others.
 
     A folder left by another user of this program (``nobody`` before ``make install``) changes hands
-    with its files. Call it as root, after the guard secured ``state``.
+    with its files and reports. Call it as root, after the guard secured ``state``.
     """
     owner = pwd.getpwnam(user)
     folder = state / "engine"
@@ -158,7 +160,7 @@ def ensure_engine_state(user: str, state: Path) -> Path:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for name in os.listdir(fd):  # noqa: PTH208 - by descriptor, so that nobody swaps the folder
-            _hand_over(name, fd, owner)
+            _hand_over(name, fd, owner, _DEEPEST)
         os.fchown(fd, owner.pw_uid, owner.pw_gid)
         os.fchmod(fd, 0o700)
     finally:
@@ -166,8 +168,11 @@ def ensure_engine_state(user: str, state: Path) -> Path:
     return folder
 
 
-def _hand_over(name: str, folder: int, owner: pwd.struct_passwd) -> None:
-    """Change a file's owner; a link, or a file that also has a name elsewhere, keeps its own."""
+def _hand_over(name: str, folder: int, owner: pwd.struct_passwd, depth: int) -> None:
+    """Change a file's owner; a link, or a file that also has a name elsewhere, keeps its own.
+
+    A folder comes after what is in it, and is passed over when it has its owner: an interrupted start is made good.
+    """
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
@@ -175,6 +180,10 @@ def _hand_over(name: str, folder: int, owner: pwd.struct_passwd) -> None:
     try:
         found = os.fstat(fd)
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            os.fchown(fd, owner.pw_uid, owner.pw_gid)
+        elif stat.S_ISDIR(found.st_mode) and found.st_uid != owner.pw_uid and depth:
+            for inner in os.listdir(fd):  # noqa: PTH208 - by descriptor, so that nobody swaps the folder
+                _hand_over(inner, fd, owner, depth - 1)
             os.fchown(fd, owner.pw_uid, owner.pw_gid)
     finally:
         os.close(fd)

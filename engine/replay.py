@@ -9,26 +9,28 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from engine.announcer import SUBSCRIBER_EVENTS
 from engine.config import Settings
 from engine.desk import Desk
-from engine.keeping import keep, rows_of
+from engine.keeping import keep, keep_found, left_as_stored
 from engine.pacing import Pacer
 from engine.parts import Detectors, load_detectors
 from engine.plan import Plan, Recording
 from engine.scout import Scout
 from engine.shelf import Shelf
-from engine.store import database as db
 from engine.store.reading import read_store
+from engine.store.rows import Row, put_disposition, put_note
 from engine.stored import Stored
 from engine.suppression import Suppressions
 from engine.transport import Goal, Transport
 from engine.types import Disposition, Event, Fault, IncidentView, LibraryPage, Note, Snapshot, Tape
+
+T = TypeVar("T")
 
 TICKS = 400
 """Alerts marked on the bar, at most."""
@@ -70,6 +72,8 @@ class Replay:
         self._alone = replace(plan, database=None)
         self.kept = False
         """Whether a run came to its end, and what it found is in the database for good."""
+        self._left: frozenset[str] = frozenset()
+        """Incidents that another source gave before: they stay as they are stored."""
         self._now = make(self._alone, self._pacer, self._load, self._tell)
         """The run that is shown and asked."""
         self._held: Snapshot | None = None
@@ -150,14 +154,14 @@ class Replay:
     async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
         """Store what a person makes of an incident: for good where what the replay found is kept."""
         await self._now.set_disposition(incident_id, disposition, by)
-        if self.kept:
-            await self._write([db.put_disposition(incident_id, disposition)])
+        if self.kept and incident_id not in self._left:
+            await self._write([put_disposition(incident_id, disposition)])
 
     async def note(self, incident_id: str, text: str, by: str) -> Note:
         """Store what a person writes beside an incident: for good where what the replay found is kept."""
         note = await self._now.note(incident_id, text, by)
-        if self.kept:
-            await self._write([db.put_note(note)])
+        if self.kept and incident_id not in self._left:
+            await self._write([put_note(note)])
         return note
 
     def transport(self, command: str, value: float = 0.0) -> None:
@@ -287,18 +291,25 @@ class Replay:
         await run.finished.wait()
         if self.kept or self.plan.database is None:
             return
-        rows = [row for incident_id in await run.recordings() for row in rows_of(await run.everything(incident_id))]
-        self.kept = await self._write(rows)
+        found = [await run.everything(incident_id) for incident_id in await run.recordings()]
+        left = await self._stored(keep_found(self.plan.database, found))
+        self.kept = left is not None
+        self._left = frozenset(left or ())
+        if left:
+            self._tell(Fault("store", left_as_stored(left), "look at it in the library", time.time()))
 
-    async def _write(self, rows: Sequence[db.Row]) -> bool:
+    async def _write(self, rows: Sequence[Row]) -> None:
         assert self.plan.database is not None  # noqa: S101 - nothing is kept otherwise
+        await self._stored(keep(self.plan.database, rows))
+
+    async def _stored(self, writing: Awaitable[T]) -> T | None:
+        """Return what writing gave; ``None`` where it failed, which is told."""
         try:
-            await keep(self.plan.database, rows)
+            return await writing
         except (OSError, ValueError, sqlite3.Error) as error:
             message = f"cannot keep what the replay found in {self.plan.database}: {error}"
             self._tell(Fault("store", message, "free disk space, or give the file to its owner", time.time()))
-            return False
-        return True
+            return None
 
     async def _look_ahead(self) -> None:
         await self._pacer.begun.wait()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from engine.agent.report.ageing import Day, days_of, remove_day
+from engine.agent.report.ageing import Day, days_of, incidents_of, remove_day
 from engine.plan import Plan
 from engine.store import expiry
 from engine.store.database import Store
@@ -35,14 +35,17 @@ class Retention:
     """Keeps the database and the folder of reports within age and budget."""
 
     def __init__(
-        self, plan: Plan, writer: Writer, fault: Callable[[str, str, str], None], clear: Callable[[str], None]
-    ) -> None:
+        self, plan: Plan, writer: Writer, fault: Callable[[str, str, str], None], clear: Callable[[str], None],
+        forget: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        """Take ``forget``, which is called with the id of each incident that is removed."""
         self._settings = plan.settings
         self._reports = plan.reports
         self._replays = plan.replays
         self._writer = writer
         self._fault = fault
         self._clear = clear
+        self._forget = forget
         self.storage = Storage(0, self._budget, plan.settings.keep_days)
         self._began = _ahead()
 
@@ -77,7 +80,7 @@ class Retention:
         if abs(_ahead() - self._began) > JUMPED_S:
             log.warning("the clock jumped: nothing is removed for its age until the next start")
             return False
-        ids = await store.ids(expiry.old_incidents(now - keep_s)) if keep_s else []
+        ids = await store.ids(expiry.old_incidents(now - keep_s, now)) if keep_s else []
         self._retire(ids, now, f"older than {self._settings.keep_days} days")
         flows = await store.flows_before(now - flows_s) if flows_s else 0
         if flows:
@@ -86,7 +89,7 @@ class Retention:
             self._writer.add(expiry.old_records(now - keep_s))
             for day in await self._days():
                 if _last(day) < now - keep_s:
-                    await asyncio.to_thread(remove_day, self._reports, day.name)
+                    await self._remove_reports(store, day.name)
         return bool(ids) or flows > expiry.FLOWS_AT_ONCE
 
     async def _by_budget(self, store: Store, now: float, used: int) -> bool:
@@ -101,16 +104,22 @@ class Retention:
         if old:
             await asyncio.to_thread(remove_day, self._reports, old[0])
             return True
-        ids = await store.ids(expiry.first_incidents(now - SPARED_S))
+        ids = await store.ids(expiry.first_incidents(now - SPARED_S, now))
         self._retire(ids, now, "the disk budget was used up")
         if not ids:
             over = f"{used / 1e6:.0f} MB are used of {self._settings.disk_budget_mb} MB, all of it of the last day"
             self._fault(ABILITY, over, _REMEDY)
         return bool(ids)
 
+    async def _remove_reports(self, store: Store, day: str) -> None:
+        """Remove the reports of a day but those of incidents that are kept."""
+        names = await asyncio.to_thread(incidents_of, self._reports, day)
+        await asyncio.to_thread(remove_day, self._reports, day, await store.known(names))
+
     def _retire(self, ids: list[str], now: float, why: str) -> None:
         for incident_id in ids:
             self._writer.add(expiry.retire(incident_id, now, why))
+            self._forget(incident_id)
         if ids:
             log.info("%d incidents were removed: %s", len(ids), why)
 

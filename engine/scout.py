@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -55,10 +54,6 @@ class Scout:
             self.done = True
         finally:
             thread.shutdown()  # within WORK_S; what the judges made in the thread ends with it
-
-    def step_at(self, at: float) -> int:
-        """Return how many steps end at a moment or before it, as far as is known."""
-        return bisect_right(self.times, at)
 
     def next_alert(self, step: int) -> Ahead | None:
         """Return the first alert after so many steps."""

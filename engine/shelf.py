@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import newfile
 from engine.filter import parse
 from engine.filter.kinds import KINDS
 from engine.stored import Stored, stored_of
@@ -84,16 +84,10 @@ class Shelf:
         if not _ID.match(stored.id):
             msg = f"cannot save a pack of {stored.id!r}: it is no name of a file"
             raise ValueError(msg)
-        named = Path(place).expanduser() if place else self._packs
-        if not place:
-            named.mkdir(mode=0o700, exist_ok=True)
-        path = named / pack_name(stored.id, redacted=redacted) if named.is_dir() else named
+        path = newfile.placed(place, self._packs, pack_name(stored.id, redacted=redacted))
         content = pack(stored, f"aegis-tui {VERSION}", redacted=redacted)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            opened = os.open(path, flags, 0o600)
+            newfile.make(path, content)
         except OSError as error:
             raise type(error)(f"{path}: {error.strerror}; with no place named it goes to {self._packs}") from None
-        with os.fdopen(opened, "wb") as file:
-            file.write(content)
         return str(path.absolute()), verify(content).digest

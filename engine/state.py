@@ -6,7 +6,20 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from engine.types import Alert, Block, Counters, Event, Fault, Flow, Incident, Proposal, Snapshot, Status
+from engine.types import (
+    Alert,
+    Block,
+    Counters,
+    Event,
+    Fault,
+    Flow,
+    Incident,
+    Processes,
+    Proposal,
+    Recovery,
+    Snapshot,
+    Status,
+)
 
 KEPT = 2000
 """Alerts, incidents and proposals shown, some 3 kB each; all of them are in the database."""
@@ -40,6 +53,11 @@ class _Latest(Generic[_T]):
         elif len(self._values) > KEPT:
             self._reported.pop(self._values.popitem(last=False)[0], None)
 
+    def drop(self, key: str) -> None:
+        if self._values.pop(key, None) is not None:
+            self._newest = None
+        self._reported.pop(key, None)
+
     def get(self, key: str) -> _T | None:
         return self._values.get(key)
 
@@ -61,6 +79,8 @@ class State:
         """The first of the blocks, as last read from the kernel."""
         self.blocks_total = self.dropped_packets = 0
         """Of all blocks."""
+        self.recovery: Recovery | None = None
+        self._processes: dict[str, Processes] = {}
         self._reported: _Latest[bool] = _Latest()
         """Whether an incident was only reported, as its latest alert has it."""
         self._faults: dict[str, Fault] = {}
@@ -81,8 +101,25 @@ class State:
                 self.proposals.put(event.id, event, reported=bool(self._reported.get(about)))
             case Fault():
                 self._note_fault(event)
+            case Recovery():
+                self.recovery = event
             case _:
                 pass
+
+    def name_processes(self, incident_id: str, processes: Processes) -> None:
+        """Take note of what the host named behind an incident: the mapping that is shown is never changed."""
+        if processes != Processes():
+            held = list(self._processes.items())[-KEPT:]
+            self._processes = {**dict(held), incident_id: processes}
+
+    def forget(self, incident_id: str) -> None:
+        """Show an incident and its alerts no more: they are removed from the database."""
+        self.incidents.drop(incident_id)
+        self._reported.drop(incident_id)
+        for alert in self.alerts.newest():
+            if alert.incident_id == incident_id:
+                self.alerts.drop(alert.id)
+        self._processes = {known: found for known, found in self._processes.items() if known != incident_id}
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the faults that stand, newest first."""
@@ -121,7 +158,7 @@ class State:
         return Snapshot(
             status, counters, now, flows, known, incidents,
             self.alerts.newest(), self.proposals.newest(), self.blocks, self.faults(), finished,
-            self.blocks_total, self.dropped_packets,
+            self.blocks_total, self.dropped_packets, recovery=self.recovery, processes=self._processes,
         )  # fmt: skip
 
     def _note_fault(self, fault: Fault) -> None:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import NoReturn, Protocol, TypeVar
 
 from engine.plan import Plan
-from engine.store import database as db
+from engine.store.database import Store
+from engine.store.rows import Row, end_suppression, put_hits, put_note, put_suppression
 from engine.store.writer import Writer
 from engine.suppression import MOST, Suppressions, make, preview
 from engine.types import Note, Suppression, SuppressionPreview
@@ -55,14 +56,14 @@ class Suppressing:
         self._writer = writer
         self._in_judge = in_judge
         self._adopted = adopted
-        self._store: db.Store | None = None
+        self._store: Store | None = None
         self._held: tuple[Suppression, ...] = plan.suppressions
 
     def suppressions(self) -> tuple[Suppression, ...]:
         """Return the rules in force and those that ended within a day, the newest first."""
         return self._held
 
-    async def load(self, store: db.Store) -> None:
+    async def load(self, store: Store) -> None:
         """Obey the rules that are stored; a replay has its own."""
         self._store = store
         if self._plan.live:
@@ -90,7 +91,7 @@ class Suppressing:
             msg = f"{MOST} suppressions are in force: end some first"
             raise ValueError(msg)
         rule = make(target, detector, label, reason, by, now, ttl_s)
-        await self._put(store, db.put_suppression(rule))
+        await self._put(store, put_suppression(rule))
         return rule
 
     async def end_suppression(self, rule_id: str) -> None:
@@ -103,7 +104,7 @@ class Suppressing:
         if not any(rule.id == rule_id and (not rule.ends_at or rule.ends_at > now) for rule in self._held):
             msg = f"no suppression {rule_id} is in force"
             raise LookupError(msg)
-        await self._put(store, db.end_suppression(rule_id, now))
+        await self._put(store, end_suppression(rule_id, now))
 
     async def preview_suppression(self, target: str, detector: str, label: str) -> SuppressionPreview:
         """Return what a rule of this scope would have hidden of the alerts that are stored.
@@ -115,7 +116,7 @@ class Suppressing:
         store = self._open_store()
         rule = make(target, detector, label, "preview", "", 0.0, 0.0)
         await self._writer.settled()
-        return preview(rule, await store.latest_alerts(LOOKED_AT))
+        return await asyncio.to_thread(preview, rule, await store.latest_seen(LOOKED_AT))
 
     async def note(self, incident_id: str, text: str, by: str) -> Note:
         """Store what a person writes beside an incident.
@@ -130,17 +131,17 @@ class Suppressing:
             raise ValueError(msg)
         await self._writer.settled()
         note = Note(await store.find(incident_id), time.time(), by, text.strip())
-        self._writer.add([db.put_note(note)])
+        self._writer.add([put_note(note)])
         return note
 
-    async def _put(self, store: db.Store, row: db.Row) -> None:
+    async def _put(self, store: Store, row: Row) -> None:
         self._writer.add([row])
         await self._writer.settled()
         await self._look(store)
 
-    async def _look(self, store: db.Store) -> None:
+    async def _look(self, store: Store) -> None:
         """Write down what was hidden, and go by what is stored."""
-        self._writer.add([db.put_hits(*hit) for hit in await self._in_judge(self._rules.take_hits)])
+        self._writer.add([put_hits(*hit) for hit in await self._in_judge(self._rules.take_hits)])
         await self._writer.settled()
         rules = tuple(await store.suppressions(time.time() - KEPT_S))
         if [rule.id for rule in rules] != [rule.id for rule in self._held] or _ends(rules) != _ends(self._held):
@@ -148,13 +149,13 @@ class Suppressing:
             self._adopted(rules)
         self._held = rules
 
-    def _live_store(self) -> db.Store:
+    def _live_store(self) -> Store:
         if not self._plan.live:
             msg = "a replay hides what was hidden when it was recorded: suppress in the live console"
             raise LookupError(msg)
         return self._open_store()
 
-    def _open_store(self) -> db.Store:
+    def _open_store(self) -> Store:
         if self._store is None:
             msg = "the database is not open yet"
             raise LookupError(msg)

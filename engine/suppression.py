@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from engine.alerts import content_id
-from engine.types import Alert, Detection, Suppression, SuppressionPreview
+from engine.types import Detection, SeenAlert, Suppression, SuppressionPreview
 
 MOST = 1000
 """Suppressions in force at a time; the next one is refused."""
@@ -57,7 +57,7 @@ class Suppressions:
 
     def take_hits(self) -> tuple[tuple[str, int, float], ...]:
         """Return id, number and time of the last of what was hidden since the last call."""
-        taken = tuple((rule_id, hits, self._last[rule_id]) for rule_id, hits in self._hits.items())
+        taken = tuple((rule_id, hits, self._last.pop(rule_id)) for rule_id, hits in self._hits.items())
         self._hits.clear()
         return taken
 
@@ -72,17 +72,20 @@ class Suppressions:
         return False
 
 
-def preview(rule: Suppression, alerts: Iterable[Alert]) -> SuppressionPreview:
+def preview(rule: Suppression, alerts: Iterable[SeenAlert]) -> SuppressionPreview:
     """Return what a rule would have hidden of these alerts, whenever they were raised."""
     network = _network(rule.target) if rule.target else None
-    looked = list(alerts)
-    hit = [alert for alert in looked if is_in_scope(rule, network, alert.target_ip, alert.detection)]
-    left = {alert.incident_id for alert in looked} - {alert.incident_id for alert in looked if alert not in hit}
-    ranks = Counter(alert.detection.severity for alert in hit)
+    looked, hit, shown = list(alerts), [], set()
+    for alert in looked:
+        if is_in_scope(rule, network, alert.target_ip, alert):
+            hit.append(alert)
+        else:
+            shown.add(alert.incident_id)
+    ranks = Counter(alert.severity for alert in hit)
     return SuppressionPreview(
         len(hit),
         sum(alert.count for alert in hit),
-        tuple(sorted({alert.incident_id for alert in hit} & left)),
+        tuple(sorted({alert.incident_id for alert in hit} - shown)),
         tuple(sorted(ranks.items(), key=lambda pair: -pair[0].rank)),
         min((alert.first_at for alert in looked), default=0.0),
         tuple(_line(alert) for alert in hit[:_SAMPLE]),
@@ -95,12 +98,12 @@ def concerning(rules: Iterable[Suppression], target_ip: str) -> tuple[Suppressio
 
 
 def is_in_scope(
-    rule: Suppression, network: IPv4Network | IPv6Network | None, target_ip: str, detection: Detection
+    rule: Suppression, network: IPv4Network | IPv6Network | None, target_ip: str, found: Detection | SeenAlert
 ) -> bool:
-    """Say whether a detection about a target is in a rule's scope; ``network`` is the rule's target, read once."""
-    if rule.detector and rule.detector != detection.detector:
+    """Say whether a finding about a target is in a rule's scope; ``network`` is the rule's target, read once."""
+    if rule.detector and rule.detector != found.detector:
         return False
-    if rule.label and not _fits(rule.label, detection.label):
+    if rule.label and not _fits(rule.label, found.label):
         return False
     return network is None or _holds(network, target_ip)
 
@@ -126,6 +129,5 @@ def _network(target: str) -> IPv4Network | IPv6Network:
     return network
 
 
-def _line(alert: Alert) -> str:
-    found = alert.detection
-    return f"{alert.target_ip} {found.severity.value} {found.detector} {found.label} x{alert.count}"
+def _line(alert: SeenAlert) -> str:
+    return f"{alert.target_ip} {alert.severity.value} {alert.detector} {alert.label} x{alert.count}"

@@ -95,7 +95,9 @@ class Telling:
             self._failing[number] = f"{named(number + 1, self._urls[number])}: {outcome.why}"
             log.warning("a message could not be told to %s", self._failing[number])
         if self._failing:
-            self._fault(ABILITY, f"cannot tell {'; '.join(self._failing.values())}", _REMEDY)
+            lost = sum(box.given_up for box in self._boxes)
+            told = [*self._failing.values(), *([f"given up so far: {lost}"] if lost else [])]
+            self._fault(ABILITY, f"cannot tell {'; '.join(told)}", _REMEDY)
         else:
             self._clear(ABILITY)
 

@@ -7,7 +7,8 @@ durations end in ``_s`` and sizes in ``_bytes``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -293,6 +294,26 @@ class Alert:
     flow: Flow
     """The flow as it was then."""
     incident_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAlert:
+    """A stored alert as far as a suppression goes by it: a preview looks at very many."""
+
+    incident_id: str
+    target_ip: str
+    detector: str
+    label: str
+    severity: Severity
+    count: int
+    first_at: float
+
+    @classmethod
+    def of(cls, alert: Alert) -> SeenAlert:
+        """Return what a suppression sees of an alert."""
+        found = alert.detection
+        head = (alert.incident_id, alert.target_ip, found.detector, found.label, found.severity)
+        return cls(*head, alert.count, alert.first_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,6 +614,41 @@ class Evidence:
     content: str
     """JSON, or captured text with control characters escaped."""
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes that the host named behind an incident: whoever runs one chooses its names."""
+
+    names: tuple[str, ...] = ()
+    """Short names and program files."""
+    pids: tuple[int, ...] = ()
+    users: tuple[str, ...] = ()
+
+    @classmethod
+    def named_in(cls, contents: Iterable[str]) -> Processes:
+        """Return those that the contents of evidence of ``PROCESS_KINDS`` name."""
+        names: dict[str, None] = {}
+        pids: dict[int, None] = {}
+        users: dict[str, None] = {}
+        for content in contents:
+            told = _object(content)
+            names |= {name: None for name in (told.get("comm"), told.get("exe")) if name and isinstance(name, str)}
+            pids |= {pid: None for pid in (told.get("pid"),) if pid and type(pid) is int}
+            users |= {user: None for user in (told.get("user"),) if user and isinstance(user, str)}
+        return cls(tuple(names), tuple(pids), tuple(users))
+
+
+PROCESS_KINDS = ("socket_owner", "process")
+"""Kinds of evidence that name a process, as JSON."""
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class StepKind(StrEnum):
@@ -930,6 +986,25 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a start took up of a run that had ended without stopping. Times are wall clock."""
+
+    at: float
+    last_record_at: float
+    """When that run stored its last."""
+    incidents: int
+    """Those that go on: they may still take alerts, or nobody had judged them."""
+    alerts: int
+    """Of these incidents."""
+    investigations: int
+    """Of these incidents, those that are investigated anew since there is no verdict."""
+    proposals: int
+    """Those that still wait for a person."""
+    blocks: int | None
+    """Blocks in force; None where no guard tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the header of the console says."""
 
@@ -949,12 +1024,18 @@ class Status:
     """Seconds left in which a key of the person keeps the first attachment to an interface; 0 when none is on trial."""
     spending: Spending = Spending()
     storage: Storage = Storage()
+    endpoints: tuple[str, ...] = ()
+    """Where text about incidents is sent, in words; empty where nothing is, and until the analyst is loaded."""
+    receivers: int = 0
+    """How many somebodies far away are told of incidents; where they are is a secret."""
     consoles: int = 0
     """How many consoles are attached to this engine; 0 at one that hosts it."""
     decider: str = ""
     """Who decides at another console, such as ``root on pts/2``, or ``nobody``; empty where this console may."""
     stale_since: float = 0.0
     """Wall clock since when an attached console does not reach its engine and shows the last state; 0 while it does."""
+    loading: str = ""
+    """What is waited for before incidents and blocks can be told, such as ``reading what is stored``; then empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1012,6 +1093,10 @@ class Snapshot:
     """Packets that all of them dropped, both directions."""
     tape: Tape | None = None
     """Where a replay stands that a person steers; None for all else."""
+    recovery: Recovery | None = None
+    """What the start took up; None where the run before had come to its end."""
+    processes: Mapping[str, Processes] = field(default_factory=dict)
+    """Incident id to the processes named behind it, for the incidents above that the host was asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1051,6 +1136,7 @@ class LibraryEntry:
     origin: Origin
     source: str
     """``live``, or the name of the capture it was found in."""
+    processes: Processes = Processes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -1093,5 +1179,5 @@ class Comparison:
     faults: tuple[str, ...] = ()
 
 
-Event = Flow | Detection | Alert | Incident | TraceStep | Verdict | Proposal | Block | Fault
+Event = Flow | Detection | Alert | Incident | TraceStep | Verdict | Proposal | Block | Fault | Recovery
 """What the engine tells its subscribers."""

@@ -32,6 +32,7 @@ _NAMES: dict[type, str] = {
     types.Proposal: "proposal",
     types.Block: "block",
     types.Fault: "fault",
+    types.Recovery: "recovery",
 }
 
 

@@ -24,6 +24,7 @@ from engine.types import (
     Proposal,
     ProposalState,
     ReportedEvent,
+    SeenAlert,
     Snapshot,
     SourcedAnswer,
     Suppression,
@@ -66,6 +67,8 @@ class FakeEngine:
     ended: tuple[Block, ...] = ()
     answer_is: SourcedAnswer | None = None
     leaving: str = ""
+    reports: str = "reports"
+    """The folder that reports are said to be in."""
     rules: tuple[Suppression, ...] = ()
     shelf: tuple[LibraryEntry, ...] = ()
     page: int = 50
@@ -123,6 +126,9 @@ class FakeEngine:
         if self.refuses_with:
             raise PermissionError(self.refuses_with)
         proposal = self._proposal(proposal_id)
+        if not approve:
+            self.state = replace(self.state, proposals=tuple(p for p in self.state.proposals if p.id != proposal_id))
+            return None
         terms = proposal.terms
         left = terms.ttl_s or float("inf")
         block = Block(terms.prefix, BlockState.LIVE, terms.ifaces, left, 0, 0, 0.0, proposal_id, terms.incident_id)
@@ -211,9 +217,9 @@ class FakeEngine:
         return self.leaving
 
     async def save_report(self, incident_id: str) -> Sequence[str]:
-        """Name the file of a report."""
+        """Name the files of a report."""
         self.asked.append(("save_report", incident_id))
-        return (f"reports/{incident_id}.md",)
+        return [f"{self.reports}/{incident_id}{suffix}" for suffix in (".md", ".json", ".html")]
 
     async def suppress(self, target: str, detector: str, label: str, reason: str, by: str, ttl_s: float) -> Suppression:
         """Hide what a person asks for."""
@@ -229,7 +235,7 @@ class FakeEngine:
 
     async def preview_suppression(self, target: str, detector: str, label: str) -> SuppressionPreview:
         """Return what a rule would have hidden of the alerts that the snapshot shows."""
-        return preview(make(target, detector, label, "preview", "", 0.0, 0.0), self.state.alerts)
+        return preview(make(target, detector, label, "preview", "", 0.0, 0.0), map(SeenAlert.of, self.state.alerts))
 
     def suppressions(self) -> tuple[Suppression, ...]:
         """Return the rules."""

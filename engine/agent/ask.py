@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from engine.agent.asking.extract import extract, subject
+from engine.agent.asking.extract import about, extract, subject
 from engine.agent.asking.sources import Sources
 from engine.agent.models import Endpoint, Session
 from engine.agent.shape import TEXT, Shape, many, record
@@ -64,7 +64,7 @@ async def answer(
 ) -> SourcedAnswer:
     """Return what is known to a question, in its own language; an endpoint that fails is done without."""
     asked = escape(question.strip(), limit=QUESTION_CHARACTERS)
-    kept = tuple(passages[:PASSAGES])
+    kept = tuple(passages[:PASSAGES]) if view is not None else about(asked, passages[:PASSAGES])
     extracted = await asyncio.to_thread(extract, asked, view, kept, Tongue(language_of(asked)))
     reply = await _ask(asked, view, kept, extracted, endpoint, nonce) if endpoint is not None else None
     if endpoint is None or reply is None:

@@ -5,10 +5,10 @@ It ends at a verdict and an opinion on a block. What becomes of that is not the 
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from engine.agent.spending import Ledger
 from engine.agent.tools import Toolbox
 from engine.agent.tools.user import UserTool
 from engine.agent.trace import Trace
+from engine.courtesy import aside, giving_way
 from engine.types import StepKind, TraceStep
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Analyst:
 
     async def investigate(self, case: Case, on_step: Callable[[TraceStep], object]) -> Outcome:
         """Return what the case comes to; every step goes to ``on_step`` as it happens."""
-        await asyncio.to_thread(load, self.chat is not None or self._classifier is not None)
+        await aside(partial(load, self.chat is not None or self._classifier is not None))
         from langsmith import tracing_context  # noqa: PLC0415 - heavy, loaded above in a thread
 
         from engine.agent.asker import Asker  # noqa: PLC0415
@@ -166,8 +167,9 @@ class Analyst:
 
 def load(with_endpoint: bool) -> None:
     """Import the heavy libraries; a second or two, so in a thread."""
-    for module in ("langgraph.graph", "engine.agent.run", *(["langchain_openai"] if with_endpoint else [])):
-        importlib.import_module(module)
+    with giving_way():
+        for module in ("langgraph.graph", "engine.agent.run", *(["langchain_openai"] if with_endpoint else [])):
+            importlib.import_module(module)
 
 
 def build(run: Run) -> Any:

@@ -30,6 +30,8 @@ DEFAULT_MODEL = "gpt-4o-mini"
 REPLY_CHARACTERS = 32_768
 """A longer reply is broken off."""
 
+NOTHING_STREAMED = "nothing of its answer streams; it must answer with server-sent events, as asked (stream: true)"
+
 STALLED_S = 20.0
 """A call that came to nothing after so long held its incident up: the endpoint is left alone at once."""
 
@@ -74,6 +76,12 @@ class ModelChoice:
             return host == "localhost" or ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def where(self) -> str:
+        """Return who is asked, in words: no user, password, path or key of the address."""
+        kept = "on this host" if self.is_loopback else "credentials redacted"
+        return f"{urlsplit(self.base_url).netloc.rpartition('@')[2]} ({kept})"
 
 
 def choose(name: str, base_url: str, api_key: str) -> ModelChoice | None:
@@ -252,15 +260,20 @@ class _OpenSession:
     async def _whole(self, outgoing: list[Any], options: dict[str, Any]) -> Any:
         whole: Any = None
         size = 0
-        async for chunk in self._chat.astream(outgoing, **options):
-            whole = chunk if whole is None else whole + chunk
-            self.partial = whole.text[:REPLY_CHARACTERS]
-            size += len(chunk.text) + sum(
-                len(part.get("args") or "") for part in getattr(chunk, "tool_call_chunks", ())
-            )
-            if size > REPLY_CHARACTERS:
-                msg = f"the reply is longer than {REPLY_CHARACTERS} characters"
-                raise ValueError(msg)
+        try:
+            async for chunk in self._chat.astream(outgoing, **options):
+                whole = chunk if whole is None else whole + chunk
+                self.partial = whole.text[:REPLY_CHARACTERS]
+                size += len(chunk.text) + sum(
+                    len(part.get("args") or "") for part in getattr(chunk, "tool_call_chunks", ())
+                )
+                if size > REPLY_CHARACTERS:
+                    msg = f"the reply is longer than {REPLY_CHARACTERS} characters"
+                    raise ValueError(msg)
+        except ValueError as error:
+            if whole is not None:
+                raise
+            raise ConnectionError(NOTHING_STREAMED) from error
         if whole is None or not whole.response_metadata.get("finish_reason"):
             msg = "the reply broke off"
             raise ConnectionError(msg)

@@ -329,7 +329,7 @@ def _summary(case: Case, judgement: Judgement) -> str:
     against = sum(reason.weight > 0 for reason in judgement.reasons)
     harmless = sum(reason.weight < 0 for reason in judgement.reasons)
     return (
-        f"Playbook analyst ({playbook}; no language model took part): {case.incident.title}. "
+        f"Playbook analyst ({playbook}; judged without a language model): {case.incident.title}. "
         f"Concluded {judgement.conclusion}, {judgement.severity}: {against} considerations against the target, "
         f"{harmless} for a harmless cause, together {judgement.score:+.1f} (malicious from {MALICIOUS_AT:+.2f}, "
         f"benign from {BENIGN_AT:+.2f}); alerts of high or critical severity from rules or behaviour: "

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
+from engine.agent.phrasebook import read_phrasebook
+
 LANGUAGES: Final = ("en", "zh")
 
 _PLACE = re.compile(r"\{([~!]?)(\w+)\}")
@@ -34,7 +36,7 @@ class Tongue:
             msg = f"the languages are {' and '.join(LANGUAGES)}, not {lang!r}"
             raise ValueError(msg)
         self.lang = lang
-        self._phrases, self._sentences = _chinese() if lang == "zh" else ({}, ())
+        self._phrases, self._sentences = ({}, ()) if lang == "en" else _translation(lang)
 
     def say(self, phrase: str, **values: object) -> str:
         """Return a phrase of the calling code with its values in their places."""
@@ -55,10 +57,10 @@ class Tongue:
             return f"{known}。"
         if known := self._phrases.get(f"{sentence[:1].lower()}{sentence[1:]}."):
             return known.rstrip("。")
-        for pattern, chinese in self._sentences:
+        for pattern, told in self._sentences:
             found = pattern.match(sentence)
             if found is not None and all(self._retold(found[name], depth + 1) for name in pattern.required):
-                return self._fill(chinese, found, depth)
+                return self._fill(told, found, depth)
         return ""
 
     def _fill(self, phrase: str, values: Mapping[str, object], depth: int) -> str:
@@ -95,9 +97,8 @@ class Pattern:
 
 
 @cache
-def _chinese() -> tuple[dict[str, str], tuple[tuple[Pattern, str], ...]]:
-    """Return the table, and those of its entries that have places, the most telling first."""
-    from engine.agent.chinese import PHRASES, PLAYBOOKS, SENTENCES  # noqa: PLC0415 - only for readers of Chinese
-
-    patterns = [(Pattern(english), chinese) for english, chinese in SENTENCES.items() if _PLACE.search(english)]
-    return {**PLAYBOOKS, **SENTENCES, **PHRASES}, tuple(sorted(patterns, key=lambda pair: -pair[0].weight))
+def _translation(lang: str) -> tuple[dict[str, str], tuple[tuple[Pattern, str], ...]]:
+    """Return a language's table, and those of its sentences that have places, the most telling first."""
+    book = read_phrasebook(lang)
+    patterns = [(Pattern(english), told) for english, told in book.sentences.items() if _PLACE.search(english)]
+    return book.every(), tuple(sorted(patterns, key=lambda pair: -pair[0].weight))

@@ -10,7 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from engine.attach.values import Parts, packer, parts, unpacker
 from engine.types import Counters, Snapshot, Status
 
-EMPTY = Snapshot(Status("live", "", "", "", "", blocking=False), Counters(), 0.0, (), {}, (), (), (), (), ())
+_UNTOLD = Status("live", "", "", "", "", blocking=False, loading="asking the daemon")
+EMPTY = Snapshot(_UNTOLD, Counters(), 0.0, (), {}, (), (), (), (), ())
 """What both ends start from."""
 Change = dict[str, Any]
 _KEYS = ("id", "prefix", "ability")

@@ -132,7 +132,7 @@ class Peer:
             msg = "no such question"
             raise ValueError(msg)
         if name in DECIDES and not self._roles.of(self._number).decides:
-            msg = f"{self._roles.of(self._number).decider} decides; D takes over"
+            msg = f"{self._roles.of(self._number).decider} decides: take over first"
             raise PermissionError(msg)
         arguments = [unpack(value) for unpack, value in zip(method.unpack_arguments, sent, strict=True)]
         if name in ("learn", "look"):

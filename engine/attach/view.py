@@ -57,7 +57,7 @@ class ConsoleDoor(Protocol):
         ...
 
     async def library(self, words: str, after: tuple[float, str] | None) -> LibraryPage:
-        """Return a page of the newest stored incidents that contain every word."""
+        """Return a page of the stored incidents that a filter lets through, newest first."""
         ...
 
     async def everything(self, incident_id: str) -> Stored:

@@ -27,6 +27,8 @@ def compiled_aside(folder: Path) -> tuple[yara_x.Rules, yara_x.Rules] | None:
             [sys.executable, "-I", "-c", _PROGRAM, str(paths.ROOT), str(folder.absolute())],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={}, cwd="/", timeout=PATIENCE_S, check=True,
+            # Else a hang-up of the terminal ends it, and the rules would be compiled here, by a program that leaves.
+            start_new_session=True,
         )  # fmt: skip
         size = _LENGTH.unpack_from(done.stdout)[0]
         requests, answers = done.stdout[_LENGTH.size :][:size], done.stdout[_LENGTH.size + size :]

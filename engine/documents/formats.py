@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from engine.documents.encoding import decode
 from engine.documents.markup import read_html
-from engine.documents.sections import TEXT_CHARACTERS, Extract, Levels, Section, below, outline
+from engine.documents.sections import HEADING_CHARACTERS, TEXT_CHARACTERS, Extract, Levels, Section, below, outline
 from engine.documents.tables import read_table
 from engine.documents.values import read_json, read_json_lines
 
@@ -70,7 +70,7 @@ def _markdown(text: str) -> Iterator[Section]:
         marks = _FENCE.match(line)
         if marks and (not fence or marks[1].startswith(fence)):
             fence = "" if fence else marks[1]
-        heading = None if fence or marks else _ATX.match(line)
+        heading = None if fence or marks or len(line) > HEADING_CHARACTERS else _ATX.match(line)
         if heading is None:
             lines.append(line)
             continue
@@ -92,6 +92,8 @@ def _bounded(whole: Extract) -> Extract:
         left -= len(section.text)
     if left < 0:
         notes.append(f"only the first {TEXT_CHARACTERS:,} characters were read")
+    if not kept:
+        kept = [Section("", _storable(section.heading)) for section in whole.sections if section.heading]
     if not kept:
         why = "pictures of pages only?" if whole.format == "pdf" else "; ".join(notes)
         raise ValueError("there is no text in it" + (f" ({why})" if why else ""))

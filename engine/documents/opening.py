@@ -12,7 +12,7 @@ from engine.documents.endpoint import Account
 from engine.documents.schema import migrate
 from engine.documents.wanted import Embedders
 from engine.embedding import Embedder
-from engine.store.database import set_aside
+from engine.store.connection import set_aside
 
 NAME = "documents.db"
 """Of the file, in the folder of the engine's own database."""

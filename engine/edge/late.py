@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
+from engine.courtesy import aside
 from engine.edge.view import Door, EngineDoor
 
 
@@ -18,5 +18,5 @@ class LateDoor:
 
     async def serve(self, engine: EngineDoor) -> None:
         """Serve until cancelled; raises ``OSError`` when it cannot be opened."""
-        door = await asyncio.to_thread(self._make)
+        door = await aside(self._make)
         await door.serve(engine)

@@ -9,9 +9,12 @@ import socket
 from collections.abc import Mapping
 
 from engine.edge.view import EngineDoor
+from engine.text import escape
 from engine.types import BlockState, Snapshot
 
 STATUS_S = 10.0
+LOOK_S = 1.0
+"""How soon a change of what drops is told: `systemctl status` is read in the seconds after a start."""
 
 
 class Supervisor:
@@ -29,9 +32,17 @@ class Supervisor:
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)) as sock:
             sock.setblocking(False)
             self._tell(sock, "READY=1")
+            look_s, waited_s, told = min(LOOK_S, self._every_s), 0.0, ("", "")
             while True:
-                self._tell(sock, f"WATCHDOG=1\nSTATUS={summary(engine.snapshot())}")
-                await asyncio.sleep(self._every_s)
+                snapshot = engine.snapshot()
+                words = summary(snapshot)
+                drops = words.partition(";")[0]
+                changed = (drops, snapshot.status.loading)
+                if changed != told or waited_s >= self._every_s:
+                    self._tell(sock, f"WATCHDOG=1\nSTATUS={words}")
+                    waited_s, told = 0.0, changed
+                await asyncio.sleep(look_s)
+                waited_s += look_s
 
     def _tell(self, sock: socket.socket, words: str) -> None:
         # A service manager that is being restarted misses a line; the next one comes soon.
@@ -52,5 +63,9 @@ def supervisor(environ: Mapping[str, str]) -> tuple[Supervisor, ...]:
 def summary(snapshot: Snapshot) -> str:
     """Return one line about the engine: numbers and the program's own words only."""
     live = sum(block.state is BlockState.LIVE and not block.watch for block in snapshot.blocks)
-    counters, mode = snapshot.counters, "blocking" if snapshot.status.blocking else "monitor only"
-    return f"{mode}; {counters.judged} judgements, {len(snapshot.incidents)} incidents, {live} blocks in force"
+    drops = escape(snapshot.status.dataplane.replace(";", ","), limit=200)
+    mode = f"blocking by {drops}" if snapshot.status.blocking else f"monitor only ({drops})"
+    if snapshot.status.loading:
+        return f"{mode}; {snapshot.status.loading}"
+    held = f"incidents: {len(snapshot.incidents)}; blocks in force: {live}"
+    return f"{mode}; judgements: {snapshot.counters.judged}; {held}"

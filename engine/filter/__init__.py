@@ -5,5 +5,6 @@ from __future__ import annotations
 from engine.filter.completion import complete
 from engine.filter.matching import Filter
 from engine.filter.parser import parse
+from engine.filter.vocabulary import HOST_FIELDS
 
-__all__ = ["Filter", "complete", "parse"]
+__all__ = ["HOST_FIELDS", "Filter", "complete", "parse"]

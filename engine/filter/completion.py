@@ -10,12 +10,13 @@ from engine.types import BlockState, Disposition, FlowState, ProposalState, Seve
 _LAST = re.compile(r"(?:.*[\s(!])?()", re.DOTALL)
 _FIELD = re.compile(r"([a-z]+)(:|>=|<=|>|<|=)(.*)", re.IGNORECASE | re.DOTALL)
 
+STATES = (Disposition, FlowState, BlockState, ProposalState)
 VALUES = {
     "app": ("http", "tls", "ssh", "dns", "tcp", "udp", "icmp"),
     "sev": tuple(severity.value for severity in Severity),
     "det": ("rules", "model", "scan", "bruteforce", "event"),
     "dir": DIRECTIONS,
-    "state": ("open", *dict.fromkeys(word.value for of in (FlowState, BlockState, ProposalState) for word in of)),
+    "state": ("open", *dict.fromkeys(word.value for of in STATES for word in of)),
 }
 """Values of the fields that have few."""
 

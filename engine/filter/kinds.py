@@ -6,22 +6,23 @@ for in, one line for each part. A field that a noun does not have is not there, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.types import (
+    PROCESS_KINDS,
     Alert,
     Block,
     Detection,
     Disposition,
-    Evidence,
     Fault,
     Flow,
     Incident,
     IncidentView,
     LibraryEntry,
+    Processes,
     Proposal,
+    Recovery,
     Severity,
     Suppression,
     TraceStep,
@@ -105,14 +106,19 @@ _ALERT: dict[str, Callable[[Alert], Any]] = {
 }
 
 
-def incident_state(incident: Incident) -> str:
-    """Return the word for what a person made of an incident: ``open`` until then."""
-    undecided = incident.disposition is Disposition.UNDETERMINED
-    return "open" if undecided else incident.disposition.value
+def incident_states(incident: Incident) -> tuple[str, ...]:
+    """Return the words for what a person made of an incident, as lists, programs and sentences write them.
+
+    Until somebody judged it that is ``open`` too.
+    """
+    word = incident.disposition.value
+    if incident.disposition is Disposition.UNDETERMINED:
+        return "open", word
+    return word, word.replace("_", " "), word.replace("_", "-")
 
 
 def _incident_text(incident: Incident) -> str:
-    told = (incident.id, incident.target_ip, incident.title, incident.severity, incident_state(incident))
+    told = (incident.id, incident.target_ip, incident.title, incident.severity, *incident_states(incident))
     return _lines(*told, *incident.attack_ids)
 
 
@@ -120,18 +126,31 @@ _INCIDENT: dict[str, Callable[[Incident], Any]] = {
     "ip": lambda incident: (incident.target_ip,),
     "sev": lambda incident: (incident.severity,),
     "attack": lambda incident: incident.attack_ids,
-    "state": lambda incident: (incident_state(incident),),
+    "state": incident_states,
     "name": lambda incident: (incident.title,),
     "id": lambda incident: (incident.id,),
     "text": _incident_text,
 }
 
 
-def incidents(states: Callable[[Incident], str]) -> Kind:
-    """Return what incidents answer where more is known of the state of each than the incident itself tells."""
+def _of_host(read: Callable[[Any], Processes]) -> dict[str, Callable[[Any], Any]]:
+    """Return what the processes answer that the host named behind a thing."""
+    return {
+        "proc": lambda item: read(item).names,
+        "pid": lambda item: read(item).pids,
+        "user": lambda item: read(item).users,
+    }
+
+
+NO_PROCESSES = Processes()
+
+
+def incidents(states: Callable[[Incident], str], processes: Mapping[str, Processes]) -> Kind:
+    """Return what incidents answer where more is known of each than the incident itself tells."""
     return {
         **_INCIDENT,
-        "state": lambda incident: (incident_state(incident), states(incident)),
+        **_of_host(lambda incident: processes.get(incident.id, NO_PROCESSES)),
+        "state": lambda incident: (*incident_states(incident), states(incident)),
         "text": lambda incident: _lines(_incident_text(incident), states(incident)),
     }
 
@@ -206,41 +225,35 @@ _FAULT: dict[str, Callable[[Fault], Any]] = {
     "text": lambda fault: _lines(fault.ability, fault.message, fault.remedy),
 }
 
+_RECOVERY: dict[str, Callable[[Recovery], Any]] = {
+    "name": lambda _: ("recovery",),
+    "text": lambda _: "recovery",
+}
+
 
 def _of_alerts(name: str) -> Callable[[IncidentView], Iterable[Any]]:
     read = _ALERT[name]
     return lambda view: [value for alert in view.alerts for value in read(alert)]
 
 
-def _of_host(*keys: str) -> Callable[[IncidentView], Iterable[Any]]:
-    """Return a reader of what the host said about the processes behind an incident."""
-    return lambda view: [value for item in view.evidence for value in _facts(item, keys)]
-
-
-def _facts(item: Evidence, keys: tuple[str, ...]) -> list[Any]:
-    if item.kind not in ("socket_owner", "process"):
-        return []
-    try:
-        told = json.loads(item.content)
-    except ValueError:
-        return []
-    return [told[key] for key in keys if isinstance(told, dict) and told.get(key)]
+def _named_in(view: IncidentView) -> Processes:
+    return Processes.named_in(item.content for item in view.evidence if item.kind in PROCESS_KINDS)
 
 
 _VIEW: dict[str, Callable[[IncidentView], Any]] = {
     **{name: _of_alerts(name) for name in ("src", "dst", "port", "app", "score", "det", "class", "dir")},
     **{name: (lambda view, read=read: read(view.incident)) for name, read in _INCIDENT.items()},  # type: ignore[misc]  # bound early
     "name": lambda view: (view.incident.title, *_of_alerts("name")(view)),
-    "proc": _of_host("comm", "exe"),
-    "pid": _of_host("pid"),
-    "user": _of_host("user"),
+    "state": lambda view: (*incident_states(view.incident), *([view.verdict.conclusion.value] if view.verdict else ())),
+    **_of_host(_named_in),
     "text": lambda view: _lines(_incident_text(view.incident), *map(_alert_text, view.alerts)),
 }
 
 _ENTRY: dict[str, Callable[[LibraryEntry], Any]] = {
     **{name: (lambda entry, read=read: read(entry.incident)) for name, read in _INCIDENT.items()},  # type: ignore[misc]  # bound early
+    **_of_host(lambda entry: entry.processes),
     "class": lambda entry: (entry.event_class,),
-    "state": lambda entry: (incident_state(entry.incident), entry.conclusion, entry.origin.value),
+    "state": lambda entry: (*incident_states(entry.incident), entry.conclusion, entry.origin.value),
     "name": lambda entry: (entry.incident.title, entry.source),
     "text": lambda entry: _lines(
         _incident_text(entry.incident), entry.event_class, entry.conclusion, entry.origin.value, entry.source
@@ -259,6 +272,7 @@ KINDS: Mapping[type, Kind] = {
     TraceStep: _STEP,
     Verdict: _VERDICT,
     Fault: _FAULT,
+    Recovery: _RECOVERY,
 }
 """What a noun answers by itself."""
 

@@ -39,6 +39,9 @@ FIELDS = {
     "class": Takes.TEXT,
 }
 
+HOST_FIELDS = frozenset({"proc", "pid", "user"})
+"""What the host is asked about the processes behind an incident."""
+
 ADDRESS = re.compile(r"[0-9a-f.:]*:[0-9a-f.]*:[0-9a-f.:]*(?:/\d+)?", re.IGNORECASE)
 """What has two colons and is no field: an IPv6 address or prefix, even one that begins with letters."""
 

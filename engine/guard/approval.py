@@ -12,13 +12,14 @@ from engine.guard import fields, lists, messages, policy, terms
 from engine.guard.attachments import TRIAL_S, Attachments
 from engine.guard.clock import Clock, RateLimit
 from engine.guard.enforce import HALTED, Enforcer
-from engine.guard.ledger import Asked, Asker, Ledger, Question, approver_text
+from engine.guard.ledger import Asked, Asker, Ledger, Question
 from engine.guard.listing import Watching
 from engine.guard.orders import PRIOR_LINES, Order
 from engine.guard.quota import Breaker
 from engine.guard.standing import Standing
 from engine.guard.surroundings import Surroundings
 from engine.guard.watches import WATCH_S
+from engine.host import people
 from engine.types import Approver, Block, Proposal, ProposalState, Terms
 
 WRITES_PER_MINUTE = 30
@@ -229,7 +230,7 @@ class Approvals:
         self._check_typed(proposal, judgement, request.typed)
         self._limit(self._writes, f"more than {WRITES_PER_MINUTE} approvals a minute")
         wall, now = self._clock.wall(), self._clock.boot_ns()
-        made = self._orders(proposal, targets, approver_text(approver), wall, now)
+        made = self._orders(proposal, targets, people.in_words(approver), wall, now)
         standing = self._ledger.orders.by_prefix()
         entries = self._enforcer.counted([target for target in targets if target in standing])
         orders = self._ledger.approve(proposal, made, approver, wall, now, entries)

@@ -116,23 +116,29 @@ class Attachments:
         found = dict(blocker.attached())
         self._unattached.clear()
         for iface in self.ifaces:
-            if iface not in self._reverted and self._is_lost(iface, found.get(iface)):
-                self._attach_one(blocker, iface)
+            if iface not in self._reverted and self._is_due(iface, found.get(iface)):
+                self._attach_one(blocker, iface, found.get(iface))
         self.attached = dict(blocker.attached())
         self._watch_trials(blocker)
 
-    def _is_lost(self, iface: str, found: Attached | None) -> bool:
-        """Whether nothing of ours is there, or no longer all of what was."""
+    def _is_due(self, iface: str, found: Attached | None) -> bool:
+        """Whether nothing of ours is there, no longer all of what was, or what an earlier guard had to fall back to."""
         before = self.attached.get(iface)
-        return found is None or (before is not None and bool(before.egress) and not found.egress)
+        if found is None:
+            return True
+        if before is None:
+            return found.mode == NFTABLES
+        return bool(before.egress) and not found.egress
 
-    def _attach_one(self, blocker: Blocker, iface: str) -> None:
+    def _attach_one(self, blocker: Blocker, iface: str, before: Attached | None) -> None:
         try:
             mode = blocker.attach(iface, on_trial=iface not in self._grants.kept)
         except OSError as error:
             self._unattached[iface] = words(f"cannot attach XDP to {iface}", error)
             return
         found = blocker.attached().get(iface, Attached(mode))
+        if before is not None and (before.mode, before.egress) == (NFTABLES, found.egress) and mode == NFTABLES:
+            return
         how = {"egress": found.egress, "on_trial": found.on_trial, "fallen_back": found.fallen_back}
         self._book.note(self._clock.wall(), "attach", iface=iface, mode=mode, **how)
         self._grants.note_attached(iface, found)

@@ -71,6 +71,14 @@ class GuardClient:
         poll.register(self._sock, select.POLLRDHUP)
         return bool(poll.poll(0))
 
+    def greet(self) -> None:
+        """Wait until a guard that was just started answers; hang up where it does not start, and raise why."""
+        try:
+            self.hello()
+        except OSError:
+            self.close()
+            raise
+
     def hello(self) -> messages.Welcome:
         """Return who the guard is and what it can do."""
         return self._ask(messages.Hello(), messages.Welcome)
@@ -204,6 +212,14 @@ class GuardClient:
         """Clear the halt that panic-unblock set; the blocks of before come back only with ``restore``."""
         return self._ask(messages.Resume(restore), messages.Done).detail
 
+    def note_halt(self) -> str:
+        """Have the record say who ran panic-unblock: whoever the guard finds at this end."""
+        return self._ask(messages.NoteHalt(), messages.Done).detail
+
+    def last_halt(self) -> str:
+        """Return who halted or resumed last, or nothing where that is not known."""
+        return self._ask(messages.LastHalt(), messages.Done).detail
+
     def verify_audit(self) -> messages.Audit:
         """Return whether the audit chain is whole."""
         return self._ask(messages.VerifyAudit(), messages.Audit)
@@ -312,12 +328,13 @@ def spawn(
     dataplane: bool = True,
     stay: bool = False,
     looks: bool = False,
+    waits: bool = True,
 ) -> GuardClient:
-    """Start a guard as a child and return its client after it said hello.
+    """Start a guard as a child and return its client after it said hello, or before that if nobody ``waits``.
 
     With ``looks`` it notes no start and end in the audit chain: the caller changes nothing.
-    Raises ``GuardError`` with the reason when it does not start. The guard keeps the caller's
-    privileges: call this before dropping them.
+    Raises ``GuardError`` with the reason when it does not start; without ``waits`` the first question does, see
+    ``greet``. The guard keeps the caller's privileges: call this before dropping them.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     arguments = [sys.executable, "-I", "-m", "engine.guard", "--fd", str(theirs.fileno())]
@@ -340,9 +357,6 @@ def spawn(
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     client = GuardClient(ours, process)
-    try:
-        client.hello()
-    except OSError:
-        client.close()
-        raise
+    if waits:
+        client.greet()
     return client

@@ -40,6 +40,8 @@ class Enforcer:
         self._look = Look({}, -LOOK_NS)
         self._rows: Rows | None = None
         self._was_halted = False
+        self.halt_changed_by = ""
+        """Who halted or resumed last; empty where that is not known."""
         self._spared: tuple[str, ...] | None = None
         """What the kernel's allow map holds; None while that is not known, and then no drop is written."""
         self._passing = policy.Spared({})
@@ -102,11 +104,20 @@ class Enforcer:
             return {prefix: entry for prefix, entry in found.items() if entry is not None}
         return self.look().entries if prefixes else {}
 
-    def resume(self) -> None:
+    def resume(self, who: str) -> None:
         """Clear the halt and restore what is still within its term; raises ``OSError``."""
         if self._plane.blocker is not None:
             self._plane.blocker.resume()
         self.reconcile()
+        self.halt_changed_by = who
+
+    def note_halt(self, who: str) -> bool:
+        """Note who halted, which the kernel cannot tell; false where that is noted already."""
+        if self._was_halted and self.halt_changed_by:
+            return False
+        self._ledger.book.note(self._clock.wall(), "halted", by=who)
+        self._was_halted, self.halt_changed_by = True, who
+        return True
 
     # --- orders
 
@@ -278,7 +289,7 @@ class Enforcer:
 
     def _note_halt(self) -> None:
         if self.halted != self._was_halted:
-            self._was_halted = self.halted
+            self._was_halted, self.halt_changed_by = self.halted, ""
             self._ledger.book.note(self._clock.wall(), "halted" if self.halted else "resumed")
 
     # --- what is

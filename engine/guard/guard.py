@@ -15,11 +15,11 @@ from engine.guard.capacity import length_of
 from engine.guard.clock import Clock, RateLimit
 from engine.guard.enforce import FORGED, Enforcer
 from engine.guard.hostlook import HostLook
-from engine.guard.ledger import Asker, Ledger, approver_text
+from engine.guard.ledger import Asker, Ledger
 from engine.guard.pages import PAGE, Pages
 from engine.guard.surroundings import Surroundings
 from engine.guard.traces import Traces
-from engine.host import processes, sockets
+from engine.host import people, processes, sockets
 from engine.host.loglines import find_journal
 from engine.types import Approver, HostAddresses
 
@@ -48,6 +48,8 @@ class Channel:
     """Why this end may not approve; empty when it may."""
     roots_terminal: bool = False
     """Whether it is a process of root's with a terminal, on root's own socket."""
+    roots: bool = False
+    """Whether it is a process of root's on root's own socket, with a terminal or without."""
 
     def asker(self, by_person: bool) -> Asker:
         """Return whose quotas a proposal from this end counts against."""
@@ -156,7 +158,7 @@ class Guard:
         self._told.count(now)
         target = getattr(request, "id", "") or getattr(request, "prefix", "")
         of = fields.plain(target[: fields.SHOWN])
-        told = {"asked": type(request).__name__, "of": of, "by": approver_text(channel.approver)}
+        told = {"asked": type(request).__name__, "of": of, "by": people.in_words(channel.approver)}
         self._ledger.book.note(self._clock.wall(), "refused", why=why[:WHY_LIMIT], **told)
 
     def _notice(self, request: messages.Request, channel: Channel) -> None:
@@ -166,7 +168,7 @@ class Guard:
         asks_for_it = isinstance(request, messages.Keep) and request.target in ("", *self._plane.attached)
         if isinstance(request, PROVES_A_PERSON) and not asks_for_it:
             try:
-                self._plane.keep("", approver_text(channel.approver))
+                self._plane.keep("", people.in_words(channel.approver))
             except OSError as error:
                 self._ledger.book.note(self._clock.wall(), "keep_failed", why=str(error))
         if isinstance(request, messages.Show) and self._plane.try_again():
@@ -228,6 +230,10 @@ class Guard:
                 return messages.LogLines(self._host.log_lines(ip))
             case messages.Resume():
                 return self._resume(request.restore, channel)
+            case messages.NoteHalt():
+                return self._note_halt(channel)
+            case messages.LastHalt():
+                return messages.Done(self._enforcer.halt_changed_by)
             case messages.VerifyAudit():
                 entries, problems = self._ledger.book.chain.verify()
                 return messages.Audit(entries, tuple(problems))
@@ -237,7 +243,7 @@ class Guard:
                 return self._pages.allowed(offset)
             case messages.ExportAudit(offset):
                 if offset == 0:
-                    self._ledger.book.note(self._clock.wall(), "export", by=approver_text(channel.approver))
+                    self._ledger.book.note(self._clock.wall(), "export", by=people.in_words(channel.approver))
                 return self._pages.audit(channel, offset)
             case messages.NoteTrace():
                 return self._traces.note(request)
@@ -305,7 +311,7 @@ class Guard:
 
     def _keep(self, target: str, channel: Channel) -> messages.Reply:
         self._need_person(channel)
-        who = approver_text(channel.approver)
+        who = people.in_words(channel.approver)
         kept = self._plane.keep(target, who)
         if target and not kept:
             try:
@@ -321,12 +327,12 @@ class Guard:
 
     def _remove(self, text: str, channel: Channel) -> messages.Reply:
         prefix = _canonical(text)
-        if not self._enforcer.remove(prefix, approver_text(channel.approver)):
+        if not self._enforcer.remove(prefix, people.in_words(channel.approver)):
             raise PermissionError(f"{prefix} is not blocked")
         return messages.Done(f"{prefix} is not blocked any more")
 
     def _remove_all(self, proposal_id: str, channel: Channel) -> messages.Reply:
-        count = self._enforcer.remove_of(proposal_id, approver_text(channel.approver))
+        count = self._enforcer.remove_of(proposal_id, people.in_words(channel.approver))
         if not count:
             raise PermissionError(f"no block of {proposal_id[:TEXT_LIMIT]} is in force")
         what = "1 block" if count == 1 else f"{count:,} blocks"
@@ -337,13 +343,22 @@ class Guard:
         self._need_person(channel)
         if not self._enforcer.halted:
             return messages.Done("blocking is not halted: nothing was changed")
-        wall, who = self._clock.wall(), approver_text(channel.approver)
+        wall, who = self._clock.wall(), people.in_words(channel.approver)
         count = sum([order.network == self._ledger.network for order in self._ledger.orders.newest()])
         self._ledger.book.note(wall, "resume", by=who, restore=restore)
         if not restore:
             self._enforcer.lift(who)
-        self._enforcer.resume()
+        self._enforcer.resume(who)
         return messages.Done(f"blocking is resumed, {count} block(s) of before {'restored' if restore else 'lifted'}")
+
+    def _note_halt(self, channel: Channel) -> messages.Reply:
+        """Say once for each halt who it was; panic-unblock itself needs no guard, and does not wait for one."""
+        if not channel.roots:
+            raise PermissionError("only root's own socket tells who halted")
+        if not self._enforcer.halted:
+            raise PermissionError("nothing is halted")
+        noted = self._enforcer.note_halt(people.in_words(channel.approver))
+        return messages.Done("noted" if noted else "it is noted already")
 
     def _check_allowable(self, prefix: str, request: messages.Allow) -> None:
         """Keep the allow-list a list of friends: one wide entry would let everybody pass, blocked or not."""

@@ -14,15 +14,15 @@ from engine.guard.panic import panic
 from engine.guard.pins import PIN_ROOT
 
 _SAME_NS = 1_000_000_000
-_EARLIER = "nftables enforces it since an earlier start; it stays so until it is detached"
+_EARLIER = "nftables enforces it since an earlier start, and something is blocked there"
 _BEFORE = "nftables enforced it before: what is restored comes back there"
 
 
 class Ladder:
     """Attaches each interface by XDP, native or generic, else by nftables, and says which and why.
 
-    An interface on nftables stays there until the guard starts anew, even if XDP becomes possible: a change
-    would leave a moment without drops.
+    An interface on nftables stays there while anything is blocked on it, even if XDP becomes possible: a change
+    would leave a moment without drops. A guard that starts anew and finds nothing blocked there tries XDP again.
     """
 
     def __init__(
@@ -68,7 +68,9 @@ class Ladder:
         """Attach by the first way that works and return it; nftables is never on trial."""
         by_xdp = self._xdp.attached() if self._xdp is not None else {}
         if iface not in by_xdp and self._nft is not None and iface in self._nft.attached():
-            return MODE
+            if self._xdp is None or not self._is_left_over(self._nft, iface):
+                return MODE
+            self._nft.detach(iface)
         why = self._no_xdp or self._fallen.get(iface, "")
         if self._xdp is not None and not why:
             try:
@@ -81,6 +83,10 @@ class Ladder:
             raise OSError(f"{why}; {error}") from None
         self._fallen[iface] = why
         return mode
+
+    def _is_left_over(self, nft: NftBlocker, iface: str) -> bool:
+        """Whether an earlier guard attached it, and nothing is blocked there any more."""
+        return iface not in self._fallen and not any(iface in entry.ifaces for entry in nft.entries())
 
     def _nftables(self) -> NftBlocker:
         """Open nftables when it is needed, with what the kernel must never drop."""

@@ -260,17 +260,6 @@ class Ledger:
         return self.book.key.mac("proposal", number, terms, handshake, reported_only)
 
 
-def approver_text(approver: Approver) -> str:
-    """Return one line on who decided."""
-    told: Mapping[str, object] = {
-        "uid": approver.uid,
-        "login": approver.login_uid if approver.login_uid >= 0 else "",
-        "on": approver.tty,
-        "from": approver.ssh_peer,
-    }
-    return " ".join(f"{word} {value}" for word, value in told.items() if value != "")
-
-
 def _number(proposal: Proposal) -> int:
     return int(proposal.id.removeprefix("P-"))
 

@@ -34,10 +34,21 @@ class Sifted(NamedTuple):
 
     def listed(self) -> Listed:
         """Return what a proposal tells of the list."""
-        addresses = sum([ip_network(target).num_addresses for target in self.targets])
+        addresses = _addresses(self.targets)
         left_out = tuple(text[:256] for text in self.refused[:SAMPLE])
         most = min(addresses, MOST_ADDRESSES)
         return Listed(len(self.targets), most, self.targets[:SAMPLE], len(self.refused), left_out)
+
+
+def _addresses(prefixes: Iterable[str]) -> int:
+    """Return how many addresses prefixes hold together: one that lies within another adds none."""
+    networks = map(ip_network, prefixes)
+    spans = [(net.version, int(net.network_address), -net.num_addresses) for net in networks]
+    total, end = 0, (0, 0)
+    for version, first, less in sorted(spans):
+        if (version, first) >= end:
+            total, end = total - less, (version, first - less)
+    return total
 
 
 class Stage:

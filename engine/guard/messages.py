@@ -210,6 +210,16 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteHalt:
+    """Root ran panic-unblock, which went past the guard; who that is, is told by the connection and by nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastHalt:
+    """Asks who halted or resumed last, in words; a guard that was started since does not know."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyAudit:
     """Asks whether the audit chain is whole."""
 
@@ -513,6 +523,8 @@ Request = (
     | ListPersistence
     | SearchLog
     | Resume
+    | NoteHalt
+    | LastHalt
     | VerifyAudit
     | Allow
     | Disallow

@@ -243,7 +243,7 @@ class Rules:
             elif rule.weight is _Weight.KEPT:
                 warnings.append(f"{rule.network} stays reachable: it is {rule.name}")
         if network.num_addresses > 1:
-            warnings.append(f"the prefix holds {_count(network)} addresses")
+            warnings.append(f"{network} holds {_count(network)} addresses")
         return Judgement(_bounded(refusals), _bounded([*doubts, *warnings]), bool(doubts))
 
 

@@ -188,7 +188,7 @@ def peer_channel(peer: socket.socket) -> Channel | None:
     if uid != 0 or not people.capable(pid):
         return None
     approver = people.approver(pid)
-    return Channel(approver, "" if approver.tty else NO_TTY, roots_terminal=bool(approver.tty))
+    return Channel(approver, "" if approver.tty else NO_TTY, roots_terminal=bool(approver.tty), roots=True)
 
 
 def _watch() -> Watch | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 from engine.host import procfs
 from engine.types import Approver
 
 MULTIPLEXERS = ("tmux", "screen", "SCREEN")
+ACCOUNTS = Path("/etc/passwd")
+_NAME = re.compile(r"[\w.][\w.-]{0,31}", re.ASCII)
 
 
 def approver(pid: int) -> Approver:
@@ -22,6 +26,31 @@ def approver(pid: int) -> Approver:
         ssh_peer=peers[0] if peers else "",
         command=_command(pid),
     )
+
+
+def in_words(person: Approver) -> str:
+    """Return who that is, as every record and screen tells it: ``root on pts/3 from 198.51.100.7``.
+
+    Named is who logged in, whatever user they became since.
+    """
+    user = name_of(person.login_uid if person.login_uid >= 0 else person.uid)
+    where = f" on {person.tty}" if person.tty else ""
+    return f"{user}{where}{f' from {person.ssh_peer}' if person.ssh_peer else ''}"
+
+
+def name_of(uid: int, accounts: Path = ACCOUNTS) -> str:
+    """Return the name that this host's own file gives a user, else the number.
+
+    Directories of users are not asked: one that does not answer would hold up the guard.
+    """
+    try:
+        lines = accounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    told = (line.split(":") for line in lines)
+    names = (fields[0] for fields in told if len(fields) > 2 and fields[2] == str(uid))
+    name = next(names, "")
+    return name if _NAME.fullmatch(name) else f"uid {uid}"
 
 
 def ssh_peers(pid: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from engine.store.database import Row
+from engine.store.rows import Row
 from engine.store.schema import MIGRATIONS
 
 WAIT_S = 5.0

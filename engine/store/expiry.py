@@ -5,13 +5,13 @@ Rows are told apart by when they were stored (``rowid``), since a replay stores 
 
 from __future__ import annotations
 
-from engine.store.database import Row
+from engine.store.rows import CHILDREN, Row
 
 FLOWS_AT_ONCE = 5000
 INCIDENTS_AT_ONCE = 50
 DAY_S = 86400.0
 
-_DEPENDENT = ("step", "verdict", "input", "recording", "evidence", "alert", "proposal", "packets", "decision", "note")
+_DEPENDENT = (*CHILDREN, "decision", "note")
 _OBSERVED = "source IN ('live', 'events')"
 """Of these the times are those of the wall clock, or of a report."""
 
@@ -35,24 +35,37 @@ def old_records(before: float) -> list[Row]:
     ]
 
 
-def old_incidents(before: float) -> str:
+def old_incidents(before: float, now: float) -> str:
     """Return the query for the ids of incidents that nothing was added to since a time, a few of the oldest.
 
-    What was only reported may be dated long ago: it is as old as the last step of its investigation.
+    What was only reported may be dated long ago: it is as old as the last step of its investigation. What a person
+    decided or noted since keeps an incident as well.
     """
     return (
-        f"SELECT id FROM incident WHERE {_OBSERVED} AND updated_at < {before!r} AND COALESCE((SELECT"  # noqa: S608 - a number
-        f" MAX(json_extract(body, '$.at')) FROM step WHERE incident_id = incident.id), 0) < {before!r}"
+        f"SELECT id FROM incident WHERE {_OBSERVED} AND {_untouched(before, now)}"  # noqa: S608 - numbers
         f" ORDER BY rowid LIMIT {INCIDENTS_AT_ONCE}"
     )
 
 
-def first_incidents(before: float) -> str:
-    """Return the query for the ids of those stored first, but of what is watched those of lately."""
+def first_incidents(before: float, now: float) -> str:
+    """Return the query for the ids of those stored first, but of what is watched those that nothing was added to."""
     return (
-        f"SELECT id FROM incident WHERE NOT ({_OBSERVED}) OR updated_at < {before!r}"  # noqa: S608 - a number
+        f"SELECT id FROM incident WHERE NOT ({_OBSERVED}) OR ({_untouched(before, now)})"  # noqa: S608 - a number
         f" ORDER BY rowid LIMIT {INCIDENTS_AT_ONCE}"
     )
+
+
+def _untouched(since: float, now: float) -> str:
+    """Return the condition that nothing was added to an incident since a time, by the program or by a person.
+
+    A date that is still to come is one that somebody reported, and would keep the incident for ever: it says nothing.
+    """
+    times = (("step", "json_extract(body, '$.at')"), ("decision", "at"), ("note", "at"))
+    none = (
+        f"NOT EXISTS (SELECT 1 FROM {table} WHERE incident_id = incident.id AND {at} >= {since!r})"  # noqa: S608 - names from the line above
+        for table, at in times
+    )
+    return " AND ".join((f"updated_at NOT BETWEEN {since!r} AND {now + DAY_S!r}", *none))
 
 
 def retire(incident_id: str, at: float, why: str) -> list[Row]:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from engine.store.database import Store, open_store, set_aside
+from engine.store.connection import set_aside
+from engine.store.database import Store, open_store
 
 
 @asynccontextmanager

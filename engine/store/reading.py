@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from engine.store.database import Store, connect
+from engine.store.connection import connect
+from engine.store.database import Store
 from engine.store.schema import MIGRATIONS
 
 LIMIT_S = 10.0

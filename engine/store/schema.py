@@ -82,11 +82,17 @@ def m004_remember_what_was_retired(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE retired (incident_id TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) STRICT")
 
 
+def m005_mark_runs(db: sqlite3.Connection) -> None:
+    """Create the table of the last run of each source: one that came to no end has none."""
+    db.execute("CREATE TABLE run (source TEXT PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL NOT NULL) STRICT")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_create_tables,
     m002_count_spending,
     m003_keep_suppressions_and_notes,
     m004_remember_what_was_retired,
+    m005_mark_runs,
 ]
 """Appended to, never edited: a database's ``user_version`` is how many of these it has had."""
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from engine.store.beside import opened
-from engine.store.database import put_spending
+from engine.store.rows import put_spending
 
 _SPENT = "SELECT model, tokens_in, tokens_out, calls FROM spending WHERE day = ?"
 

@@ -6,11 +6,12 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import NoReturn
 
-from engine.store.database import Row, Store, is_expendable, put_quarantine
+from engine.store.database import Store
+from engine.store.rows import Row, incident_of, is_expendable, put_quarantine
 
 BATCH_ROWS = 1000
 MAX_WAITING = 20_000
@@ -51,15 +52,21 @@ class Writer:
         self._trouble = ""
         self.refused = 0
         """Rows given up because the database failed for too long."""
+        self.spared: Mapping[str, str] = {}
+        """Incidents of which nothing is written, by id, and where what is stored of them is from."""
+        self.left: set[str] = set()
+        """Those of the spared that there were rows of."""
 
     def add(self, rows: Iterable[Row]) -> None:
         """Accept rows, to be written in this order."""
         for row in rows:
-            if self._refuses(row):
+            if self.spared and (incident_id := incident_of(row)) in self.spared:
+                self.left.add(incident_id)
+            elif self._refuses(row):
                 self.refused += 1
-                continue
-            self._waiting.append(row)
-            self._accepted += 1
+            else:
+                self._waiting.append(row)
+                self._accepted += 1
         self._more.set()
 
     def fill(self) -> tuple[int, int]:

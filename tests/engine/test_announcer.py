@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+import pytest
+
 from engine.announcer import SUBSCRIBER_EVENTS, Announcer
 from engine.state import State
 from engine.store.writer import Writer
@@ -45,6 +49,22 @@ def test_a_listener_that_went_away_stops_the_run_and_is_told_no_more() -> None:
     announcer.publish(alert())
     assert isinstance(announcer.deaf, BrokenPipeError)
     assert stops == [True]
+
+
+def test_the_log_says_when_a_fault_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "engine.announcer")
+    announcer, _ = _announcer()
+    announcer.fault("store", "the disk is full", "free some")
+    announcer.clear("store")
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert told == [("WARNING", "store: the disk is full"), ("INFO", "store: works again")]
+
+
+def test_the_log_says_how_a_fault_ended_where_that_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "engine.announcer")
+    announcer, _ = _announcer()
+    announcer.publish(Fault("blocking", "the halt has ended", "", 7.0, cleared=True))
+    assert [record.getMessage() for record in caplog.records] == ["blocking: the halt has ended"]
 
 
 def test_a_standing_fault_is_told_once_and_its_end_once() -> None:

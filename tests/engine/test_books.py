@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from engine.announcer import Announcer
-from engine.books import Books
+from engine.books import Books, stamp
 from engine.casebook import Due
 from engine.config import Settings
 from engine.desk import Work
@@ -87,3 +89,8 @@ def test_an_incident_that_was_judged_is_open_again_when_alerts_come() -> None:
     assert [event for event in desk.heard if isinstance(event, Incident)][-1] == renewed
     assert _tables(rows) == ["INSERT", "UPDATE", "INSERT"]
     assert "open again: alerts came after it was judged true positive" in str(rows[-1][1])
+
+
+@pytest.mark.parametrize(("at", "written"), [(1e18, "1e+18 s after 1970"), (-1.8e19, "-1.8e+19 s after 1970")])
+def test_a_time_that_no_calendar_holds_is_written_as_it_is(at: float, written: str) -> None:
+    assert stamp(at) == written

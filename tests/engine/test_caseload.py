@@ -15,7 +15,8 @@ from engine.casebook import Due
 from engine.caseload import PATIENCE_S, WAITING_CASES, Caseload
 from engine.sources.event import parse
 from engine.state import State
-from engine.store.database import open_store, put_spending
+from engine.store.database import open_store
+from engine.store.rows import put_spending
 from engine.store.writer import Writer
 from engine.types import Fault, Incident, Severity
 from tests.engine.bench import live_plan

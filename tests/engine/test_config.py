@@ -31,7 +31,7 @@ def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(tmp_
 
 def test_an_unknown_key_is_an_error_that_names_file_and_key(tmp_path: Path) -> None:
     file = _file(tmp_path, "treshold = 0.5\n")
-    with pytest.raises(ValueError, match=r"config\.toml: unknown key 'treshold'"):
+    with pytest.raises(ValueError, match=r"config\.toml: unknown key 'treshold'; nearest: threshold; "):
         load({}, {}, file)
 
 

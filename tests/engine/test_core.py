@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,9 @@ from engine.core import Engine
 from engine.intake import Intake, Reader
 from engine.plan import Plan
 from engine.sources.pcapfile import PcapFile
-from engine.store.database import open_store
-from engine.stored import StoredInputs
-from engine.types import Alert, Event, Fault, Frame, Incident, Proposal, ProposalState, Verdict
+from engine.store.database import Store, open_store
+from engine.stored import StoredInputs, stored_of
+from engine.types import Alert, Event, Fault, Frame, Incident, IncidentView, Proposal, ProposalState, Verdict
 from tests.engine.bench import settings
 from tests.factories import conversation, pcap_file
 
@@ -136,6 +137,24 @@ async def test_replaying_a_capture_again_replaces_what_was_stored(tmp_path: Path
     assert [step.seq for step in view.steps] == list(range(1, len(view.steps) + 1))
 
 
+async def test_a_replay_of_another_source_takes_nothing_from_what_is_stored(tmp_path: Path) -> None:
+    await _run(_plan(tmp_path, [_attack(tmp_path)], host=RecordedHost({"services": "{}"})))
+    async with open_store(tmp_path / "aegis.db") as store:
+        (incident,) = await store.incidents()
+        before = await stored_of(store, await _view(store, incident.id))
+    engine, events = await _run(_plan(tmp_path, [_attack(tmp_path)], source="slice.pcap", title="slice.pcap"))
+    async with open_store(tmp_path / "aegis.db") as store:
+        assert await stored_of(store, await _view(store, incident.id)) == before
+    assert engine.left_as_stored == {incident.id: "test.pcap"}
+    assert any(isinstance(event, Verdict) for event in events), "it is judged and told all the same"
+
+
+async def _view(store: Store, incident_id: str) -> IncidentView:
+    view = await store.view(incident_id)
+    assert view is not None
+    return view
+
+
 async def test_a_missing_model_is_a_fault_and_the_rules_judge_alone(tmp_path: Path) -> None:
     plan = _plan(tmp_path, [_attack(tmp_path)], settings=Settings(model=str(tmp_path / "none.onnx")))
     _, events = await _run(plan)
@@ -213,3 +232,12 @@ async def test_a_replay_tells_what_a_block_would_have_dropped_of_the_capture(tmp
     assert impact.handshake_at == frames[0].ts
     with pytest.raises(LookupError, match="has ended"):
         await engine.impact(["203.0.113.9"])
+
+
+@pytest.mark.parametrize(("live", "knows_the_time"), [(True, True), (False, False)])
+def test_a_host_on_which_nothing_came_yet_knows_the_time_and_a_replay_does_not(
+    tmp_path: Path, live: bool, knows_the_time: bool
+) -> None:
+    began = time.time()
+    now = Engine(_plan(tmp_path, [tmp_path / "a.pcap"], live=live)).snapshot().now
+    assert (now >= began) is knows_the_time

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
+import threading
 import time
+from functools import partial
+
+import pytest
 
 from engine import courtesy
 
@@ -41,3 +46,46 @@ def test_what_was_switched_is_switched_back() -> None:
     with courtesy.loading():
         assert not gc.isenabled()
     assert (gc.isenabled(), sys.getswitchinterval()) == (True, before)
+
+
+async def test_what_loads_aside_is_returned() -> None:
+    assert await courtesy.aside(lambda: threading.current_thread().daemon)
+
+
+async def test_what_fails_aside_fails_here() -> None:
+    with pytest.raises(KeyError):
+        await courtesy.aside(partial(dict[str, int]().__getitem__, "none"))
+
+
+async def test_a_load_that_nobody_waits_for_any_more_ends_quietly() -> None:
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    goes_on, ended = threading.Event(), threading.Event()
+
+    def load() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        goes_on.wait()
+        ended.set()
+
+    waiting = asyncio.create_task(courtesy.aside(load))
+    await begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    goes_on.set()
+    assert await asyncio.to_thread(ended.wait, 10)
+
+
+def test_what_loads_while_the_program_leaves_ends_at_its_next_module() -> None:
+    sys.modules.pop("colorsys", None)
+    with courtesy.leaving(), pytest.raises(courtesy.Left), courtesy.giving_way():
+        import colorsys
+    with courtesy.giving_way():
+        import colorsys
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_others_import_while_the_program_leaves() -> None:
+    sys.modules.pop("colorsys", None)
+    with courtesy.leaving():
+        import colorsys
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)

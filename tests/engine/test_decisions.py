@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from engine import wire as codec
-from engine.decisions import UNSEEN_PER_MINUTE, Decisions
+from engine.decisions import HALTED, RESUMED, UNSEEN_PER_MINUTE, Decisions
 from engine.guard.messages import Attachment, Welcome
+from engine.host.people import in_words
 from engine.state import State
 from engine.store.writer import Writer
 from engine.types import (
@@ -32,7 +33,7 @@ from engine.types import (
     Verdict,
 )
 from tests.engine.bench import Running, Wire, attack, guarding, live_plan, replay_plan, run, running, settings, stored
-from tests.engine.guard.bench import HOST
+from tests.engine.guard.bench import HOST, PERSON
 from tests.factories import ATTACKER, incident, pcap_file
 
 
@@ -60,7 +61,31 @@ async def test_an_attack_leads_to_a_proposal_and_a_person_s_yes_to_a_block(tmp_p
             assert guard.bench.blocker.map == {}
     (view,) = await stored(tmp_path)
     assert [item.state for item in view.proposals] == [ProposalState.APPROVED]
-    assert ["approved by" in view.decisions[0], "removed the block" in view.decisions[1]] == [True, True]
+    who = in_words(PERSON)
+    assert f"approved by {who}: " in view.decisions[0]
+    assert view.decisions[1].endswith(f"removed the block of 203.0.113.9/32, by {who}")
+
+
+async def test_a_panic_is_told_to_the_incident_whose_block_it_lifted(tmp_path: Path) -> None:
+    wire = Wire()
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            wire.send(attack())
+            block = await _approved(at_work, await at_work.hears(Proposal))
+            guard.bench.blocker.halt()
+            for _ in range(2):  # who it was may follow after the first look
+                await at_work.engine.decisions.look()
+            assert (await at_work.hears(Fault)).message == HALTED
+            await guard.door.ask(lambda client: client.resume(restore=True))
+            await at_work.engine.decisions.look()
+            over = await at_work.hears(Fault)
+            assert (over.cleared, over.message) == (True, RESUMED)
+    (view,) = await stored(tmp_path)
+    told = [line.partition(block.prefix)[0][24:] + line.partition(block.prefix)[2] for line in view.decisions[1:]]
+    assert told == [
+        "panic-unblock lifted the block of : every packet passes; who ran it is not recorded",
+        f"{in_words(PERSON)} ended the halt: the block of  is in force again",
+    ]
 
 
 async def test_a_token_serves_once_and_for_its_own_terms_only(tmp_path: Path) -> None:

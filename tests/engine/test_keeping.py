@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from engine.keeping import keep, rows_of
+import pytest
+
+from engine.keeping import keep, keep_found, left_as_stored, rows_of
 from engine.plan import Context, Recording
 from engine.store.database import open_store
 from engine.stored import Stored, stored_of
@@ -44,3 +47,31 @@ async def test_what_a_person_made_of_it_before_stays_unless_they_made_something_
     assert (await _read(file)).view.incident.disposition is given
     await keep(file, rows_of(_stored(incident=scenario.incident(disposition=Disposition.TRUE_POSITIVE))))
     assert (await _read(file)).view.incident.disposition is Disposition.TRUE_POSITIVE
+
+
+async def test_what_another_source_came_to_replaces_nothing(tmp_path: Path) -> None:
+    file, poorer = tmp_path / "aegis.db", replace(_stored(evidence=()), source="slice.pcap")
+    assert await keep_found(file, [_stored()]) == {}
+    assert await keep_found(file, [poorer]) == {"INC-00000042": "night.pcap"}
+    assert await _read(file) == _stored()
+
+
+async def test_the_same_source_played_to_its_end_again_is_kept_in_the_place_of_the_first(tmp_path: Path) -> None:
+    file, again = tmp_path / "aegis.db", _stored(evidence=())
+    await keep_found(file, [_stored()])
+    assert await keep_found(file, [again]) == {}
+    assert await _read(file) == again
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ({}, ""),
+        ({"INC-1": "a.pcap"}, "INC-1 (from a.pcap) is stored already and stays as it is: "),
+        (dict.fromkeys(("INC-1", "INC-2", "INC-3", "INC-4"), "a"), "INC-3 (from a) and 1 more are stored already and "),
+    ],
+    ids=["none", "one", "many"],
+)
+def test_what_was_left_as_it_is_stored_is_said_in_a_sentence(left: dict[str, str], told: str) -> None:
+    assert told in left_as_stored(left)
+    assert bool(left_as_stored(left)) is bool(left)

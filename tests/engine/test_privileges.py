@@ -108,10 +108,14 @@ def test_the_folder_changes_hands_and_links_in_it_do_not(tmp_path: Path) -> None
     secret.touch(mode=0o600)
     (folder / "link").symlink_to(secret)
     os.link(secret, folder / "hard")
+    day = folder / "reports" / "2026-11-22"
+    day.mkdir(parents=True)
+    (day / "INC-00000001.md").touch()
+    (day / "link").symlink_to(tmp_path)
     privileges.ensure_engine_state("daemon", tmp_path)
-    daemon = pwd.getpwnam("daemon").pw_uid
-    owners = [path.stat().st_uid for path in (folder, folder / "aegis.db", secret)]
-    assert owners == [daemon, daemon, 0]
+    changed = (folder, folder / "aegis.db", day.parent, day, day / "INC-00000001.md")
+    assert {path.stat().st_uid for path in changed} == {pwd.getpwnam("daemon").pw_uid}
+    assert {path.stat().st_uid for path in (secret, tmp_path)} == {0}
 
 
 @pytest.mark.root

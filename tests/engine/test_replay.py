@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from engine import wire
+from engine.agent.recorded import RecordedHost
 from engine.core import Engine
 from engine.intake import Intake
 from engine.pacing import Pacer
@@ -23,7 +24,7 @@ from engine.plan import Plan
 from engine.replay import Replay
 from engine.sources.pcapfile import PcapFile
 from engine.stored import StoredInputs
-from engine.types import Disposition, Event, Proposal, Spending, Storage
+from engine.types import Disposition, Event, Fault, Proposal, Spending, Storage
 from tests.engine.bench import attack, knowledge_cache, replay_plan, settings, stored
 from tests.factories import pcap_file
 from tests.model_server import Say, in_order, serving
@@ -226,6 +227,27 @@ async def test_a_replay_that_came_to_its_end_is_kept_once_and_a_part_of_one_is_n
         await go(replay, "start")
         await go(replay, "seek", 1020)
         assert await _kept(tmp_path) == kept
+
+
+async def test_a_replay_of_another_source_keeps_nothing_in_the_place_of_what_is_stored(
+    capture: Path, tmp_path: Path
+) -> None:
+    async with playing(plan_of(capture, database=tmp_path / "aegis.db")) as replay:
+        await go(replay, "end")
+        before = await _once_kept(replay, tmp_path)
+    other = plan_of(capture, database=tmp_path / "aegis.db", source="slice.pcap", host=RecordedHost({}))
+    async with playing(other) as replay:
+        told = replay.subscribe()
+        await go(replay, "end")
+        await _once_kept(replay, tmp_path)
+        await replay.set_disposition(before[0].incident.id, Disposition.FALSE_POSITIVE)
+        messages = [event.message for event in _drained(told) if isinstance(event, Fault)]
+    assert await _kept(tmp_path) == before
+    assert any("stored already" in message for message in messages)
+
+
+def _drained(queue: asyncio.Queue[Event]) -> list[Event]:
+    return [queue.get_nowait() for _ in range(queue.qsize())]
 
 
 async def test_what_a_person_makes_of_a_kept_incident_is_kept_too(capture: Path, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from engine.config import Settings
 from engine.plan import Plan
 from engine.retention import ABILITY, Retention
 from engine.store import expiry
-from engine.store.database import (
+from engine.store.database import Store, open_store
+from engine.store.rows import (
     Row,
-    Store,
-    open_store,
     put_alert,
+    put_decision,
     put_flow,
     put_incident,
     put_input,
@@ -54,9 +54,13 @@ class Keeper:
     def __init__(self, store: Store, folder: Path, **changes: Any) -> None:
         self.store = store
         self.told: list[str] = []
+        self.forgotten: list[str] = []
         plan = Plan("live", "eth0", (), Settings(**changes), folder / "aegis.db", live=True)
         writer: Any = Straight(store)
-        self.retention = Retention(plan, writer, lambda *words: self.told.append(words[1]), lambda _: None)
+        self.retention = Retention(plan, writer, self.tell, lambda _: None, self.forgotten.append)
+
+    def tell(self, _ability: str, message: str, _remedy: str) -> None:
+        self.told.append(message)
 
     async def sweep(self) -> bool:
         return await self.retention.sweep(self.store, NOW)
@@ -93,6 +97,7 @@ async def test_what_is_older_than_it_is_kept_is_removed_whole_and_remembered(tmp
             assert ids == ["INC-new"]
         assert await kept.store.retired("INC-old") == (NOW, "older than 30 days")
         assert await kept.store.retired("INC-new") is None
+        assert kept.forgotten == ["INC-old"]
         assert not await kept.sweep()
 
 
@@ -124,6 +129,50 @@ async def test_a_report_of_long_ago_is_as_old_as_its_investigation(tmp_path: Pat
         os.utime(day, (NOW - DAY, NOW - DAY))
         assert not await kept.sweep()
         assert (await kept.left(), day.exists()) == (["INC-told"], True)
+
+
+TOUCHES = {
+    "a decision": put_decision("INC-old", NOW - DAY, "judged true positive by ann"),
+    "a note": put_note(Note("INC-old", NOW - DAY, "ann", "still looking")),
+    "an investigation": put_step(TraceStep("INC-old", 1, NOW - DAY, "analyst", StepKind.VERDICT, "verdict", "")),
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+async def test_what_a_person_or_the_analyst_worked_on_lately_is_not_old_nor_are_its_reports(
+    touch: str, tmp_path: Path
+) -> None:
+    async with keeper(tmp_path, keep_days=30) as kept:
+        await kept.store.write([*rows_of("INC-old", NOW - 60 * DAY), *rows_of("INC-gone", NOW - 60 * DAY)])
+        await kept.store.write([TOUCHES[touch]])
+        day = tmp_path / "reports" / time.strftime("%Y-%m-%d", time.gmtime(NOW - 60 * DAY))
+        day.mkdir(parents=True)
+        for name in ("INC-old.md", "INC-old.zh.html", "INC-gone.md"):
+            (day / name).write_text("a report")
+        os.utime(day, (NOW - 60 * DAY, NOW - 60 * DAY))
+        assert await kept.sweep()
+        assert await kept.left() == ["INC-old"]
+        await kept.sweep()
+        assert sorted(file.name for file in day.iterdir()) == ["INC-old.md", "INC-old.zh.html"]
+
+
+async def test_over_budget_too_what_was_triaged_within_a_day_stays(tmp_path: Path) -> None:
+    async with keeper(tmp_path, disk_budget_mb=1, keep_days=0) as kept:
+        for number in range(60):
+            told = f"INC-{number:02}"
+            step = TraceStep(told, 1, NOW - 3600, "analyst", StepKind.VERDICT, "verdict", "")
+            await kept.store.write([*rows_of(told, 100 * DAY, source="events", weight=30_000), put_step(step)])
+        assert not await kept.sweep()
+        assert len(await kept.left()) == 60
+
+
+async def test_a_report_dated_in_the_future_is_as_old_as_its_investigation(tmp_path: Path) -> None:
+    async with keeper(tmp_path, keep_days=30) as kept:
+        step = TraceStep("INC-2099", 1, NOW - 31 * DAY, "analyst", StepKind.VERDICT, "verdict", "")
+        await kept.store.write([*rows_of("INC-2099", NOW + 9000 * DAY, source="events"), put_step(step)])
+        await kept.store.write([("UPDATE note SET at = ?", (NOW - 31 * DAY,))])
+        assert await kept.sweep()
+        assert await kept.left() == []
 
 
 async def test_zero_days_is_for_ever(tmp_path: Path) -> None:

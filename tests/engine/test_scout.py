@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ async def test_steps_and_alerts_are_found_in_the_order_of_time(capture: Path) ->
     assert scout.done
     assert list(scout.times) == sorted(scout.times)
     assert [round(one.at) for one in scout.alerts] == [1000, 1100]
-    assert scout.step_at(1050) < scout.alerts[1].step
+    assert bisect_right(scout.times, 1050) < scout.alerts[1].step
 
 
 async def test_the_alerts_beside_a_step_are_told(capture: Path) -> None:

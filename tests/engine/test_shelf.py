@@ -12,14 +12,14 @@ import pytest
 
 from engine.pack import read_pack, verify
 from engine.shelf import PAGE, Shelf
-from engine.store import database as db
 from engine.store.database import open_store
+from engine.store.rows import Row, put_alert, put_incident, put_verdict
 from engine.types import Origin
 from tests.aegis_tui import scenario
 
 
 @asynccontextmanager
-async def shelf(folder: Path, *rows: db.Row) -> AsyncIterator[Shelf]:
+async def shelf(folder: Path, *rows: Row) -> AsyncIterator[Shelf]:
     async def settled() -> None:
         return
 
@@ -28,9 +28,9 @@ async def shelf(folder: Path, *rows: db.Row) -> AsyncIterator[Shelf]:
         yield Shelf(lambda: store, settled, folder / "packs")
 
 
-def _incident(number: int, source: str = "live", title: str = "Scan") -> db.Row:
+def _incident(number: int, source: str = "live", title: str = "Scan") -> Row:
     incident = scenario.incident(id=f"INC-{number:08x}", opened_at=1000.0 + number, title=title)
-    return db.put_incident(incident, source)
+    return put_incident(incident, source)
 
 
 async def test_every_incident_is_read_once_page_by_page_the_newest_first(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ async def test_every_incident_is_read_once_page_by_page_the_newest_first(tmp_pat
 
 
 async def test_incidents_of_the_same_moment_are_not_lost_between_pages(tmp_path: Path) -> None:
-    same = [db.put_incident(scenario.incident(id=f"INC-{n:08x}", opened_at=5.0), "live") for n in range(PAGE + 5)]
+    same = [put_incident(scenario.incident(id=f"INC-{n:08x}", opened_at=5.0), "live") for n in range(PAGE + 5)]
     async with shelf(tmp_path, *same) as library:
         first = await library.library()
         second = await library.library("", first.after)
@@ -53,8 +53,8 @@ async def test_incidents_of_the_same_moment_are_not_lost_between_pages(tmp_path:
 
 
 async def test_an_entry_tells_class_verdict_and_origin(tmp_path: Path) -> None:
-    rows = [db.put_incident(scenario.incident(), "night.pcap"), db.put_alert(scenario.alert())]
-    async with shelf(tmp_path, *rows, db.put_verdict(scenario.verdict())) as library:
+    rows = [put_incident(scenario.incident(), "night.pcap"), put_alert(scenario.alert())]
+    async with shelf(tmp_path, *rows, put_verdict(scenario.verdict())) as library:
         (entry,) = (await library.library()).entries
     assert (entry.event_class, entry.conclusion, entry.origin) == ("web_exploit", "malicious", Origin.REPLAY)
     assert entry.source == "night.pcap"
@@ -62,7 +62,7 @@ async def test_an_entry_tells_class_verdict_and_origin(tmp_path: Path) -> None:
 
 async def test_what_was_only_reported_says_so(tmp_path: Path) -> None:
     reported = scenario.alert(detection=replace(scenario.alert().detection, detector="event"))
-    async with shelf(tmp_path, db.put_incident(scenario.incident(), "live"), db.put_alert(reported)) as library:
+    async with shelf(tmp_path, put_incident(scenario.incident(), "live"), put_alert(reported)) as library:
         (entry,) = (await library.library()).entries
     assert entry.origin is Origin.EVENT
 
@@ -87,7 +87,7 @@ async def test_words_that_are_no_filter_are_refused(tmp_path: Path) -> None:
 
 
 async def test_a_pack_goes_to_the_folder_of_packs_and_never_over_a_file(tmp_path: Path) -> None:
-    async with shelf(tmp_path, db.put_incident(scenario.incident(), "live")) as library:
+    async with shelf(tmp_path, put_incident(scenario.incident(), "live")) as library:
         path, digest = await library.save_pack("INC-00000042")
         assert path == str(tmp_path / "packs" / "INC-00000042.zip")
         assert verify(await asyncio.to_thread(read_pack, Path(path))).digest == digest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.state import KEPT, KEPT_REPORTED, State
-from engine.types import Counters, Fault, Status
+from engine.types import Counters, Fault, Processes, Status
 from tests.factories import alert, detection, flow, incident
 
 STATUS = Status("replay", "a.pcap", "off", "playbook", "no model", False)
@@ -28,6 +28,20 @@ def test_reports_of_other_products_displace_each_other_and_nothing_that_was_seen
     shown = state.incidents.newest()
     assert (len(shown), shown[0].id, shown[-1].id) == (KEPT_REPORTED + 1, f"INC-{2 * KEPT - 1}", "INC-seen")
     assert (len(state.alerts.newest()), state.alerts.newest()[-1].incident_id) == (KEPT_REPORTED + 1, "INC-seen")
+
+
+def test_an_incident_that_was_removed_is_shown_no_more_nor_are_its_alerts() -> None:
+    state = State()
+    for name in ("INC-old", "INC-new"):
+        state.apply(alert(id=f"A-{name}", incident_id=name))
+        state.apply(incident(id=name))
+        state.name_processes(name, Processes(("java",)))
+    state.snapshot(STATUS, Counters(), 5.0, (), {}, finished=False)
+    state.forget("INC-old")
+    shown = state.snapshot(STATUS, Counters(), 5.0, (), {}, finished=False)
+    assert [one.id for one in shown.incidents] == ["INC-new"]
+    assert [one.id for one in shown.alerts] == ["A-INC-new"]
+    assert list(shown.processes) == ["INC-new"]
 
 
 def test_a_fault_stands_once_for_each_ability_until_it_is_cleared() -> None:

@@ -9,8 +9,9 @@ import pytest
 from engine import suppressing
 from engine.core import Engine
 from engine.plan import Context
-from engine.store.database import open_store, put_suppression
-from engine.suppression import make
+from engine.store.database import open_store
+from engine.store.rows import put_suppression
+from engine.suppression import MOST, make
 from engine.types import Alert, Incident
 from tests.engine.bench import Wire, assert_accounted, attack, live_plan, replay_plan, run, running, stored
 from tests.factories import ATTACKER, pcap_file
@@ -108,3 +109,15 @@ async def _open(engine: Engine) -> None:
     """Wait until the engine's database is open."""
     while engine._store is None or engine._suppressing._store is None:
         await engine._judges.wait()
+
+
+async def test_no_more_rules_are_made_than_can_be_held_in_sight(tmp_path: Path) -> None:
+    rules = [make(f"203.0.113.{at % 256}", "", f"label{at}", "many", "ann", float(at), 0.0) for at in range(MOST)]
+    ended = make(OTHER, "", "", "over", "ann", 0.0, 1.0)
+    async with open_store(tmp_path / "aegis.db") as store:
+        await store.write(put_suppression(rule) for rule in (*rules[1:], ended))
+    async with running(live_plan(tmp_path, Wire())) as at_work:
+        await _open(at_work.engine)
+        await at_work.engine.suppress(ATTACKER, "", "", "the last one", "ann", 0)
+        with pytest.raises(ValueError, match=f"{MOST} suppressions are in force"):
+            await at_work.engine.suppress(OTHER, "", "", "one too many", "ann", 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.suppression import Suppressions, concerning, make, preview
-from engine.types import Severity, Suppression
+from engine.types import SeenAlert, Severity, Suppression
 from tests.factories import ATTACKER, alert, detection
 
 
@@ -52,6 +53,7 @@ def test_a_rule_without_an_end_lasts() -> None:
         ({"reason": " "}, "needs a reason"),
         ({"target": "203.0.0.0/8"}, "wider than /16"),
         ({"target": "2001:db8::/32"}, "wider than /48"),
+        ({"target": "::ffff:0:0/96"}, "wider than /16"),
         ({"label": "*"}, "after at least one letter"),
         ({"label": "a*b"}, "after at least one letter"),
         ({"target": "example.org"}, "does not appear"),
@@ -81,7 +83,7 @@ def test_a_preview_tells_alerts_repeats_and_the_incidents_that_would_be_gone() -
         alert(id="A-3", incident_id="INC-2", detection=detection("scan.ports")),
         alert(id="A-4", incident_id="INC-3", target_ip="198.51.100.1"),
     ]
-    told = preview(rule(label="log4shell.*"), stored)
+    told = preview(rule(label="log4shell.*"), map(SeenAlert.of, stored))
     assert (told.alerts, told.detections, told.incidents) == (2, 4, ("INC-1",))
     assert told.severities == ((Severity.CRITICAL, 1), (Severity.LOW, 1))
     assert told.sample[0] == f"{ATTACKER} critical rules log4shell.jndi x3"
@@ -97,3 +99,11 @@ def test_rules_together_hide_what_any_of_them_hides(targets: list[str]) -> None:
     rules = [rule(target=target) for target in targets]
     together = Suppressions(rules).hides(ATTACKER, detection(at=1001.0))
     assert together is any(Suppressions([one]).hides(ATTACKER, detection(at=1001.0)) for one in rules)
+
+
+def test_a_preview_looks_at_each_of_very_many_alerts_once() -> None:
+    """Where each alert was looked for among those that are hidden, this would take an hour."""
+    seen = SeenAlert.of(alert(target_ip=ATTACKER))
+    alerts = [replace(seen, incident_id=f"INC-{at}") for at in range(100_000)]
+    found = preview(rule(), [*alerts, replace(seen, incident_id="INC-0", target_ip="198.51.100.3")])
+    assert (found.alerts, len(found.incidents)) == (100_000, 99_999)

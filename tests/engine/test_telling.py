@@ -12,9 +12,9 @@ from engine.config import Settings
 from engine.core import Engine
 from engine.messenger import Told
 from engine.notify import Notice
-from engine.outbox import FIRST_RETRY_S
+from engine.outbox import FIRST_RETRY_S, LAST_RETRY_S, WAITING
 from engine.telling import ABILITY, Telling
-from engine.types import Event, Fault
+from engine.types import Block, BlockState, Event, Fault
 from tests.engine.bench import Wire, attack, live_plan, running
 from tests.receivers import webhook
 
@@ -91,6 +91,16 @@ async def test_a_process_that_cannot_be_started_is_a_fault_and_tried_again() -> 
     assert world.telling.fill()[0] == len(URLS)
 
 
+async def test_what_had_to_be_given_up_is_told_with_the_fault() -> None:
+    world = World(notify=URLS[:1], notify_every_s=0.0)
+    world.down = {URLS[0]}
+    for number in range(WAITING + 2):
+        await world.happens(Block(f"192.0.2.{number}/32", BlockState.FAILED, (), 0, 0, 0, 0))
+        await world.telling.look(number * LAST_RETRY_S)
+    assert world.telling.fill() == (WAITING, WAITING)
+    assert world.told[-1] == f"{ABILITY}: cannot tell 1 (json at 192.0.2.1): no answer; given up so far: 2"
+
+
 async def test_with_a_console_open_nobody_is_told_where_that_is_wanted() -> None:
     world = World(notify_when="unattended")
     world.attended = True
@@ -113,6 +123,7 @@ async def test_a_live_engine_tells_a_real_receiver_of_an_attack_and_a_replay_tel
             wire.send(attack())
             assert await asyncio.to_thread(receiver.arrived.acquire, timeout=60)
             opened = await at_work.engine.incidents()
+            assert at_work.engine.snapshot().status.receivers == 1
     assert [opened[0].id in message["title"] for message in receiver.got] == [True]
     assert "Verdict: malicious (playbook)." in receiver.got[0]["message"]
     assert "jndi" not in str(receiver.got)

@@ -26,6 +26,14 @@ def test_neither_a_long_silence_nor_a_clock_that_jumps_back_is_waited_out() -> N
     assert deck.left_s(0.0, wall=0.0) == 0
 
 
+def test_every_step_is_waited_for_however_long_it_plays() -> None:
+    deck, wall = Transport(), 0.0
+    for at in range(100, 110):
+        wall += deck.left_s(float(at), wall)
+        deck.take(float(at), wall)
+    assert wall == 9.0 > LONGEST_WAIT_S
+
+
 def test_a_paused_tape_holds_and_a_step_lets_one_by() -> None:
     deck = Transport()
     deck.command("pause")

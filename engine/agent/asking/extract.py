@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from engine.agent.asking.intents import intents_of
 from engine.agent.asking.records import told_actions, told_techniques, told_what
-from engine.agent.asking.sentences import best_sentences, words_of
+from engine.agent.asking.sentences import best_sentences, split, words_of
 from engine.agent.asking.sources import CLAIM_CHARACTERS, Sources
 from engine.agent.report.attack import attack_chain
 from engine.agent.tongue import Tongue
@@ -18,13 +19,16 @@ _PASSAGE_CLAIMS, _BESIDE_AN_INCIDENT = 5, 2
 _EVIDENCE_CLAIMS = 5
 _WORDS_SHARED = 2
 _TECHNIQUES_SEARCHED = 3
+_BEGINNING = 3
+"""Sentences that say what a technique is, where the question names it and asks nothing else."""
+_TECHNIQUE = re.compile(r"\bT\d{4}(?:\.\d{3})?\b", re.IGNORECASE | re.ASCII)
 
 
 def extract(question: str, view: IncidentView | None, passages: Sequence[Passage], tongue: Tongue) -> tuple[Claim, ...]:
     """Return what is known to a question; every claim holds ids that exist."""
     told = _about_incident(question, Sources(view), tongue) if view is not None else []
     if view is None or not told:
-        return tuple(_quoted(question, passages, _PASSAGE_CLAIMS))[:CLAIMS]
+        return tuple(_of_knowledge(question, passages))[:CLAIMS]
     intents = intents_of(question)
     asked = f"{question} mitigation" if told_actions in intents else question
     found = _quoted(asked, _fitting(view, asked, passages), _BESIDE_AN_INCIDENT)
@@ -32,11 +36,34 @@ def extract(question: str, view: IncidentView | None, passages: Sequence[Passage
     return tuple(dict.fromkeys([*kept, *found] if intents else [*found, *kept]))
 
 
+def about(question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Return the passages on the techniques that a question names, and all of them where it names none of theirs.
+
+    A search finds something near every question; of one that names what it is about, that is what it asks for.
+    """
+    named = {found.upper() for found in _TECHNIQUE.findall(question)}
+    return tuple(one for one in passages if one.id in named or _mentions(one, named)) or tuple(passages)
+
+
+def _mentions(passage: Passage, named: set[str]) -> bool:
+    return passage.id.startswith("K-") and any(one in passage.text for one in named)
+
+
+def _of_knowledge(question: str, passages: Sequence[Passage]) -> list[Claim]:
+    """Return the sentences that fit; where a question does no more than name techniques, how these begin."""
+    rest = _TECHNIQUE.sub(" ", question)
+    if rest == question or words_of(rest):
+        return _quoted(rest, passages, _PASSAGE_CLAIMS)
+    return [_quote(text, one) for one in passages for text in split(one.text)[:_BEGINNING]]
+
+
 def _quoted(question: str, passages: Sequence[Passage], count: int) -> list[Claim]:
-    return [
-        Claim(escape(one.text, limit=CLAIM_CHARACTERS), (), (escape(passages[one.place].id, limit=40),), True)
-        for one in best_sentences(question, [passage.text for passage in passages], count)
-    ]
+    found = best_sentences(question, [passage.text for passage in passages], count)
+    return [_quote(one.text, passages[one.place]) for one in found]
+
+
+def _quote(text: str, passage: Passage) -> Claim:
+    return Claim(escape(text, limit=CLAIM_CHARACTERS), (), (escape(passage.id, limit=40),), True)
 
 
 def _fitting(view: IncidentView, question: str, passages: Sequence[Passage]) -> list[Passage]:

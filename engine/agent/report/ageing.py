@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -31,8 +32,15 @@ def days_of(folder: Path) -> list[Day]:
     return []
 
 
-def remove_day(folder: Path, day: str) -> None:
-    """Remove the files of a day, and its folder once it is empty.
+def incidents_of(folder: Path, day: str) -> list[str]:
+    """Return what the files of a day are about, once each: the part of their names before the first dot."""
+    with suppress(OSError), os.scandir(folder / day) as entries:
+        return sorted({entry.name.partition(".")[0] for entry in entries})
+    return []
+
+
+def remove_day(folder: Path, day: str, kept: Collection[str] = ()) -> None:
+    """Remove the files of a day but those about what is ``kept``, and its folder once it is empty.
 
     Raises:
         OSError: it is no folder, or not ours to change.
@@ -43,6 +51,8 @@ def remove_day(folder: Path, day: str) -> None:
     place = os.open(folder / day, _DIRECTORY)
     try:
         for name in os.listdir(place):  # noqa: PTH208 - by descriptor: a folder put in its place is not entered
+            if name.partition(".")[0] in kept:
+                continue
             if stat.S_ISREG(os.stat(name, dir_fd=place, follow_symlinks=False).st_mode):
                 os.unlink(name, dir_fd=place)
     finally:

@@ -43,6 +43,8 @@ class Line:
     mark: Mark = Mark.PLAIN
     anchor: str = ""
     """The id of the evidence that the line tells."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Names and values that stand below it, escaped; a name may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

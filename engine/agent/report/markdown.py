@@ -29,7 +29,12 @@ def as_markdown(view: IncidentView, tongue: Tongue) -> str:
 def _line(line: Line) -> str:
     ids = f"[{', '.join(line.ids)}]" if line.ids else ""
     quoted = " ".join(filter(None, (escape(line.quoted, limit=LINE_CHARACTERS), escape(ids, limit=LINE_CHARACTERS))))
-    return "- " + ": ".join(filter(None, (_words(line.words), code_span(quoted) if quoted else "")))
+    told = [_item(line.words, quoted), *(f"  {_item(name, value)}" for name, value in line.fields)]
+    return "\n".join(told)
+
+
+def _item(words: str, quoted: str) -> str:
+    return "- " + ": ".join(filter(None, (_words(words), code_span(quoted) if quoted else "")))
 
 
 def _words(text: str) -> str:

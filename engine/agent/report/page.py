@@ -32,9 +32,10 @@ ul{margin:.3rem 0;padding-left:1.2rem}
 li{margin:.25rem 0;overflow-wrap:anywhere}
 code{font:13px/1.45 ui-monospace,monospace;background:var(--code);padding:1px 4px;border-radius:3px;\
 overflow-wrap:anywhere}
-#claims code,#actions code,#not-done code,#plan code,#summary code{font:inherit;background:none;padding:0}
+#claims code,#actions code,#not-done code,#plan code,#summary code,#now code{font:inherit;background:none;padding:0}
 #evidence li{margin:.7rem 0}
-#evidence code{display:block;margin:.2rem 0;max-width:100%}
+.fields{color:var(--soft);font-size:13px;list-style:none}
+.fields li,#evidence .fields li{margin:.1rem 0}
 #model-text{border:1px dashed var(--bad);padding:0 1rem .5rem}
 .supported>.words{color:var(--good)}
 .unsupported>.words,.alarm>.words{color:var(--bad);font-weight:600}
@@ -103,11 +104,17 @@ def _section(section: Section, known: Collection[str], drawing: str) -> str:
 
 
 def _line(line: Line, known: Collection[str]) -> str:
-    words = f'<span class="words">{_text(line.words)}</span>' if line.words else ""
-    quoted = f"<code>{_text(line.quoted)}</code>" if line.quoted else ""
+    told = _item(line.words, line.quoted)
     ids = f' <span class="ids">[{", ".join(_id(one, known) for one in line.ids[:LINE_IDS])}]</span>' if line.ids else ""
     anchor = f' id="{line.anchor}"' if line.anchor in known else ""
-    return f'<li class="{line.mark}"{anchor}>{": ".join(filter(None, (words, quoted)))}{ids}</li>\n'
+    below = "".join(f"<li>{_item(name, value)}</li>\n" for name, value in line.fields)
+    fields = f'\n<ul class="fields">\n{below}</ul>\n' if below else ""
+    return f'<li class="{line.mark}"{anchor}>{told}{ids}{fields}</li>\n'
+
+
+def _item(words: str, quoted: str) -> str:
+    shown = (f'<span class="words">{_text(words)}</span>' if words else "", f"<code>{_text(quoted)}</code>")
+    return ": ".join(filter(None, shown if quoted else shown[:1]))
 
 
 def _id(one: str, known: Collection[str]) -> str:

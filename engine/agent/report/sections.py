@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.event import event_section
+from engine.agent.report.facts import readable
 from engine.agent.report.indicators import indicators
 from engine.agent.report.lines import LINE_CHARACTERS, PLAYBOOK, Line, Mark, Section, bounded, cut, listed
-from engine.agent.report.moments import moment
+from engine.agent.report.moments import moment, span
+from engine.agent.report.now import now
 from engine.agent.report.trace import plan_section, trace_line
 from engine.agent.tongue import Tongue
 from engine.text import escape
 from engine.types import Alert, Claim, Evidence, IncidentView, Note, Proposal, Verdict
-
-_CONTENT_LIMIT = 2_000
 
 
 def title(view: IncidentView, tongue: Tongue) -> str:
@@ -31,6 +31,7 @@ def sections(view: IncidentView, tongue: Tongue) -> list[Section]:
     actions = verdict.actions if verdict else ()
     found = indicators(view)
     return [
+        Section("now", say("What to do now"), now(view, tongue)),
         Section("summary", say("Summary"), _summary(view, tongue)),
         *event_section(view, tongue),
         Section("verdict", say("Verdict"), _verdict(verdict, tongue)),
@@ -164,7 +165,7 @@ def _evidence(evidence: Evidence, tongue: Tongue) -> Line:
         at=moment(evidence.at),
         sha256=evidence.sha256,
     )
-    return Line(words, f"{evidence.summary} | {escape(evidence.content, limit=_CONTENT_LIMIT)}", anchor=evidence.id)
+    return Line(words, evidence.summary, anchor=evidence.id, fields=readable(evidence.content))
 
 
 def _decision(view: IncidentView, tongue: Tongue) -> tuple[Line, ...]:
@@ -177,13 +178,12 @@ def _decision(view: IncidentView, tongue: Tongue) -> tuple[Line, ...]:
 
 def _proposal(proposal: Proposal, tongue: Tongue) -> Line:
     terms = proposal.terms
-    for_s = tongue.say("{seconds} s", seconds=f"{terms.ttl_s:g}") if terms.ttl_s else tongue.say("ever")
     words = tongue.say(
         "proposal {id}: {~action} {prefix} for {term}, {~state}",
         id=proposal.id,
         action=terms.action,
         prefix=terms.prefix,
-        term=for_s,
+        term=span(terms.ttl_s, tongue),
         state=proposal.state,
     )
     return Line(words, cut(tongue.retold(proposal.reason)))

@@ -355,6 +355,13 @@ def test_only_loopback_endpoints_get_credentials() -> None:
     assert "sk-" not in repr(ModelChoice("m", "http://x", "sk-secret"))
 
 
+def test_who_is_asked_is_named_without_the_secrets_of_the_address() -> None:
+    found = [
+        ModelChoice("m", url).where for url in ("https://ann:secret@api.example.org:8443/k/v1?t=9", "http://[::1]/")
+    ]
+    assert found == ["api.example.org:8443 (credentials redacted)", "[::1] (on this host)"]
+
+
 async def test_what_leaves_the_host_is_redacted_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [Say("", (("flow_payload", FLOW | {"direction": "to_server"}),)), Say("Seen."), Say("T1190.")]
     with serving(in_order([*calls, Say(json.dumps(VERDICT))])) as server:

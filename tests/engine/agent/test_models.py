@@ -22,6 +22,7 @@ from engine.agent.models import (
     message_of,
 )
 from engine.agent.prompts import Prompts
+from tests.model_server import Raw, serving
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,13 @@ async def test_the_certificates_are_read_once_for_all_sessions(monkeypatch: pyte
     monkeypatch.setattr(SSLContext, "load_verify_locations", lambda *_, **__: pytest.fail("read again"))
     async with endpoint.session(1.0):
         pass
+
+
+async def test_a_server_that_does_not_stream_is_told_apart_from_one_that_broke_off() -> None:
+    whole = json.dumps({"choices": [{"message": {"role": "assistant", "content": "Seen."}, "finish_reason": "stop"}]})
+    with serving(lambda _: Raw(whole.encode())) as server:
+        endpoint = Endpoint(ModelChoice("scripted", server.url), Prompts())
+        async with endpoint.session(5.0) as session:
+            with pytest.raises(ConnectionError) as caught:
+                await session.ask([HumanMessage("Seen?")], [])
+            assert "nothing of its answer streams; it must" in session.explain(caught.value)

@@ -46,7 +46,7 @@ async def test_the_report_holds_what_the_incident_came_to() -> None:
         assert f"## {part}" in text
     assert "malicious, severity critical" in text
     assert "T1190, Exploit Public-Facing Application, initial-access, first seen 1970-01-01 00:01:40.500Z" in text
-    assert "proposal P-1: block 203.0.113.7/32 for 3600 s, refused" in text
+    assert "proposal P-1: block 203.0.113.7/32 for 1 h, refused" in text
     assert "no tool serves this step" in text
     assert all(found.sha256 in text and found.id in text for found in made.evidence)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.attach.changes import EMPTY, applied, between
-from engine.types import Block, BlockState, Counters, Fault, Snapshot
+from engine.types import Block, BlockState, Counters, Fault, Recovery, Snapshot
 from tests import factories
 from tests.aegis_tui import scenario
 
@@ -23,6 +23,7 @@ ALERTS = [factories.alert(id=f"A-{name}", count=count) for name in "abcd" for co
 BLOCKS = [
     Block(f"203.0.113.{n}/32", BlockState.LIVE, ("eth0",), left, 1, 1, 0.0) for n in range(4) for left in (9, 8.5)
 ]
+RECOVERIES = [None, Recovery(9.0, 5.0, 1, 2, 1, 0, None), Recovery(9.0, 5.0, 1, 2, 1, 0, 3)]
 FAULTS = [Fault(ability, words, "", 1.0) for ability in ("llm", "store") for words in ("down", "slow")]
 
 
@@ -31,7 +32,7 @@ def rows(pool: Sequence[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 SNAPSHOTS = st.builds(
-    lambda flows, alerts, blocks, faults, scores, seen, now: replace(
+    lambda flows, alerts, blocks, faults, scores, seen, now, recovery: replace(
         EMPTY,
         flows=flows,
         alerts=alerts,
@@ -40,6 +41,7 @@ SNAPSHOTS = st.builds(
         scores=scores,
         counters=Counters(kernel_seen=seen, queues={"rows": (seen, 9)}),
         now=now,
+        recovery=recovery,
     ),
     rows(FLOWS),
     rows(ALERTS),
@@ -48,6 +50,7 @@ SNAPSHOTS = st.builds(
     st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), max_size=3),
     st.integers(0, 5),
     st.floats(0, 3),
+    st.sampled_from(RECOVERIES),
 )
 
 

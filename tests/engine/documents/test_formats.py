@@ -30,6 +30,14 @@ def test_chinese_markdown_keeps_its_headings() -> None:
     assert [section.heading for section in sections] == ["应急响应手册 > 木马处置", "应急响应手册 > 弱口令"]
 
 
+def test_a_heading_with_nothing_below_it_is_still_text() -> None:
+    long = "# Runbook: restart tomcat " + "and wait " * 40
+    for content in (b"# Restart tomcat", long.encode()):
+        found = extract(content, "runbook.md")
+        assert "estart tomcat" in "".join(section.text for section in found.sections)
+    assert extract(long.encode(), "runbook.md").sections[0].text == long
+
+
 def test_a_hash_in_a_block_of_code_is_no_heading() -> None:
     (section,) = extract(b"# One #\n```sh\n# rm nothing\n```\nend", "a.md").sections
     assert section == Section("One", "```sh\n# rm nothing\n```\nend")
@@ -43,7 +51,7 @@ def test_a_hash_in_a_block_of_code_is_no_heading() -> None:
         (b"9" * 5000, "a.json", "no JSON"),
         (b'"' + b"a," * 1_000_000, "a.csv", "no table"),
         (b" \n\t\n", "a.txt", "no text"),
-        (b"# Only\n## Headings\n", "a.md", "no text"),
+        (b"\n \n", "a.md", "no text"),
         (bytes(range(256)), "a.txt", "binary"),
         (b"%PDF-1.7 and then nothing", "a.pdf", "cannot be read as PDF"),
     ],

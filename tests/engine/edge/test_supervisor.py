@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -33,6 +34,43 @@ async def test_it_is_ready_first_and_then_shows_that_it_lives(tmp_path: Path, ab
             await telling
     assert heard[0] == "READY=1"
     assert heard[1] == heard[2] == f"WATCHDOG=1\nSTATUS={summary(scenario.snapshot())}"
+
+
+async def test_it_tells_at_once_what_drops_now(tmp_path: Path) -> None:
+    engine = FakeEngine(scenario.snapshot())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        telling = asyncio.create_task(Supervisor(str(tmp_path / "notify")).serve(cast(EngineDoor, engine)))
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            ready, first = [(await loop.sock_recv(manager, 500)).decode() for _ in range(2)]
+            status = replace(engine.state.status, blocking=False, dataplane="no guard; eth0: down")
+            engine.state = replace(engine.state, status=status)
+            heard = (await loop.sock_recv(manager, 500)).decode()
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+    assert (ready, "STATUS=blocking by " in first) == ("READY=1", True)
+    assert "STATUS=monitor only (no guard, eth0: down); " in heard
+
+
+async def test_before_the_store_is_read_no_incidents_are_counted_and_then_at_once(tmp_path: Path) -> None:
+    begun = scenario.quiet(status=scenario.status(loading="reading what is stored"))
+    engine = FakeEngine(begun)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        telling = asyncio.create_task(Supervisor(str(tmp_path / "notify")).serve(cast(EngineDoor, engine)))
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            _, first = [(await loop.sock_recv(manager, 500)).decode() for _ in range(2)]
+            engine.state = scenario.snapshot()
+            then = (await loop.sock_recv(manager, 500)).decode()
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+    assert (first.endswith("; reading what is stored"), "incidents: 2" in then) == (True, True)
 
 
 def test_without_a_service_manager_there_is_no_door() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.filter import Filter, parse
-from engine.filter.kinds import flows
+from engine.filter.kinds import flows, incidents
 from engine.filter.tree import And, Node, Not, Or
-from engine.types import Alert, Flow, Severity
+from engine.types import Alert, Disposition, Flow, LibraryEntry, Origin, Processes, Severity
 from tests.aegis_tui import scenario
 from tests.engine.filter.trees import ADDRESSES, NAMES, naive, trees
 from tests.factories import alert, detection, five_tuple, flow, incident
@@ -61,6 +61,13 @@ def test_the_laws_of_and_or_and_not_hold(one: Node, other: Node) -> None:
         assert Filter(Not(And((one, other)))).matches(item) is Filter(Or((Not(one), Not(other)))).matches(item)
 
 
+BEHIND = Processes.named_in(
+    ['{"comm": "java", "exe": "/usr/bin/java", "pid": 8901, "user": "shop"}', '{"comm": "java", "pid": 8901}']
+)
+JUDGED = incident(disposition=Disposition.TRUE_POSITIVE)
+ENTRY = LibraryEntry(incident(), "web_exploit", "malicious", Origin.LIVE, "live", BEHIND)
+
+
 @pytest.mark.parametrize(
     ("text", "item"),
     [
@@ -71,9 +78,14 @@ def test_the_laws_of_and_or_and_not_hold(one: Node, other: Node) -> None:
         ("id:INC-0123 !state:closed", alert()),
         ("name:/SHOP\\.ex/", alert()),
         ("state:open ip:203.0.113.9 sev=critical", incident()),
+        ("sev>=high state:undetermined", incident()),
+        ("state=undetermined state:malicious !state:true", ENTRY),
+        ('state:true_positive state:true-positive state="true positive" !state:open', JUDGED),
+        ("state:malicious state:open", scenario.incident_view()),
         ("ip:198.51.100.0/24 user:pts/0 state:live", scenario.block()),
         ("state:pending ip:203.0.113.9 payload", scenario.proposal()),
         ("proc:java pid:8901 user:shop port:8080", scenario.incident_view()),
+        ("proc:jav pid:8901 user=shop class:web state:malicious", ENTRY),
         ("sev:crit attack:T1105 state:malicious", scenario.verdict()),
         ("connection refused", scenario.fault()),
         ("", flow()),
@@ -96,6 +108,19 @@ def test_a_flow_answers_for_its_score_and_its_alert_where_these_are_known() -> N
     assert parse("score>.9 sev:critical det:rules dir:in").over(kind)(known)
     assert not parse("score>.9").matches(known)
     assert not parse("score>=0").over(kind)(replace(known, id="another"))
+
+
+def test_an_incident_answers_for_the_processes_that_the_host_named_behind_it() -> None:
+    one, other = incident(), incident(id="INC-other")
+    kind = incidents(lambda _: "", {one.id: BEHIND})
+    wanted = parse("proc:/^java$/ pid:8901 user:shop").over(kind)
+    assert (wanted(one), wanted(other)) == (True, False)
+    assert parse("proc:java").lacking(kind) == []
+
+
+@pytest.mark.parametrize("content", ["", "[", "[1]", "null", '{"pid": true, "comm": 7, "user": ["root"], "exe": {}}'])
+def test_what_is_no_record_of_a_process_names_none(content: str) -> None:
+    assert Processes.named_in([content]) == Processes()
 
 
 def test_a_filter_tells_which_of_its_fields_a_kind_does_not_have() -> None:

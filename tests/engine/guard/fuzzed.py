@@ -43,6 +43,8 @@ WRITING: tuple[messages.Request, ...] = (
     messages.Allow("203.0.113.9/32", "ours", 0.0),
     messages.Disallow("203.0.113.9/32"),
     messages.Resume(True),
+    messages.NoteHalt(),
+    messages.LastHalt(),
     messages.Refuse("P-1"),
 )
 """What may rightly change a map: broken, it must not."""

@@ -131,6 +131,28 @@ def test_an_attachment_to_nftables_was_never_on_trial(tmp_path: Path) -> None:
         os.close(stranger)
 
 
+def test_a_guard_that_starts_anew_goes_back_to_xdp_once_nothing_is_blocked(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    stranger = occupy(host)
+    modes: list[str] = []
+
+    def start_anew() -> GuardClient:
+        host.end()
+        guard = host.start()
+        modes.extend(each.mode for each in guard.hello().attached)
+        return guard
+
+    try:
+        block(start_anew())
+        os.close(stranger)
+        start_anew().remove(f"{BAD}/32")
+        attachments = [entry for entry in start_anew().audit() if entry.kind == "attach"]
+    finally:
+        host.close()
+    assert modes == ["nftables", "nftables", "native"]
+    assert len(attachments) == 2
+
+
 def attached(host: Host, iface: str) -> bool:
     with within(host.server):
         return bool(bpf.attached_xdp(socket.if_nametoindex(iface), iface))

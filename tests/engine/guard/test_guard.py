@@ -14,6 +14,7 @@ from engine.guard import ledger as ledgers
 from engine.guard.blocker import Attached
 from engine.guard.codec import encode
 from engine.guard.guard import Channel
+from engine.host import people
 from engine.types import BlockState, FiveTuple, ProposalState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench, terms
 
@@ -29,7 +30,7 @@ def test_a_proposal_a_review_and_an_approval_make_a_live_block(bench: Bench) -> 
         "203.0.113.9/32",
         proposal.id,
     )
-    assert reply.block.approver == "uid 0 login 1000 on pts/3 from 198.51.100.7"
+    assert reply.block.approver == f"{people.name_of(1000)} on pts/3 from 198.51.100.7"
     assert bench.blocker.map["203.0.113.9/32"].deadline_ns == bench.clock.boot_ns() + 3600 * 10**9
 
 
@@ -542,6 +543,47 @@ def test_resuming_what_is_not_halted_says_so(bench: Bench) -> None:
     said = bench.ask(messages.Resume(restore=False))
     assert isinstance(said, messages.Done)
     assert said.detail == "blocking is not halted: nothing was changed"
+
+
+ROOTS = Channel(replace(PERSON, tty=""), "no terminal", roots=True)
+
+
+def _halts_noted(bench: Bench) -> list[Any]:
+    return [json.loads(body) for _, _, kind, body, _ in bench.ledger.book.chain.entries(999, 0, 0) if kind == "halted"]
+
+
+def test_the_record_names_who_halted_even_without_a_terminal_and_only_once(bench: Bench) -> None:
+    bench.blocker.halt()
+    assert bench.ask(messages.NoteHalt(), ROOTS) == messages.Done("noted")
+    bench.guard.tick()
+    assert bench.ask(messages.NoteHalt(), ROOTS) == messages.Done("it is noted already")
+    who = f"{people.name_of(1000)} from 198.51.100.7"
+    assert _halts_noted(bench) == [{"by": who}]
+    assert bench.ask(messages.LastHalt(), HEADLESS) == messages.Done(who)
+
+
+def test_who_halted_is_noted_after_the_guard_saw_the_halt_by_itself(bench: Bench) -> None:
+    bench.blocker.halt()
+    bench.guard.tick()
+    assert bench.ask(messages.LastHalt()) == messages.Done("")
+    bench.ask(messages.NoteHalt(), ROOTS)
+    assert [told.get("by", "") != "" for told in _halts_noted(bench)] == [False, True]
+
+
+def test_nobody_but_root_s_own_socket_says_who_halted_and_only_of_a_halt(bench: Bench) -> None:
+    assert bench.refused(messages.NoteHalt(), ROOTS) == "nothing is halted"
+    bench.blocker.halt()
+    for channel in (AT_TERMINAL, HEADLESS):
+        assert bench.refused(messages.NoteHalt(), channel) == "only root's own socket tells who halted"
+
+
+def test_a_resumed_halt_names_who_resumed_and_the_next_one_starts_anew(bench: Bench) -> None:
+    bench.blocker.halt()
+    bench.ask(messages.NoteHalt(), ROOTS)
+    bench.ask(messages.Resume(restore=True))
+    assert bench.ask(messages.LastHalt()) == messages.Done(people.in_words(PERSON))
+    bench.blocker.halt()
+    assert bench.ask(messages.NoteHalt(), ROOTS) == messages.Done("noted")
 
 
 def test_the_audit_chain_is_exported_whole_in_pages(bench: Bench) -> None:

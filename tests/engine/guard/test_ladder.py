@@ -129,16 +129,41 @@ def test_one_entry_tells_what_both_back_ends_hold(wires: tuple[Wire, Wire], stra
     assert [found.entry_id for found in ladder.entries()] == [9]
 
 
-def test_an_interface_on_nftables_stays_there_when_xdp_becomes_possible(
+def test_an_interface_on_nftables_stays_there_while_something_is_blocked_on_it(
     wires: tuple[Wire, Wire], stranger: int, ladder: Ladder, pins: Path
 ) -> None:
     ladder.attach("v0")
     os.close(stranger)
     assert ladder.attach("v0") == "nftables"
-    with_pins = open_blocker(pins)
-    assert with_pins.attach("v0") == "nftables"
-    assert "since an earlier start" in with_pins.attached()["v0"].fallen_back[0]
-    with_pins.close()
+    ladder.add(f"{BAD4}/32", 0, 1, ["v0"])
+    started_anew = open_blocker(pins)
+    assert started_anew.attach("v0") == "nftables"
+    assert "since an earlier start" in started_anew.attached()["v0"].fallen_back[0]
+    assert passing(wires[0]) == [False, False]
+    started_anew.close()
+
+
+def test_an_interface_that_nothing_is_blocked_on_gets_xdp_when_a_guard_starts_anew(
+    wires: tuple[Wire, Wire], stranger: int, ladder: Ladder, pins: Path
+) -> None:
+    ladder.attach("v0")
+    refused_again = open_blocker(pins)
+    assert refused_again.attach("v0") == "nftables"
+    assert "program krn_stranger" in refused_again.attached()["v0"].fallen_back[0]
+    refused_again.close()
+    os.close(stranger)
+    started_anew = open_blocker(pins)
+    assert started_anew.attach("v0", on_trial=True) == "native"
+    assert started_anew.attached()["v0"].fallen_back == ()
+    assert not nfttable.read_names().exists
+    started_anew.close()
+
+
+def test_an_interface_that_was_detached_from_nftables_gets_xdp(
+    wires: tuple[Wire, Wire], stranger: int, ladder: Ladder
+) -> None:
+    ladder.attach("v0")
+    os.close(stranger)
     assert ladder.detach("v0")
     assert ladder.attach("v0") == "native"
 

@@ -9,6 +9,7 @@ import pytest
 
 from engine.guard import enforce, lists, messages
 from engine.guard.fields import list_digest
+from engine.guard.policy import Judgement
 from engine.types import Proposal, ProposalState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench
 from tests.fakes import DryRunEntry
@@ -49,6 +50,19 @@ def test_a_list_is_one_proposal_with_its_sum(bench: Bench) -> None:
     assert proposal.listed is not None
     assert (proposal.listed.prefixes, proposal.listed.addresses) == (3, 1 + 256 + (1 << 62) - 257)
     assert (proposal.listed.sample, proposal.typed_confirmation) == (GOOD, True)
+
+
+def test_an_address_within_a_prefix_of_the_list_is_counted_once() -> None:
+    sifted = lists.sift(
+        ["203.0.113.0/28", "203.0.113.5/32", "198.51.100.9/32", "2001:db8::/126", "2001:db8::1/128"],
+        lambda _: Judgement((), (), False),
+    )
+    assert sifted.listed().addresses == 16 + 1 + 4
+
+
+def test_a_warning_about_one_of_a_list_names_it(bench: Bench) -> None:
+    proposal = propose(bench, ("203.0.113.0/28", "198.51.100.9/32"))
+    assert "203.0.113.0/28 holds 16 addresses" in proposal.warnings
 
 
 def test_an_approved_list_is_one_block_a_target_and_one_decision(bench: Bench) -> None:

@@ -165,7 +165,7 @@ def test_a_block_that_a_person_approves_drops_packets_in_the_kernel(world: World
     welcome = guard.hello()
     assert (welcome.blocking, welcome.dataplane.startswith("XDP ")) == (True, True), welcome.dataplane
     block = world.block(guard)
-    assert (block.state, block.packets, block.approver.startswith("uid 0 ")) == (BlockState.LIVE, 0, True)
+    assert (block.state, block.packets, block.approver.startswith("root")) == (BlockState.LIVE, 0, True)
     run_inside(CLIENT, SEND)
     assert until(lambda: only(guard.blocks()).packets >= 5)
     guard.remove(BAD)

@@ -53,6 +53,8 @@ REQUESTS: list[messages.Request] = [
     messages.ListPersistence(),
     messages.SearchLog("203.0.113.9"),
     messages.Resume(restore=False),
+    messages.NoteHalt(),
+    messages.LastHalt(),
     messages.VerifyAudit(),
     messages.Allow("203.0.113.0/24", "office", 0.0),
     messages.Disallow("203.0.113.0/24"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.host import people
+from engine.types import Approver
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,19 @@ def test_the_port_over_which_a_process_was_reached_is_the_last_field(environ: st
     name, _, value = environ.partition("=")
     told = subprocess.run(command, env={name: value}, capture_output=True, text=True, check=True, timeout=30).stdout
     assert f"('203.0.113.5', {port})" in told
+
+
+def test_a_person_is_told_by_the_name_they_logged_in_with() -> None:
+    name = people.name_of(0)
+    assert name == "root"
+    assert people.in_words(Approver(0, -1, "pts/3", "", "")) == "root on pts/3"
+    assert people.in_words(Approver(1000, 0, "", "192.0.2.7", "")) == "root from 192.0.2.7"
+
+
+def test_a_user_without_a_plain_name_is_told_by_number(tmp_path: Path) -> None:
+    accounts = tmp_path / "passwd"
+    lines = ("root:x:0:0::/root:/bin/sh", "bad\x1b[2J:x:7:7:::", "alice:x:1000:1000:::", "broken")
+    accounts.write_text("\n".join(lines), encoding="ascii")
+    told = [people.name_of(uid, accounts) for uid in (0, 7, 1000, 1001)]
+    assert told == ["root", "uid 7", "alice", "uid 1001"]
+    assert people.name_of(0, tmp_path / "none") == "uid 0"

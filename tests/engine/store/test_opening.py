@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.store.database import Store, put_incident
+from engine.store.database import Store
 from engine.store.opening import open_or_begin_anew
+from engine.store.rows import put_incident
 from tests.factories import incident
 
 

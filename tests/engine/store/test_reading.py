@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import database as db
 from engine.store import reading
-from engine.store.database import connect
+from engine.store.connection import connect
+from engine.store.database import open_store
 from engine.store.reading import read_store
+from engine.store.rows import put_incident
 from tests.factories import incident
 
 
 async def _made(file: Path) -> Path:
-    async with db.open_store(file) as store:
-        await store.write([db.put_incident(incident(id="INC-1"), "a.pcap")])
+    async with open_store(file) as store:
+        await store.write([put_incident(incident(id="INC-1"), "a.pcap")])
     return file
 
 
@@ -34,15 +35,15 @@ async def test_what_is_stored_is_read_and_nothing_is_changed(tmp_path: Path) -> 
     assert await _ids(file) == ["INC-1"]
     async with read_store(file) as store:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            await store.write([db.put_incident(incident(id="INC-2"), "a.pcap")])
+            await store.write([put_incident(incident(id="INC-2"), "a.pcap")])
     assert file.read_bytes() == before
 
 
 async def test_rows_that_a_killed_writer_left_in_the_log_are_read(tmp_path: Path) -> None:
     left = tmp_path / "left"
     left.mkdir()
-    async with db.open_store(tmp_path / "a.db") as store:
-        await store.write([db.put_incident(incident(id="INC-1"), "a.pcap")])
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write([put_incident(incident(id="INC-1"), "a.pcap")])
         for name in ("a.db", "a.db-wal"):
             shutil.copy(tmp_path / name, left / name)
         assert await _ids(tmp_path / "a.db") == ["INC-1"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.database import open_store, put_spending
+from engine.store.database import open_store
+from engine.store.rows import put_spending
 from engine.store.tally import add_spending, spent
 
 DAY = "2026-11-22"

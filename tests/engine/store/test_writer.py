@@ -7,13 +7,14 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.store import database as db
 from engine.store import writer as writing
-from engine.store.database import Row, Store
+from engine.store.database import Store, open_store
+from engine.store.rows import Row, forget_incident, put_flow, put_incident
 from engine.store.writer import Writer
 from tests.factories import flow, incident
 
@@ -42,7 +43,7 @@ class Desk:
 @asynccontextmanager
 async def at_work(folder: Path, *, live: bool = False) -> AsyncIterator[tuple[Desk, Store, asyncio.Task[None]]]:
     desk = Desk(folder / "a.db", live=live)
-    async with db.open_store(desk.file) as store, asyncio.timeout(20):
+    async with open_store(desk.file) as store, asyncio.timeout(20):
         task = asyncio.create_task(desk.writer.run(store))
         try:
             yield desk, store, task
@@ -81,7 +82,7 @@ async def test_a_row_that_does_not_fit_is_quarantined_and_the_rest_is_written(tm
 
 async def test_text_that_is_no_unicode_is_stored_with_its_bytes_named(tmp_path: Path) -> None:
     async with at_work(tmp_path) as (desk, store, _):
-        desk.writer.add([db.put_incident(incident(), "\udcff.pcap")])
+        desk.writer.add([put_incident(incident(), "\udcff.pcap")])
         await desk.writer.drained()
         assert await store.source_of(incident().id) == "\\udcff.pcap"
         assert desk.broken == []
@@ -127,7 +128,7 @@ async def test_a_failing_database_holds_back_a_replay_but_never_the_watch(tmp_pa
             other.execute("BEGIN EXCLUSIVE")
             desk.writer.add([fault(0)])
             await desk.said.get()
-            desk.writer.add(db.put_flow(flow(), "live") for _ in range(writing.MAX_WAITING + 1))
+            desk.writer.add(put_flow(flow(), "live") for _ in range(writing.MAX_WAITING + 1))
             desk.writer.add([fault(1)])
             assert desk.writer.is_full() is not live
             assert desk.writer.refused == (2 if live else 0)
@@ -150,3 +151,15 @@ async def test_a_damaged_database_is_put_aside_and_the_rows_go_to_a_new_one(tmp_
         await desk.writer.drained()
         assert desk.stored() == [3]
         assert "a.db.damaged-1" in desk.said.get_nowait()
+
+
+async def test_nothing_is_written_of_a_spared_incident_and_everything_else_is(tmp_path: Path) -> None:
+    spared, other = incident(id="INC-1"), incident(id="INC-2")
+    async with at_work(tmp_path) as (desk, store, _):
+        await store.write([put_incident(spared, "a.pcap")])
+        desk.writer.spared = await store.of_other_sources("b.pcap")
+        later = [put_incident(replace(one, title="later"), "b.pcap") for one in (spared, other)]
+        desk.writer.add([*forget_incident(spared.id), *later, fault(1)])
+        await desk.writer.drained()
+        assert {one.id: one.title for one in await store.incidents()} == {"INC-1": spared.title, "INC-2": "later"}
+        assert (desk.stored(), desk.writer.left) == ([1], {"INC-1"})

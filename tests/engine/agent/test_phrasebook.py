@@ -11,8 +11,8 @@ import pytest
 
 from engine import paths
 from engine.agent import report
-from engine.agent.chinese import PHRASES, PLAYBOOKS, SENTENCES
 from engine.agent.graph import Analyst
+from engine.agent.phrasebook import read_phrasebook
 from engine.agent.report.attack import TACTICS
 from engine.agent.tongue import Tongue
 from engine.incidents import CLASS_NAMES
@@ -20,6 +20,7 @@ from engine.playbooks import read_playbooks
 from engine.types import Conclusion, Disposition, Finding, ProposalState, Severity
 from tests.engine.agent.cases import JNDI, HostFake, KnowledgeFake, case
 
+BOOK = read_phrasebook("zh")
 AGENT = Path(report.__file__).parent.parent
 PLACE = re.compile(r"\{[~!]?[a-z]\w*\}")
 CHINESE = re.compile("[\u4e00-\u9fff\uff00-\uffef]")
@@ -41,17 +42,17 @@ def test_every_phrase_that_is_said_has_its_twin() -> None:
     files = [*(AGENT / "report").glob("*.py"), AGENT / "ask.py", *(AGENT / "asking").glob("*.py")]
     said = set().union(*(_said(file) for file in files if file.is_file()))
     assert len(said) > 50
-    assert said - PHRASES.keys() - SENTENCES.keys() == set()
+    assert said - BOOK.phrases.keys() - BOOK.sentences.keys() == set()
 
 
 @pytest.mark.parametrize("kind", [Severity, Conclusion, Disposition, ProposalState])
 def test_every_word_of_a_type_has_its_twin(kind: type[StrEnum]) -> None:
-    assert {one.value for one in kind} - PHRASES.keys() == set()
+    assert {one.value for one in kind} - BOOK.phrases.keys() == set()
 
 
 def test_every_tactic_class_and_name_has_its_twin() -> None:
     classes = set(read_playbooks(paths.PLAYBOOKS))
-    assert (set(TACTICS) | classes | set(CLASS_NAMES.values())) - PHRASES.keys() == set()
+    assert (set(TACTICS) | classes | set(CLASS_NAMES.values())) - BOOK.phrases.keys() == set()
 
 
 def test_every_signature_of_the_program_has_its_twin() -> None:
@@ -61,16 +62,18 @@ def test_every_signature_of_the_program_has_its_twin() -> None:
         for found in re.findall(r'description = "([^"]*)"', file.read_text("utf-8"))
     }
     assert len(described) > 60
-    assert described - SENTENCES.keys() == set()
+    assert described - BOOK.sentences.keys() == set()
 
 
 def test_nearly_every_step_and_action_of_the_playbooks_has_its_twin() -> None:
     books = read_playbooks(paths.PLAYBOOKS).values()
     told = {step.text for book in books for step in book.steps} | {action for book in books for action in book.actions}
-    assert len(told - PLAYBOOKS.keys() - SENTENCES.keys()) <= len(told) / 20
+    assert len(told - BOOK.playbooks.keys() - BOOK.sentences.keys()) <= len(told) / 20
 
 
-@pytest.mark.parametrize("table", [PHRASES, SENTENCES, PLAYBOOKS])
+@pytest.mark.parametrize(
+    "table", [BOOK.phrases, BOOK.sentences, BOOK.playbooks], ids=["phrases", "sentences", "playbooks"]
+)
 def test_twins_hold_the_same_places_and_are_chinese(table: dict[str, str]) -> None:
     for english, chinese in table.items():
         assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(chinese)), english
@@ -78,12 +81,12 @@ def test_twins_hold_the_same_places_and_are_chinese(table: dict[str, str]) -> No
 
 
 def test_the_tables_do_not_say_one_thing_twice() -> None:
-    assert len({*PHRASES, *SENTENCES, *PLAYBOOKS}) == len(PHRASES) + len(SENTENCES) + len(PLAYBOOKS)
+    assert len(BOOK.every()) == sum(map(len, (BOOK.phrases, BOOK.sentences, BOOK.playbooks)))
 
 
 def test_every_sentence_with_places_is_found_again() -> None:
     tongue = Tongue("zh")
-    for english in SENTENCES:
+    for english in BOOK.sentences:
         if "{!" not in english:
             assert CHINESE.search(tongue.retold(PLACE.sub("7", english))), english
 
