@@ -11,13 +11,15 @@ import signal
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerError, WorkerState
 
 from aegis_tui.acting.appearing import Preferences
 from aegis_tui.acting.judging import JudgingApp
@@ -36,23 +38,33 @@ from aegis_tui.screens.suppressions import SuppressionsScreen
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.terminal import still
 from aegis_tui.widgets.line import Line, line
+from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.rates import Rates
+from aegis_tui.widgets.rows import in_time, urgency
 from aegis_tui.widgets.safe import foreign, visible
 from aegis_tui.widgets.table import Aim
-from aegis_tui.widgets.words import asked_for, span
-from engine.types import Block, BlockState, Fault, IncidentView, Proposal, ProposalState, Snapshot
+from aegis_tui.widgets.words import ASK_KERNEL, asked_for, clock, dated, span
+from engine.courtesy import leaving
+from engine.recovery import recovered
+from engine.types import Block, BlockState, Fault, IncidentView, Proposal, ProposalState, Recovery, Snapshot
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+BELOW_EVERY = 6
+"""Polls between two drawings of what lies below a dialog: it is read less, and loss still shows within 2 s."""
 ENDED_EVERY = 8
 """Polls between two readings of the blocks that ended, while screen 3 is shown."""
 HANG_UP_EVERY_S = 0.5
+WAYS_BACK = 64
+"""Views that esc leads back through; the first ones are forgotten."""
+RECOVERY_TOLD_S = 86400.0
+UNKNOWN = "not known now"
 PANIC_HINT = "sudo aegis-tui panic-unblock"
 
 
 class AegisApp(JudgingApp):
-    """The five views over one engine."""
+    """The views over one engine, and the way between them."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Aegis"
@@ -78,7 +90,7 @@ class AegisApp(JudgingApp):
         self.obey(preferences or Preferences())
         self._start = start
         self._first_view = first_view
-        self._history: list[str] = []
+        self._history: deque[str] = deque(maxlen=WAYS_BACK)
         self._rates = Rates()
         self._runs = 0
         self._incident: IncidentView | None = None
@@ -88,7 +100,12 @@ class AegisApp(JudgingApp):
         self._frozen: tuple[Snapshot, float] | None = None
         self._ended: tuple[Block, ...] = ()
         self._polls = 0
+        self._engine_at_work: Worker[None] | None = None
+        self._recovery: Recovery | None = None
+        """What was told of a run that broke off."""
         self._drawn: still.Seen | None = None
+        self._unseen = 0
+        """Polls since all screens were drawn, those below a dialog too."""
         self._started_at = 0.0
         self._plain_bars = os.environ.get("TERM") == "linux"
 
@@ -108,7 +125,19 @@ class AegisApp(JudgingApp):
         async def run() -> None:
             await start()
 
-        self.run_worker(run(), name="engine", exit_on_error=False)
+        self._engine_at_work = self.run_worker(run(), name="engine", exit_on_error=False)
+
+    async def run_async(self, **options: Any) -> Any:
+        """Run until the console is closed and its engine has ended.
+
+        The end of the event loop would else cut off what the engine still writes.
+        """
+        try:
+            return await super().run_async(**options)
+        finally:
+            if self._engine_at_work is not None:
+                with contextlib.suppress(WorkerError), leaving():
+                    await self._engine_at_work.wait()
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:
@@ -130,12 +159,12 @@ class AegisApp(JudgingApp):
         self.set_interval(HANG_UP_EVERY_S, lambda: self._leave(128 + signal.SIGHUP) if poll.poll(0) else None)
 
     def _leave(self, return_code: int = 0) -> None:
-        live = self._live_blocks()
+        words = _parting(self.home.snapshot())
         if self.return_code is None:  # a lost terminal is noticed by its signal and by looking at it
             why = f" by {signal.Signals(return_code - 128).name}" if return_code > 128 else ""
-            log.info("the console ends%s; %s in force", why, _stay(live))
-        words = f"{_stay(live)} in force. To remove all blocks: {PANIC_HINT}" if live else None
-        self.exit(return_code=return_code, message=Text(words) if words else None)
+            log.info("the console ends%s; %s", why, words or "no block is in force")
+        end = "" if UNKNOWN in words else f". To remove all blocks: {PANIC_HINT}"
+        self.exit(return_code=return_code, message=Text(f"{words}{end}") if words else None)
 
     # --- drawing ---
 
@@ -144,10 +173,11 @@ class AegisApp(JudgingApp):
         if not self.screen_stack:  # an answer came while the console ends
             return
         snapshot = self.engine.snapshot()
+        self._tell_recovery(snapshot)
         self._rates.add(snapshot.now, snapshot.counters)
         self._started_at = self._started_at or snapshot.now
         if not self._incident_id and snapshot.incidents:
-            self._choose(snapshot.incidents[0].id)
+            self._choose(min(snapshot.incidents, key=urgency).id)
         self._follow_tape(snapshot)
         self._load_incident()
         self._load_ended(snapshot)
@@ -157,11 +187,23 @@ class AegisApp(JudgingApp):
         if not again and still.is_on(self.screen_stack, drawn, self._drawn):
             self._drawn = drawn
             return
+        self._unseen = 0 if again else self._unseen + 1
         for screen in self.screen_stack:
             if isinstance(screen, View) and screen.is_mounted:
-                screen.draw(scene)
+                if screen is self.screen or self._unseen % BELOW_EVERY == 0:
+                    screen.draw(scene)
             elif isinstance(screen, Decision) and screen.is_mounted:
                 screen.draw(snapshot)
+
+    def _tell_recovery(self, snapshot: Snapshot) -> None:
+        """Say once what the engine recovered; who attaches days later is not told."""
+        recovery, told = snapshot.recovery, self._recovery
+        if recovery is None or recovery == told:
+            return
+        self._recovery = recovery
+        if snapshot.now - recovery.at < RECOVERY_TOLD_S:
+            lately = snapshot.now - recovery.last_record_at < RECOVERY_TOLD_S / 2
+            self.say(recovered(recovery, clock if lately else dated), "warn")
 
     def _scene(self, snapshot: Snapshot) -> Scene:
         held = self._frozen
@@ -189,13 +231,14 @@ class AegisApp(JudgingApp):
 
     def _last_line(self, snapshot: Snapshot) -> Line:
         """Return what stands in the place of the key hints: what would revert, or what was said lately."""
-        status = snapshot.status
+        status, (said, until) = snapshot.status, self._notice
+        said = said if self._monotonic() < until else ()
         if status.keep_within_s > 0:
             inbound = status.dataplane.partition(",")[0]
             what = f"any key keeps {inbound} on {status.source}, attached for the first time"
-            return line((f"{int(status.keep_within_s)} s: {what}", "warn"))
-        said, until = self._notice
-        return said if self._monotonic() < until else ()
+            reverts = line((f"{int(status.keep_within_s)} s: {what}", "warn"))
+            return (*reverts, *line("; ", *said)) if said else reverts
+        return said
 
     def _follow_tape(self, snapshot: Snapshot) -> None:
         """Look at the alert that a replay was sent to, and read anew what another run of it tells."""
@@ -219,15 +262,18 @@ class AegisApp(JudgingApp):
     def _load_incident(self) -> None:
         if self._stale and self._incident_id:
             self._stale = False
-            self.run_worker(self._fetch(self._incident_id), group="incident", exclusive=True)
+            self.begin("incident", partial(self._fetch, self._incident_id))
 
     async def _fetch(self, incident_id: str) -> None:
+        engine, found = self.engine, self._incident
         try:
-            self._incident = await self.engine.incident(incident_id)
+            found = await engine.incident(incident_id)
         except LookupError:
-            self._incident = None
+            found = None
         except REFUSALS as refusal:
             self.say(f"cannot read {incident_id}: {foreign(str(refusal))}", "danger")
+        if engine is self.engine:  # else a replay began or ended meanwhile, which tells of its own
+            self._incident = found
         self.poll()
 
     def _load_ended(self, snapshot: Snapshot) -> None:
@@ -235,7 +281,7 @@ class AegisApp(JudgingApp):
             any(isinstance(screen, BlocksScreen) for screen in self.screen_stack) and snapshot.status.mode != "replay"
         )
         if shown and self._polls % ENDED_EVERY == 0:
-            self.run_worker(self._fetch_ended(), group="ended", exclusive=True)
+            self.begin("ended", self._fetch_ended)
         self._polls = self._polls + 1 if shown else 0
 
     async def _fetch_ended(self) -> None:
@@ -256,6 +302,8 @@ class AegisApp(JudgingApp):
             how = f"end the replay, then {block} reviews it" if live else f"{block} reviews it"
             self.say(f"{live}{event.id}: block {asked_for(event)}? {how}", "warn")
         elif isinstance(event, Proposal) and event.state is ProposalState.REPLAY:
+            if event not in self.engine.snapshot().proposals:
+                return  # the replay went back to before it
             how = f"{self.keymap.first('block')} shows it, a replay blocks nothing"
             self.say(f"{event.id}: block {asked_for(event)} is proposed; {how}", "warn")
         elif isinstance(event, Fault) and not event.cleared:
@@ -279,6 +327,11 @@ class AegisApp(JudgingApp):
         if event.go:
             self.action_view("incident")
         self.poll()
+
+    @on(Pane.NothingOpens)
+    def _nothing_opens(self) -> None:
+        keys = self.keymap
+        self.say(f"nothing opens here: {keys.first('pane-next')} goes to the next pane, {keys.first('copy')} copies")
 
     def action_view(self, name: str) -> None:
         """Switch to another view, at its first pane; esc comes back to the pane that was left."""
@@ -349,7 +402,7 @@ class AegisApp(JudgingApp):
         if self.engine.snapshot().tape is not None and isinstance(self.screen, ReplayScreen):
             self.go_to_alert(step)
             return
-        alerts = sorted(self.engine.snapshot().alerts, key=lambda alert: alert.first_at)
+        alerts = in_time(self.engine.snapshot().alerts)
         if not alerts:
             self.say("no alerts")
             return
@@ -388,8 +441,8 @@ class AegisApp(JudgingApp):
 
     async def action_quit(self) -> None:
         """Quit; where blocks are live, say first that they stay."""
-        live = self._live_blocks()
-        if not live:
+        home = self.home.snapshot()
+        if not _live_blocks(home):
             self._leave()
             return
 
@@ -397,12 +450,21 @@ class AegisApp(JudgingApp):
             if answer:
                 self._leave()
 
-        words = f"{_stay(live)} in force after quitting.  y quits, any other key does not"
+        after = "" if home.status.stale_since else " after quitting"
+        words = f"{_parting(home)}{after}.  y quits, any other key does not"
         self.push_screen(Ask(words, {"y": "yes", "enter": "yes"}), answered)
 
-    def _live_blocks(self) -> int:
-        return sum(b.state is BlockState.LIVE and not b.watch for b in self.home.snapshot().blocks)
+
+def _live_blocks(snapshot: Snapshot) -> int:
+    return sum(block.state is BlockState.LIVE and not block.watch for block in snapshot.blocks)
 
 
-def _stay(live: int) -> str:
-    return "1 block stays" if live == 1 else f"{live} blocks stay"
+def _parting(snapshot: Snapshot) -> str:
+    """Return which blocks stay in force, or that this is not known; empty where none does."""
+    live, status = _live_blocks(snapshot), snapshot.status
+    number = "1 block" if live == 1 else f"{live} blocks"
+    if status.loading and status.mode == "live":
+        return f"Which blocks are in force is {UNKNOWN}: {ASK_KERNEL}"
+    if status.stale_since:
+        return f"{number} in force at {clock(status.stale_since)}, {UNKNOWN}: {ASK_KERNEL}"
+    return f"{number} {'stays' if live == 1 else 'stay'} in force" if live else ""

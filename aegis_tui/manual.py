@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aegis_tui.cli import build_parser
+from aegis_tui.arguments.parser import build_parser
 from aegis_tui.grammar import Argument, Grammar, grammar
 from engine.version import VERSION
 
+_CONFIGURATION = (
+    "Flags win over the environment, the environment over the settings' file (TOML), the file over what is shipped. "
+    "`aegis-tui config show --explain` prints every setting with its value, where that comes from, what it means and "
+    "what it may be; docs/settings.md has the same as a table, with the variable and the flag of each."
+)
 _FILES = (
     ("/etc/aegis/config.toml", "settings of root's runs; a user's own are in ~/.config/aegis/config.toml"),
     ("/var/lib/aegis/", "the guard's record and its log (guard.log)"),
@@ -47,6 +52,7 @@ def _lines(root: Grammar) -> Iterator[str]:
     for command in root.every():
         if command.path and not command.commands:
             yield from _command(command)
+    yield from (".SH CONFIGURATION", _plain(_CONFIGURATION))
     for heading, rows in (("FILES", _FILES), ("ENVIRONMENT", _VARIABLES), ("EXIT STATUS", _STATUSES)):
         yield f".SH {heading}"
         for term, words in rows:

@@ -16,7 +16,7 @@ from aegis_tui.acting.inquiring import InquiringApp
 from aegis_tui.bridge import EngineView
 from aegis_tui.clock import clock, is_utc, show_utc, zone
 from aegis_tui.keyboard.history import History
-from aegis_tui.keyboard.keymap import Keymap, use
+from aegis_tui.keyboard.keymap import Keymap, help_of, use
 from aegis_tui.screens.copying import Copying, values_of
 from aegis_tui.screens.reading import Reading
 from aegis_tui.screens.view import View
@@ -72,7 +72,7 @@ class AppearingApp(InquiringApp):
         use(self.keymap)
         self.lines = History(preferences.state)
         for keys, command in self.keymap.for_app():
-            self.bind(keys, f"press('{command.name}')", description=command.help, show=False)
+            self.bind(keys, f"press('{command.name}')", description=help_of(command), show=False)
         self.set_keymap(self.keymap.moved())
         show_utc(preferences.utc)
         self._set_theme(theme.fitting(preferences.theme, os.environ))
@@ -179,7 +179,7 @@ class AppearingApp(InquiringApp):
             for fault in self.engine.snapshot().faults
         ]
         said = [*faults, *rows] or [paragraph("Nothing was said yet.")]
-        self.push_screen(Reading(f"The last {len(self.notices)} notices, newest first, esc closes", said))
+        self.push_screen(Reading("Faults that stand and what was said lately, newest first, esc closes", said))
 
     def refresh_all(self) -> None:
         """Draw every screen again, also those that are not in sight."""

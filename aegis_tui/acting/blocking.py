@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from textual import events
 from textual.widgets import Input
+from textual.worker import Worker
 
 from aegis_tui.bridge import REFUSALS, EngineView
-from aegis_tui.keyboard.keymap import Keymap
+from aegis_tui.keyboard.keymap import Keymap, screen_of
 from aegis_tui.keyboard.typeahead import TypeaheadApp
 from aegis_tui.screens.ask import Ask, AskWords
 from aegis_tui.screens.batch_dialog import BatchDialog
@@ -54,7 +56,7 @@ class BlockingApp(TypeaheadApp):
 
     def say(self, words: str, style: str = "bold") -> None:
         """Show words on the last line for a while."""
-        self._notice = (line((words, style)), self._monotonic() + NOTICE_S)
+        self._notice = (line((words, style)) if words else (), self._monotonic() + NOTICE_S)
         self.poll()
 
     def action_report(self) -> None:
@@ -74,6 +76,10 @@ class BlockingApp(TypeaheadApp):
         # Another dialog takes the place of one that has not opened; what a person told the guard is never cut short.
         self.run_worker(work, group=group, exclusive=group == "review")
 
+    def begin(self, group: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin work that takes the place of what its group does: it may be replaced before it was called."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
+
     # --- a person is there ---
 
     async def on_event(self, event: events.Event) -> None:
@@ -81,8 +87,13 @@ class BlockingApp(TypeaheadApp):
         if isinstance(event, events.Key | events.MouseDown):
             proved = self._prove_alive()
             if isinstance(self.screen, View):
-                self.screen.hold()
-                if proved and isinstance(event, events.Key) and event.key in ANSWERS and not isinstance(self.focused, Input):
+                self.screen.hold(event.time)
+                if (
+                    proved
+                    and isinstance(event, events.Key)
+                    and event.key in ANSWERS
+                    and not isinstance(self.focused, Input)
+                ):
                     event.stop()
                     return
         top = self.screen_stack[-1] if self.screen_stack else None
@@ -136,8 +147,10 @@ class BlockingApp(TypeaheadApp):
 
     async def _review(self, aim: Aim) -> None:
         try:
-            proposal = self._waiting(aim) or await self.engine.propose(aim.address, aim.incident_id)
-            await self._open(proposal)
+            waiting = self._waiting(aim)
+            known = {proposal.id for proposal in self.engine.snapshot().proposals}
+            proposal = waiting or await self.engine.propose(aim.address, aim.incident_id)
+            await self._open(proposal, made=proposal.id not in known)
         except REFUSALS as refusal:
             self.say(f"no proposal: {foreign(str(refusal))}", "danger")
 
@@ -147,7 +160,9 @@ class BlockingApp(TypeaheadApp):
         except REFUSALS as refusal:
             self.say(f"no proposal for {len(prefixes)} rows: {foreign(str(refusal))}", "danger")
 
-    async def _open(self, proposal: Proposal, known: Sequence[str] = (), table: Table | None = None) -> None:
+    async def _open(
+        self, proposal: Proposal, known: Sequence[str] = (), table: Table | None = None, *, made: bool = False
+    ) -> None:
         review = await self.engine.review(proposal.id)
         incident = await self._incident_of_terms(proposal)
         if not isinstance(self.screen, View):
@@ -158,12 +173,26 @@ class BlockingApp(TypeaheadApp):
             else BlockDialog(self.engine, review, incident, self._monotonic)
         )
 
+        dialog.made_by_opening = made
+
         def closed(_: None) -> None:
+            if (looked_at := dialog.to_withdraw) is not None:
+                self._run(self._withdraw(*looked_at), "withdraw")
             if table is not None and dialog.done:
                 table.unmark()
             self.poll()
 
         self.push_screen(dialog, closed)
+
+    async def _withdraw(self, proposal_id: str, token: str) -> None:
+        """Refuse what nobody asked for but a key: it would wait, and be offered to others as an analyst's."""
+        try:
+            await self.engine.decide(proposal_id, token, False)
+        except REFUSALS as refusal:
+            how = f"{screen_of('blocks')} lists it"
+            self.say(f"{proposal_id} waits on, {how}; not withdrawn: {foreign(str(refusal))}", "warn")
+        else:
+            self.say(f"{proposal_id} is withdrawn, nothing is blocked")
 
     async def _incident_of_terms(self, proposal: Proposal) -> IncidentView | None:
         if not proposal.terms.incident_id:
@@ -182,8 +211,20 @@ class BlockingApp(TypeaheadApp):
 
     # --- undo, keep, extend, refuse, allow ---
 
+    def only_watches(self) -> bool:
+        """Say who decides where this console does not; returns whether it only watches."""
+        status = self.engine.snapshot().status
+        if status.stale_since:
+            self.say("the daemon does not answer: nothing can be decided until it is back", "warn")
+        elif status.decider:
+            take_over = self.keymap.first("take-over")
+            self.say(f"this console watches: {foreign(status.decider)} decides; {take_over} takes over", "warn")
+        return bool(status.stale_since or status.decider)
+
     def action_undo(self) -> None:
         """Ask whether to undo the block of the row, all marked ones, or the last one."""
+        if self.only_watches():
+            return
         prefixes = self._to_undo(self.engine.snapshot())
         if not prefixes:
             self.say("nothing is blocked" if not self.engine.snapshot().blocks else "this row is no block in force")
@@ -237,9 +278,13 @@ class BlockingApp(TypeaheadApp):
 
     def action_extend(self) -> None:
         """Ask for another term of the row's block."""
+        if self.only_watches():
+            return
         aim = self._aim()
         if aim is None or not aim.in_force:
-            self.say(f"{self.keymap.first('extend')} asks for another term of a block: choose one on screen 3")
+            self.say(
+                f"{self.keymap.first('extend')} asks for another term of a block: choose one on {screen_of('blocks')}"
+            )
             return
         prefix = aim.address
 
@@ -247,7 +292,7 @@ class BlockingApp(TypeaheadApp):
             if answer:
                 self._run(self._extend(prefix, TERMS[int(answer)]), "review")
 
-        words = "  ".join(f"{n + 1} {word}" for n, word in enumerate(TERM_WORDS))
+        words = "  ".join(f"{n + 1}: {word}" for n, word in enumerate(TERM_WORDS))
         keys = {str(n + 1): str(n) for n in range(len(TERMS))}
         self.push_screen(Ask(f"Block {prefix} for, from now:  {words}  esc", keys), answered)
 
@@ -267,7 +312,9 @@ class BlockingApp(TypeaheadApp):
             p.id == aim.proposal_id and p.state is ProposalState.PENDING for p in self.engine.snapshot().proposals
         )
         if aim is None or not pending:
-            self.say(f"{self.keymap.first('refuse')} refuses a proposal that waits: choose one on screen 3")
+            self.say(
+                f"{self.keymap.first('refuse')} refuses a proposal that waits: choose one on {screen_of('blocks')}"
+            )
             return
         proposal_id = aim.proposal_id
         question = f"Refuse {proposal_id}?  y refuses it, any other key leaves it waiting"
@@ -283,6 +330,8 @@ class BlockingApp(TypeaheadApp):
 
     def action_allow(self) -> None:
         """Ask why the row's address is never to be blocked."""
+        if self.only_watches():
+            return
         aim = self._aim()
         if aim is None or not aim.address:
             self.say("nothing is selected that could be allowed")

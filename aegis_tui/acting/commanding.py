@@ -11,7 +11,7 @@ from textual.widgets import Input
 from aegis_tui.acting.appearing import DENSITIES, AppearingApp
 from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.keyboard.completing import TIMES, Known, problem
-from aegis_tui.keyboard.keymap import commands, named, serves
+from aegis_tui.keyboard.keymap import commands, help_of, named, serves
 from aegis_tui.keyboard.keys import APP_COMMANDS, DIALOG_COMMANDS, PANE_COMMANDS, Command
 from aegis_tui.screens.command_line import CommandLine
 from aegis_tui.screens.decision import Decision
@@ -24,10 +24,13 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.story import fenced
 from aegis_tui.widgets.table import Aim
+from engine.meanings import meanings
 from engine.types import Passage, Snapshot
 
 OFFERED = 200
 """Addresses that completion knows, those of incidents first."""
+COLUMNS_FROM = 100
+"""Columns of a terminal from which names and what they do stand in columns of their own."""
 ON_OFF = {"on": True, "off": False}
 DOCTOR = (
     "Screen 5 names every fault with its remedy, and what counts as lost.",
@@ -131,7 +134,7 @@ class CommandingApp(AppearingApp):
             self.say(f"no proposal: {foreign(str(refusal))}", "danger")
 
     def _undo_of(self, words: str) -> None:
-        found = self._blocked(words)
+        found = "" if self.only_watches() else self._blocked(words)
         if found:
             self._ask_then(f"Let {found} pass again?  y yes, any other key no", lambda: self._undo([found]))
 
@@ -205,11 +208,8 @@ class CommandingApp(AppearingApp):
         self._given_question(words, self.chosen_incident())
 
     def _search(self, words: str) -> None:
-        self.say("the knowledge base is searched …")
-
         async def searched() -> None:
-            found = await self.engine.search(words)
-            self.say("")
+            found = await self.waited("the knowledge base is searched", self.engine.search(words))
             rows = [row for passage in found for row in _passage(passage)]
             nothing = [
                 paragraph("Nothing fits. Other words, or `aegis-tui knowledge add FILE` for documents of yours.")
@@ -254,17 +254,15 @@ class CommandingApp(AppearingApp):
 
     def _in_words(self, command: Command) -> Paragraph:
         where = f"  ({', '.join(sorted(command.views))})" if command.views else ""
-        name = f"{command.name} {command.takes}"
-        return paragraph(
-            f"{self.keymap.faces(command.name):<11} ", (f"{name:<32} ", "bold"), command.help, (where, "dim"), indent=45
-        )
+        name = f"{command.name} {command.takes}".rstrip()
+        column = f"{name:<39} " if self.size.width >= COLUMNS_FROM else f"{name}  "
+        indent = 52 if self.size.width >= COLUMNS_FROM else 12
+        keys = f"{self.keymap.faces(command.name):<11} "
+        return paragraph(keys, (column, "bold"), help_of(command), (where, "dim"), indent=indent)
 
     def action_settings(self) -> None:
         """Show the settings in force."""
-        rows = [
-            paragraph((f"{key:<22} ", "bold"), foreign(value) or "-", (f"  {foreign(origin)}", "dim"), indent=23)
-            for key, value, origin in self.preferences.settings
-        ]
+        rows = [part for told in self.preferences.settings for part in _explained(*told)]
         nothing = [paragraph("This console was started without settings.")]
         self.push_screen(Reading("Settings in force and their origin, esc closes", rows or nothing))
 
@@ -279,6 +277,15 @@ class CommandingApp(AppearingApp):
     def _view(self) -> str:
         top = self.screen_stack[-1] if self.screen_stack else None  # none before the first view and after the last
         return top.view if isinstance(top, View) else ""
+
+
+def _explained(key: str, value: str, origin: str) -> tuple[Paragraph, Paragraph]:
+    """Return a setting, and what it means below it."""
+    words = meanings().get(key, "").replace("``", "`")
+    return (
+        paragraph((f"{key:<22} ", "bold"), foreign(value) or "-", (f"  {foreign(origin)}", "dim"), indent=23),
+        paragraph((f"    {words}", "dim"), indent=4),
+    )
 
 
 def _exactly(name: str) -> Command:

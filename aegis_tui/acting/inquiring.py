@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
+from typing import TypeVar
 
 from aegis_tui.acting.attaching import AttachingApp
 from aegis_tui.bridge import REFUSALS
+from aegis_tui.keyboard.keymap import screen_of
 from aegis_tui.screens.ask import AskWords
 from aegis_tui.screens.reading import Reading
+from aegis_tui.widgets.line import line
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.story import answer, fenced
+from aegis_tui.widgets.words import span
 from engine.types import IncidentView, SourcedAnswer
 
+_T = TypeVar("_T")
 EVENT_HINT = "2026/11/22 03:10 203.0.113.9:40000 192.0.2.1:443 name content    or one EVE JSON record"
 
 
@@ -25,6 +32,10 @@ class InquiringApp(AttachingApp):
     def chosen_incident(self) -> str:
         """Return the id of the incident that the person sees, or an empty text."""
         return ""
+
+    def ask_for_incident(self, why: str) -> None:
+        """Say where to choose an incident, and why one is wanted."""
+        self.say(f"{why}: choose one on {screen_of('overview', 'incident')}")
 
     # --- reported events ---
 
@@ -43,10 +54,9 @@ class InquiringApp(AttachingApp):
         except ValueError as error:
             self.say(f"not an event: {foreign(str(error))}", "warn")
             return
-        self.say("the event is judged …")
 
         async def judged() -> None:
-            view = await self.engine.triage(event)
+            view = await self.waited("the event is judged", self.engine.triage(event))
             self.show_incident(view.incident.id)
             self.say(_verdict_of(view))
 
@@ -66,11 +76,10 @@ class InquiringApp(AttachingApp):
     def _given_question(self, question: str, incident_id: str) -> None:
         if not question:
             return
-        self.say("the analyst looks it up …")
 
         async def answered() -> None:
-            found: SourcedAnswer = await self.engine.ask(question, incident_id)
-            self.say("")
+            asked = self.engine.ask(question, incident_id)
+            found: SourcedAnswer = await self.waited("the analyst looks it up", asked)
             self.push_screen(Reading(f"Answer by {foreign(found.analyst)}, esc closes", answer(found)))
 
         self._inquire(answered, "cannot answer")
@@ -81,7 +90,7 @@ class InquiringApp(AttachingApp):
         """Show what the analyst would send to the endpoint about the incident."""
         incident_id = self.chosen_incident()
         if not incident_id:
-            self.say(f"{self.keymap.first('leaving')} is about an incident: choose one on screen 1 or 2")
+            self.ask_for_incident(f"{self.keymap.first('leaving')} is about an incident")
             return
 
         async def shown() -> None:
@@ -97,25 +106,45 @@ class InquiringApp(AttachingApp):
         """Write the report of the incident on the screen."""
         incident_id = self.chosen_incident()
         if not incident_id:
-            self.say(f"{self.keymap.first('report')} is about an incident: choose one on screen 1 or 2")
+            self.ask_for_incident(f"{self.keymap.first('report')} is about an incident")
             return
 
         async def written() -> None:
             files = [PurePath(name) for name in await self.engine.save_report(incident_id)]
-            kinds = " ".join(file.suffix for file in files)
-            place = files[0].with_suffix("") if files else PurePath()
-            self.say(f"written: {foreign(str(place))} {kinds}")
+            others = " ".join(file.suffix for file in files[1:])
+            also = f", also as {others} beside it" if others else ""
+            # The live engine's folder is its user's alone.
+            reader = "less" if self.engine.snapshot().status.mode in ("replay", "library") else "sudo less"
+            self.say(f"report written{also}; to read it: {reader} {shlex.quote(foreign(str(files[0])))}")
 
         self._inquire(written, "cannot write the report")
 
+    async def waited(self, words: str, work: Awaitable[_T]) -> _T:
+        """Return what comes of work that takes a while, and say meanwhile for how long it has been going on."""
+        began = self._monotonic()
+
+        def tick() -> None:
+            self._notice = (line((f"{words} … {span(self._monotonic() - began)}", "bold")), math.inf)
+            self.poll()
+
+        tick()
+        timer = self.set_interval(1.0, tick)
+        try:
+            return await work
+        finally:
+            timer.stop()
+            self.say("")
+
     def _inquire(self, work: Callable[[], Awaitable[None]], trouble: str) -> None:
+        """Do what was asked for in the place of an earlier question of its kind; others go on to their answers."""
+
         async def run() -> None:
             try:
                 await work()
             except (*REFUSALS, RuntimeError) as refusal:
                 self.say(f"{trouble}: {foreign(str(refusal))}", "warn")
 
-        self.run_worker(run(), group="inquiry", exclusive=True)
+        self.begin(trouble, run)
 
 
 def _verdict_of(view: IncidentView) -> str:

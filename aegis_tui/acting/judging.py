@@ -6,7 +6,7 @@ import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aegis_tui.acting.replaying import ReplayingApp
+from aegis_tui.acting.exporting import ExportingApp
 from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.commands.person import name_of_person
 from aegis_tui.keyboard.keymap import key_of
@@ -33,7 +33,7 @@ WORDS = {"true": "t", "benign": "b", "false": "f", "unclear": "u"}
 """What may follow ``:disposition``."""
 
 
-class JudgingApp(ReplayingApp):
+class JudgingApp(ExportingApp):
     """The part of the console that carries a person's judgement down to the engine."""
 
     def __init__(self, engine: EngineView, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -53,6 +53,8 @@ class JudgingApp(ReplayingApp):
 
     def action_suppress(self) -> None:
         """Open the dialog for the row, or for all marked rows."""
+        if self.only_watches():
+            return
         rows = self._rows()
         if not rows:
             self.say("nothing is selected that could be suppressed")
@@ -128,7 +130,7 @@ class JudgingApp(ReplayingApp):
     def action_end_suppression(self) -> None:
         """Ask whether to end the rule of the row, or all marked ones."""
         table = self._table()
-        if table is None or not isinstance(self.screen, SuppressionsScreen):
+        if table is None or not isinstance(self.screen, SuppressionsScreen) or self.only_watches():
             return
         now = self.engine.snapshot().now
         in_force = {rule.id: rule for rule in self.engine.suppressions() if is_in_force(rule, now)}
@@ -152,7 +154,7 @@ class JudgingApp(ReplayingApp):
         """Ask for a note beside the incident."""
         aim = self._incident_aim()
         if aim is None:
-            self.say("a note stands beside an incident: choose one on screen 1 or 2")
+            self.ask_for_incident("a note stands beside an incident")
             return
         # Here, as a text area takes 6 ms to load, and few incidents get a note.
         from aegis_tui.screens.note import NoteDialog, Written  # noqa: PLC0415
@@ -173,7 +175,7 @@ class JudgingApp(ReplayingApp):
     def _note_of(self, words: str) -> None:
         aim = self._incident_aim()
         if aim is None:
-            self.say("a note stands beside an incident: choose one on screen 1 or 2")
+            self.ask_for_incident("a note stands beside an incident")
         else:
             self._run(self._note(aim.incident_id, words), "note")
 
@@ -200,19 +202,21 @@ class JudgingApp(ReplayingApp):
 
     def action_disposition(self) -> None:
         """Ask what the incident was, or all that are marked; only where the person sees which ones these are."""
+        if self.only_watches():
+            return
         incidents = self._judged()
         if incidents:
             words = f"{_named(incidents)}:  t true positive  b benign  f false  u unclear  esc"
             self.push_screen(Ask(words, {key: key for key in DISPOSITIONS}), lambda key: self._answer(incidents, key))
         else:
-            self.say(f"{self.keymap.first('disposition')} is about an incident: choose one on screen 1 or 2")
+            self.ask_for_incident(f"{self.keymap.first('disposition')} is about an incident")
 
     def _disposition_of(self, words: str) -> None:
         incidents, key = self._judged(), WORDS.get(words.strip())
         if key is None:
             self.say(f"'{foreign(words, 40)}' is none of {', '.join(WORDS)}", "warn")
         elif not incidents:
-            self.say(f"{self.keymap.first('disposition')} is about an incident: choose one on screen 1 or 2")
+            self.ask_for_incident(f"{self.keymap.first('disposition')} is about an incident")
         else:
             self._answer(incidents, key)
 

@@ -1,4 +1,4 @@
-"""Replays inside the console: the library, a replay beside the engine of the console, comparisons, evidence packs."""
+"""Replays inside the console: the library, a replay beside the engine of the console, comparisons."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from textual.worker import Worker, WorkerState
 
 from aegis_tui.acting.commanding import CommandingApp
 from aegis_tui.bridge import REFUSALS, CaptureFile, EngineView, Replaying, Studio, Told, listen
-from aegis_tui.keyboard.keymap import key_of
-from aegis_tui.screens.ask import Ask, AskWords
+from aegis_tui.keyboard.keymap import key_of, screen_of
+from aegis_tui.screens.ask import AskWords
 from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.replay import TapePane
 from aegis_tui.screens.view import Shelved, View
 from aegis_tui.widgets.moments import HINT, alert_number, moment_of
+from aegis_tui.widgets.rows import in_time
 from aegis_tui.widgets.safe import foreign
+from engine.transport import SPEEDS
 from engine.types import LibraryEntry
 
 if TYPE_CHECKING:
     from engine.stored import Stored
 
-SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 DIFF_HINT = "threshold=0.8   rules=/etc/aegis/rules   model=other.onnx"
 
 
@@ -46,9 +47,10 @@ class ReplayingApp(CommandingApp):
         self._after: tuple[float, str] | None = None
         self._searched = ""
         self._reading, self._unread = False, True
-        self._bound_for_alert = False
+        self._bound_for: int | None = None
+        """Number of the alert that a person sent the replay to, 0 is the newest there; None where to no alert."""
         self.taking = {**self.taking, "replay": self._replay_named, "goto": self._go_to_moment,
-                       "diff": self._compare_with, "export": self._pack_at}  # fmt: skip
+                       "diff": self._compare_with}  # fmt: skip
 
     @property
     def is_beside(self) -> bool:
@@ -99,7 +101,7 @@ class ReplayingApp(CommandingApp):
             self.say(_no_tape() if tape is None else "")
             return
         if number := alert_number(words):
-            self._bound_for_alert = True
+            self._bound_for = number
             self._steer("nth alert", float(number))
             return
         try:
@@ -114,15 +116,17 @@ class ReplayingApp(CommandingApp):
 
     def go_to_alert(self, step: int) -> None:
         """Take the replay to the next alert, or to the one before."""
-        self._bound_for_alert = True
+        self._bound_for = 0
         self._steer("alert", float(step))
 
     def arrived_at_alert(self) -> str:
-        """Return the newest alert once, where the replay came to one that a person sent it to."""
-        now = self.engine.snapshot()
-        if not self._bound_for_alert or now.tape is None or now.tape.seeking:
+        """Return the alert once, where the replay came to one that a person sent it to; one step can raise several."""
+        now, number = self.engine.snapshot(), self._bound_for
+        if number is None or now.tape is None or now.tape.seeking:
             return ""
-        self._bound_for_alert = False
+        self._bound_for = None
+        if 0 < number <= len(now.alerts):
+            return in_time(now.alerts)[number - 1].id
         newest = max(now.alerts, key=lambda alert: (alert.first_at, alert.id), default=None)
         return newest.id if newest is not None else ""
 
@@ -131,10 +135,11 @@ class ReplayingApp(CommandingApp):
         self.action_transport("end" if event.to_end else "start")
 
     def _steer(self, command: str, value: float = 0.0) -> None:
+        self.say("")  # what was said is about a moment that is left
         try:
             self.engine.transport(command, value)
         except REFUSALS as refusal:
-            self._bound_for_alert = False
+            self._bound_for = None
             self.say(foreign(str(refusal)))
         self.poll()
 
@@ -246,7 +251,7 @@ class ReplayingApp(CommandingApp):
             self.run_worker(play(), name="replay", exit_on_error=False),
             self.run_worker(listen(events, lambda told: self.post_message(_of_replay(told))), name="replay events"),
         ]
-        self.say("REPLAY: blocking is off, and what is live goes on; esc on screen 4 ends it")
+        self.say(f"REPLAY: blocking is off; what is live goes on; {key_of('back')} on {screen_of('replay')} ends it")
         self.action_view("replay")
 
     @on(Worker.StateChanged)
@@ -265,14 +270,14 @@ class ReplayingApp(CommandingApp):
         for worker in playing:
             worker.cancel()
         for worker in playing:
-            await asyncio.wait((asyncio.ensure_future(_over(worker)),))
+            await _over(worker)
 
     def _hold_home(self, command: str) -> None:
         """Let a replay that the console began with wait: one is played at a time."""
         if self.home.snapshot().tape is not None:
             self.home.transport(command)
 
-    # --- comparing, exporting ---
+    # --- comparing ---
 
     def action_diff(self) -> None:
         """Ask what is to be judged by."""
@@ -289,50 +294,15 @@ class ReplayingApp(CommandingApp):
             self.say(f"choose an incident, or a capture in the library ({key_of('library')})")
             return
         changes = dict(word.partition("=")[::2] for word in words.split())
-        self.say("both runs are made; this may take a while …")
 
         async def compared() -> None:
             from aegis_tui.screens.difference import DifferenceScreen  # noqa: PLC0415 - only where it is asked for
 
             stored: Stored | None = await self._teller().everything(incident_id) if incident_id else None
-            found = await studio.compare(stored, path, changes)
-            self.say("")
+            found = await self.waited("both runs are made", studio.compare(stored, path, changes))
             self.push_screen(DifferenceScreen(found))
 
         self._inquire(compared, "cannot compare")
-
-    def action_export(self) -> None:
-        """Ask where the evidence pack of an incident goes, and whether credentials stay in it."""
-        incident_id, _ = self._subject()
-        if not incident_id:
-            self.say(f"{key_of('export')} is about an incident: choose one on screen 1 or 2, or in the library")
-            return
-        words = f"Pack {incident_id}: summary, JSON, trace, packets, manifest.  f full  r redacted  esc"
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                asked = AskWords("Folder or file for the pack?  enter alone: the folder of packs", "", otherwise=".")
-                self.push_screen(asked, lambda text: self._pack(incident_id, text or "", redacted=answer == "r"))
-
-        self.push_screen(Ask(words, {"f": "f", "r": "r"}), answered)
-
-    def _pack_at(self, words: str) -> None:
-        incident_id, _ = self._subject()
-        if incident_id:
-            self._pack(incident_id, words, redacted=False)
-        else:
-            self.say("export is about an incident: choose one first")
-
-    def _pack(self, incident_id: str, place: str, *, redacted: bool) -> None:
-        if not place:
-            return
-        engine = self._teller()
-
-        async def packed() -> None:
-            path, digest = await engine.save_pack(incident_id, "" if place == "." else place, redacted)
-            self.say(f"packed: {foreign(path)}  manifest SHA-256 {digest}")
-
-        self._inquire(packed, "cannot pack it")
 
     def place_of(self, view: str) -> str:
         """Return the view that a key leads to: screen 4 is the library while nothing is replayed."""
@@ -346,6 +316,7 @@ class ReplayingApp(CommandingApp):
 
         async def ended() -> None:
             await self.end_replay()
+            self.say("")
             self.action_view("library")
 
         self._inquire(ended, "cannot end the replay")

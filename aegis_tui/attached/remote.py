@@ -15,6 +15,7 @@ from aegis_tui.keyboard.keymap import key_of
 from engine.attach.changes import EMPTY
 from engine.attach.line import GONE, Line
 from engine.attach.roles import NOBODY, Role
+from engine.host import people
 from engine.petitions import GuardDoor, Petitions
 from engine.types import (
     Block,
@@ -56,6 +57,8 @@ class RemoteEngine(Petitions):
         self._guard_line = GuardLine(usher)
         self._line: Line | None = None
         self._snapshot, self._role = EMPTY, Role(False, NOBODY, 0)
+        self._known = EMPTY
+        """The last state of an engine that had read what is stored."""
         self._who = ""
         self._fault: Fault | None = None
         self._queues: list[asyncio.Queue[Event]] = []
@@ -94,9 +97,7 @@ class RemoteEngine(Petitions):
 
     def _meet(self, guard: GuardClient) -> None:
         """Learn from the guard who it takes this console for, and what is reached without a gateway."""
-        person = guard.hello().approver
-        user = _user(person.login_uid if person.login_uid >= 0 else person.uid)
-        self._who = f"{user} on {person.tty or 'no terminal'}" + (f" from {person.ssh_peer}" if person.ssh_peer else "")
+        self._who = people.in_words(guard.hello().approver)
         self.connected = guard.addresses().connected
 
     async def _read_rules(self, line: Line) -> None:
@@ -108,7 +109,8 @@ class RemoteEngine(Petitions):
     def _lose(self, reason: str) -> None:
         """Keep what was shown last, and say once that it stands still."""
         if self._line is not None:
-            self._snapshot, self._role = self._line.snapshot, self._line.role
+            self._take(self._line)
+            self._snapshot = self._known
             self._line = None
         if self._fault is None:
             message = f"the engine does not answer: {reason}; what is shown is the last state"
@@ -135,19 +137,24 @@ class RemoteEngine(Petitions):
         """Return the last state, with this console's part in it."""
         line = self._line
         if line is not None:
-            self._snapshot, self._role = line.snapshot, line.role
+            self._take(line)
         key = (self._snapshot, self._role, self._fault)
         known = self._shown[0]
         if not (isinstance(known, tuple) and all(one is other for one, other in zip(known, key, strict=True))):
             self._shown = key, self._drawn()
         return self._shown[1]
 
+    def _take(self, line: Line) -> None:
+        self._snapshot, self._role = line.snapshot, line.role
+        if not line.snapshot.status.loading:
+            self._known = line.snapshot
+
     def _drawn(self) -> Snapshot:
         """Return the mirror with what only this end knows."""
         now, role, fault = self._snapshot, self._role, self._fault
         if fault is not None:
             lost = replace(now.status, blocking=False, dataplane="the engine does not answer", keep_within_s=0.0)
-            status = replace(lost, stale_since=fault.at)
+            status = replace(lost, stale_since=min(fault.at, now.now or fault.at))
             return replace(now, status=status, faults=(fault, *now.faults))
         decider = "" if role.decides or not role.consoles else role.decider
         return replace(now, status=replace(now.status, consoles=role.consoles, decider=decider))
@@ -190,7 +197,7 @@ class RemoteEngine(Petitions):
         return found
 
     async def library(self, words: str = "", after: tuple[float, str] | None = None) -> LibraryPage:
-        """Return a page of the newest stored incidents that contain every word, after the one of that time and id."""
+        """Return a page of the stored incidents that a filter lets through, after the one of that time and id."""
         found: LibraryPage = await self._connected().ask("library", words, after)
         return found
 
@@ -215,16 +222,19 @@ class RemoteEngine(Petitions):
 
     async def set_disposition(self, incident_id: str, disposition: Disposition, by: str = "") -> None:
         """Store what a person makes of an incident, and who that is."""
+        self._must_decide()
         await self._connected().ask("set_disposition", incident_id, disposition, by)
 
     async def suppress(self, target: str, detector: str, label: str, reason: str, by: str, ttl_s: float) -> Suppression:
         """Hide from now on what is in a scope; 0 seconds is until a person ends it."""
+        self._must_decide()
         rule: Suppression = await self._connected().ask("suppress", target, detector, label, reason, by, ttl_s)
         self._rules = (rule, *self._rules)
         return rule
 
     async def end_suppression(self, rule_id: str) -> None:
         """Have alerts raised again for what a rule hid."""
+        self._must_decide()
         await self._connected().ask("end_suppression", rule_id)
 
     async def preview_suppression(self, target: str, detector: str, label: str) -> SuppressionPreview:
@@ -249,11 +259,15 @@ class RemoteEngine(Petitions):
     # --- what a person decides: to the guard, over a connection of this console's own ---
 
     def _guard(self) -> GuardDoor:
+        self._must_decide()
+        return self._guard_line
+
+    def _must_decide(self) -> None:
+        """Raise ``PermissionError``, with the key that changes it, where another console decides."""
         role = self._role if self._line is None else self._line.role
         if not role.decides:
             msg = f"this console watches: {role.decider} decides; {key_of('take-over')} takes over"
             raise PermissionError(msg)
-        return self._guard_line
 
     def _reader(self) -> GuardDoor:
         return self._guard_line
@@ -293,12 +307,3 @@ def _reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return "it hung up" if isinstance(error, EOFError) else str(error)
-
-
-def _user(uid: int) -> str:
-    import pwd  # noqa: PLC0415 - once for each connection
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except (KeyError, OverflowError):
-        return f"uid {uid}"

@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from aegis_tui.commands.guarded import guarded
+from aegis_tui.commands.guarded import guarded, looking
 from aegis_tui.commands.rows import parse_span
 from aegis_tui.commands.terminal import moment, say
 from engine.guard.messages import AllowedPrefix
@@ -31,7 +31,7 @@ def remove(arguments: argparse.Namespace) -> int:
 
 def list_allowed(arguments: argparse.Namespace) -> int:
     """List what is allowed, why and until when."""
-    with guarded(looks=True) as guard:
+    with looking() as guard:
         found = guard.allowed()
     for item in found:
         say(json.dumps({"type": "allow", **asdict(item)}) if arguments.json else _row(item), as_json=arguments.json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import socket
@@ -52,6 +53,7 @@ def attached(arguments: argparse.Namespace) -> int:
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     engine = RemoteEngine(usher)
     workshop = Workshop(found.settings, state=paths.LIVE_DATABASE.parent)
+    gc.freeze()  # what is loaded stays to the end: nobody need walk it again and again
     return show(engine, engine.run, preferences=preferences, studio=workshop)
 
 

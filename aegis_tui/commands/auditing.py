@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from aegis_tui.commands.guarded import guarded
+from aegis_tui.commands.guarded import looking
 from aegis_tui.commands.stored import ask_one, databases
 from aegis_tui.commands.terminal import moment, say
 from engine import paths
@@ -28,7 +28,7 @@ NAMED = 64
 def verify(arguments: argparse.Namespace) -> int:
     """Check the audit chain, and hold the stored traces against what is noted of them there."""
     database = _database(arguments)
-    with guarded(looks=True) as guard:
+    with looking() as guard:
         audit, noted = guard.verify_audit(), list(guard.noted_traces())
     for problem in audit.problems:
         say(f"BROKEN {problem}")
@@ -39,7 +39,7 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Print every entry, oldest first."""
-    with guarded(looks=True) as guard:
+    with looking() as guard:
         for entry in guard.audit():
             say(_json(entry) if arguments.json else _row(entry), as_json=arguments.json)
     return 0

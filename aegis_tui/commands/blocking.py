@@ -6,19 +6,28 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
-from aegis_tui.commands.guarded import NoGuardError, guarded, need_root
+from aegis_tui.commands.guarded import NoGuardError, guarded, looking, need_root
+from aegis_tui.commands.holder import holder
+from aegis_tui.commands.layout import Table, terminal_width
 from aegis_tui.commands.proposals import ask_at_once
-from aegis_tui.commands.rows import block_row, count, ended_row, parse_span, size, span
-from aegis_tui.commands.terminal import say
+from aegis_tui.commands.rows import ENDED, count, in_force, parse_span, size, span
+from aegis_tui.commands.terminal import moment, say
 from engine import paths, wire
-from engine.guard.client import GuardClient
+from engine.guard.client import GuardClient, connect
 from engine.guard.halt import is_marked
 from engine.guard.policy import canonical_prefix
 from engine.types import Block, Terms
 
+if TYPE_CHECKING:
+    from engine.store.database import Store
+
+LATELY_S = 3600.0
+"""A flow with a handshake tells of an address this long; an incident's handshake is a part of the attack itself."""
+FLOWS_ASKED = 100
 _PROPOSAL = re.compile(r"P-\d{1,18}", re.ASCII)
 _HALTED = "halted by panic-unblock: nothing is dropped; `aegis-tui blocks resume` ends it"
 _STAYS = "it stays so until a person runs: sudo aegis-tui blocks resume"
@@ -29,16 +38,16 @@ _WATCH_MARGIN_S = 5.0
 
 def list_blocks(arguments: argparse.Namespace) -> int:
     """List blocks as the kernel has them, or those that ended."""
-    now, halted, found = time.time(), False, False
+    lines, halted, found = _lister(arguments), False, False
     try:
-        with guarded(looks=True) as guard:
+        with looking() as guard:
             for page in guard.block_pages(ended=arguments.ended):
                 shown = _matching(page.blocks, arguments)
                 halted, found = page.halted, found or bool(shown)
-                for block in shown:
-                    say(_line(block, arguments, now), as_json=arguments.json)
+                for line in lines(shown):
+                    say(line, as_json=arguments.json)
     except NoGuardError as error:
-        return _list_without_guard(error, arguments, now)
+        return _list_without_guard(error, arguments)
     if halted and not arguments.json:
         say(_HALTED)
     if not found and not arguments.json:
@@ -47,15 +56,15 @@ def list_blocks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list_without_guard(error: NoGuardError, arguments: argparse.Namespace, now: float) -> int:
+def _list_without_guard(error: NoGuardError, arguments: argparse.Namespace) -> int:
     """Say why no guard answers, and list what the kernel holds all the same; who approved it is in the ledger only."""
     from aegis_tui.commands import kernel  # noqa: PLC0415 - the guard answers as a rule
 
     say(f"aegis-tui: no guard runs, and none can be started: {error}", sys.stderr)
     if not arguments.ended:
         say("aegis-tui: what follows is what the kernel holds", sys.stderr)
-        for block in _matching(kernel.blocks(), arguments):
-            say(_line(block, arguments, now), as_json=arguments.json)
+        for line in _lister(arguments)(_matching(kernel.blocks(), arguments)):
+            say(line, as_json=arguments.json)
         if kernel.halted():
             say(_HALTED, sys.stderr)
     return 1
@@ -65,19 +74,49 @@ def _matching(blocks: Iterable[Block], arguments: argparse.Namespace) -> list[Bl
     return [block for block in blocks if not arguments.filter or arguments.filter.matches(block)]
 
 
-def _line(block: Block, arguments: argparse.Namespace, now: float) -> str:
+def _lister(arguments: argparse.Namespace) -> Callable[[Sequence[Block]], Iterable[str]]:
+    """Return what makes lines of one page after the other."""
     if arguments.json:
-        return wire.event_line(block)
-    return ended_row(block) if arguments.ended else block_row(block, now)
+        return lambda page: map(wire.event_line, page)
+    return Table(ENDED if arguments.ended else in_force(time.time()), terminal_width()).lines
 
 
 def add_block(arguments: argparse.Namespace) -> int:
     """Propose a block and ask for the decision at once."""
     ifaces = tuple(arguments.iface or ())
     terms = Terms("", canonical_prefix(arguments.prefix), parse_span(arguments.ttl), ifaces, "")
+    need_root()
+    met_at = handshake_at(terms.prefix)
     with guarded(ifaces) as guard:
         reason = arguments.reason or "asked for on the command line"
-        return ask_at_once(guard, guard.propose(terms, reason, handshake=False, by_person=True))
+        if met_at:
+            say(f"{arguments.prefix} completed a TCP handshake here {moment(met_at)}: it is no forged address")
+        return ask_at_once(guard, guard.propose(terms, reason, handshake=met_at > 0, by_person=True))
+
+
+def handshake_at(prefix: str) -> float:
+    """Return when one address completed a handshake here, by what the engine that runs now has stored; 0 for not known.
+
+    A wider prefix proves nothing, and what nobody writes any more tells of other days.
+    """
+    network = ip_network(prefix)
+    if network.num_addresses > 1 or not paths.LIVE_DATABASE.is_file() or holder() is None:
+        return 0.0
+    address = str(network.network_address)
+
+    from aegis_tui.commands.stored import ask_one  # noqa: PLC0415 - panic-unblock needs no database
+
+    async def met_at(store: Store, _: str) -> float:
+        flows = await store.flows_with(address, FLOWS_ASKED)
+        lately = [flow.last_seen for flow in flows if flow.handshake and flow.last_seen > time.time() - LATELY_S]
+        return max(*lately, 0.0, await store.handshake_of(address))
+
+    try:
+        found: float = ask_one(argparse.Namespace(), paths.LIVE_DATABASE, float, met_at)
+    except (ValueError, OSError, LookupError) as error:
+        say(f"aegis-tui: whether {address} completed a handshake cannot be looked up: {error}", sys.stderr)
+        return 0.0
+    return found
 
 
 def extend_block(arguments: argparse.Namespace) -> int:
@@ -162,11 +201,22 @@ def panic(_: argparse.Namespace) -> int:
     except FileNotFoundError:
         say("nothing is blocked: neither maps of XDP nor a table of nftables are in the kernel")
         if is_marked(paths.LIVE_STATE):
+            _note_halt()
             say(_STAYS)
         return 0
     except OSError as error:
         say(f"aegis-tui: not everything could be emptied: {error}", sys.stderr)
         return 1
     say(f"{count(removed, 'block')} removed from XDP and nftables, every packet passes")
+    _note_halt()
     say(_STAYS)
     return 0
+
+
+def _note_halt() -> None:
+    """Have a guard that runs record who did it; packets pass by then, whether one answers or not."""
+    try:
+        with connect() as guard:
+            guard.note_halt()
+    except (OSError, ValueError) as error:
+        say(f"who did this is not in the record: {error}", sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aegis_tui import shells
-from aegis_tui.cli import build_parser
+from aegis_tui.arguments.parser import build_parser
 from aegis_tui.grammar import grammar
 
 

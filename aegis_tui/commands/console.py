@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, cast
 from aegis_tui.acting.appearing import Preferences
 from aegis_tui.app import AegisApp
 from aegis_tui.bridge import EngineView, Studio
+from aegis_tui.commands.ending import run_to_end
 from aegis_tui.commands.person import name_of_person
-from aegis_tui.commands.settings import effective
+from aegis_tui.commands.settings import effective, keymap
 from aegis_tui.commands.terminal import in_browser, need_terminal
-from aegis_tui.keyboard.keymap import Keymap
 from aegis_tui.terminal.driver import HangUpDriver
 from engine import config, paths
-from engine.core import Engine
+from engine.meanings import meanings
 
 if TYPE_CHECKING:
+    from engine.core import Engine
     from engine.replay import Replay
 
 
@@ -46,7 +47,7 @@ def show(
     app.studio = studio
     if not in_browser():
         app.driver_class = HangUpDriver
-    app.run()
+    run_to_end(app.run_async)
     return app.return_code or 0
 
 
@@ -57,12 +58,13 @@ def preferences_of(found: config.Effective, state: Path | None = None) -> Prefer
         ValueError: the keys do not fit; the text names the file and the key.
     """
     chosen = found.settings
+    meanings()  # read now: later this process may not read its source, or another version lies there
     return Preferences(
         theme=chosen.theme,
         density=chosen.density,
         clipboard=chosen.clipboard,
         utc=chosen.utc,
-        keymap=Keymap(dict(chosen.keys), found.origins.get("keys", "")),
+        keymap=keymap(found),
         settings=tuple(config.shown(found)),
         person=name_of_person(),
         state=state or paths.user_state(),

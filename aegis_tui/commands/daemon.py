@@ -15,11 +15,12 @@ from aegis_tui.commands.doors import configured
 from aegis_tui.commands.guarded import need_root
 from aegis_tui.commands.holder import holder
 from aegis_tui.commands.settings import effective
-from aegis_tui.commands.terminal import say
+from aegis_tui.commands.terminal import moment, say
 from engine import paths
-from engine.config import SYSTEM_FILE
+from engine.config import SYSTEM_FILE, Settings
 from engine.edge.supervisor import supervisor
-from engine.types import Fault
+from engine.recovery import recovered
+from engine.types import Fault, Recovery
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -44,35 +45,54 @@ def run(arguments: argparse.Namespace) -> int:
         msg = f"this host is held by {found.words}; {way}"
         raise PermissionError(msg)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    watch = live.begin(settings, may_approve=False, attachable=True)
+    signal.signal(signal.SIGTERM, _end)
+    # What is left of a unit when its main process ends is killed, and the guard has the end of the run to note.
+    with live.launch(settings, may_approve=False) as guard:
+        return _serve(live.begin(settings, guard, attachable=True), settings)
+
+
+def _serve(watch: live.Watch, settings: Settings) -> int:
+    """Run the engine until it is told to stop, and return the exit status."""
     assert watch.listener is not None  # noqa: S101 - it was asked for
     from engine.attach.door import AttachDoor  # noqa: PLC0415 - after privileges are dropped
 
     door = AttachDoor(watch.listener, {"block_ttl_s": settings.block_ttl})
     more = configured(settings, paths.LIVE_DATABASE)
-    ending = _Ending()
+    journal = _Journal()
     doors: tuple[Door, ...] = (door, *supervisor(os.environ), *more)
-    engine = live.build(watch, settings, ending, opened=doors, view_flows=live.FLOWS_SHOWN)
-    ending.engine = engine
+    engine = live.build(watch, settings, journal, opened=doors, view_flows=live.FLOWS_SHOWN)
+    journal.engine = engine
     _tell(f"watching {' '.join(settings.interface)}; a console: sudo aegis-tui attach")
     asyncio.run(_until_told(engine))
     with suppress(OSError):
         live.farewell(engine)
-    return 1 if ending.why else 2 if live.tell_failures(engine) else 0
+    return 1 if journal.lost else 2 if live.tell_failures(engine) else 0
 
 
-class _Ending:
-    """Ends an engine that lost its guard or its capture, where somebody starts it again."""
+def _end(*_: object) -> None:
+    """End while nothing runs yet that would have to be stopped."""
+    raise SystemExit(0)
+
+
+class _Journal:
+    """Prints faults and what was recovered; where somebody starts it again, ends an engine without guard or capture."""
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
-        self.why = ""
+        self.lost = False
 
     def __call__(self, event: Event) -> None:
-        if not (isinstance(event, Fault) and event.ability in ("guard", "capture") and not event.cleared):
+        if isinstance(event, Recovery):
+            _tell(recovered(event, moment))
+        if not isinstance(event, Fault):
             return
+        _tell(f"{event.ability}: {event.message or 'works again'}")
+        if event.ability in ("guard", "capture") and not event.cleared:
+            self._end()
+
+    def _end(self) -> None:
         if "NOTIFY_SOCKET" in os.environ and self.engine is not None:
-            self.why = event.message
+            self.lost = True
             self.engine.stop()
 
 

@@ -8,7 +8,7 @@ import platform
 import shutil
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aegis_tui.commands.check import Check, Health
 from aegis_tui.commands.holder import daemon_pid
@@ -17,6 +17,7 @@ from engine import paths
 from engine.guard import bpf
 from engine.guard.blocker import HEARTBEAT_S
 from engine.guard.client import connect
+from engine.guard.halt import is_marked
 from engine.guard.messages import Attachment, Welcome
 
 TCX = (6, 6)
@@ -25,6 +26,7 @@ OURS = "aegis_xdp"
 """Name of the XDP program of this program."""
 _NO_ROOT = "cannot tell without root"
 _ASK_ROOT = "sudo aegis-tui doctor"
+_RESUME = "sudo aegis-tui blocks resume, when the reason is gone"
 
 
 def release() -> tuple[int, ...]:
@@ -47,7 +49,7 @@ def examine_dataplane(ifaces: tuple[str, ...]) -> Iterator[Check]:
     for iface in dict.fromkeys((*ifaces, *attached)):
         yield _attached(attached[iface]) if iface in attached else _unattached(iface)
     for words in welcome.degraded if welcome else ():
-        yield Check("attachment", Health.DEGRADED, words, "reviewing a proposal, or a restart, tries it again")
+        yield _fallen_back(words, attached)
     yield _heartbeat()
 
 
@@ -90,11 +92,10 @@ def _welcome() -> Welcome | None:
 
 def _guard(welcome: Welcome | None) -> Check:
     if welcome is None:
-        return Check("guard", Health.OK, "none runs now: the console, or a command that needs one, starts it")
+        return _no_guard()
     told = f"process {welcome.pid}, {welcome.dataplane}"
     if welcome.halted:
-        remedy = "sudo aegis-tui blocks resume, when the reason is gone"
-        return Check("guard", Health.DEGRADED, f"{told}; halted by panic-unblock: nothing is dropped", remedy)
+        return Check("guard", Health.DEGRADED, f"{told}; halted by panic-unblock: nothing is dropped", _RESUME)
     if welcome.drifted:
         detail = f"{told}; {len(welcome.drifted)} prefix(es) in the kernel that nobody approved here"
         return Check("guard", Health.DEGRADED, detail, "sudo aegis-tui blocks list shows them as drifted")
@@ -103,6 +104,13 @@ def _guard(welcome: Welcome | None) -> Check:
     if not welcome.blocking:
         return Check("guard", Health.DEGRADED, f"{told}; an approval would not be enforced", "see the lines below")
     return Check("guard", Health.OK, told)
+
+
+def _no_guard() -> Check:
+    if is_marked(paths.LIVE_STATE):
+        detail = "none runs now; halted by panic-unblock: every block is held back until a person ends it"
+        return Check("guard", Health.DEGRADED, detail, _RESUME)
+    return Check("guard", Health.OK, "none runs now: the console, or a command that needs one, starts it")
 
 
 def _daemon() -> Check:
@@ -124,6 +132,15 @@ def _attached(found: Attachment) -> Check:
     if found.mode == "native":
         return Check("attachment", Health.OK, f"{detail}; kept")
     return Check("attachment", Health.DEGRADED, f"{detail}; kept", "slower than native XDP: the line below says why")
+
+
+def _fallen_back(words: str, attached: Mapping[str, Attachment]) -> Check:
+    """Say what tries again: nftables is left for XDP by a start, and only where nothing is blocked."""
+    found = attached.get(words.partition(":")[0])
+    remedy = "reviewing a proposal, or a restart, tries it again"
+    if found is not None and found.mode == "nftables":
+        remedy = "a restart of the engine tries XDP again where nothing is blocked"
+    return Check("attachment", Health.DEGRADED, words, remedy)
 
 
 def _unattached(iface: str) -> Check:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from aegis_tui.commands.check import Check, Health
 from aegis_tui.commands.dataplane import examine_dataplane, release
-from aegis_tui.commands.settings import check_keys, effective
+from aegis_tui.commands.settings import check_keys, effective, wrong_receivers
 from aegis_tui.commands.terminal import moment
 from engine.config import ENVIRONMENT, Settings
 from engine.messenger import named, send
@@ -184,6 +184,8 @@ def _endpoint(settings: Settings) -> Check:
 def _notify(settings: Settings) -> Check:
     if not settings.notify:
         return Check("notify", Health.OK, "nobody is told: `notify` in the configuration is empty")
+    if wrong := wrong_receivers(settings):
+        return Check("notify", Health.DEGRADED, "; ".join(wrong), "mend `notify` in the configuration")
     told = ", ".join(named(number, url) for number, url in enumerate(settings.notify, 1))
     return Check("notify", Health.OK, f"{told}; a test message: aegis-tui doctor --notify")
 

@@ -7,9 +7,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
 
 from aegis_tui.commands.settings import effective, endpoint_addresses
+from aegis_tui.commands.terminal import say
+from engine import paths
+from engine.guard import halt
 from engine.guard.client import GuardClient, connect, spawn
+from engine.guard.messages import AllowedPrefix, Audit, AuditEntry, BlockList
+from engine.guard.nfttable import table_exists
+from engine.guard.pins import PIN_ROOT
+from engine.types import Proposal
+
+RECORD = ("guard.db", "audit.key", "audit.head")
+"""Files of the guard's record."""
 
 
 class NoGuardError(PermissionError):
@@ -36,6 +48,86 @@ def guarded(ifaces: tuple[str, ...] = (), *, looks: bool = False) -> Iterator[Gu
             raise NoGuardError(str(error)) from error
     with client:
         yield client
+
+
+class Look(Protocol):
+    """What a command that only looks asks."""
+
+    def block_pages(self, *, ended: bool = False) -> Iterator[BlockList]: ...
+
+    def proposals(self) -> list[Proposal]: ...
+
+    def allowed(self) -> list[AllowedPrefix]: ...
+
+    def verify_audit(self) -> Audit: ...
+
+    def noted_traces(self) -> Iterator[AuditEntry]: ...
+
+    def audit(self) -> Iterator[AuditEntry]: ...
+
+
+class Untouched:
+    """Answers where no guard has run yet: starting one to be told of nothing would found its whole state."""
+
+    def block_pages(self, *, ended: bool = False) -> Iterator[BlockList]:
+        """Yield one empty page."""
+        del ended
+        yield BlockList((), more=False, halted=False)
+
+    def proposals(self) -> list[Proposal]:
+        """Return none."""
+        return []
+
+    def allowed(self) -> list[AllowedPrefix]:
+        """Return none."""
+        return []
+
+    def verify_audit(self) -> Audit:
+        """Return an empty chain."""
+        return Audit(0, ())
+
+    def noted_traces(self) -> Iterator[AuditEntry]:
+        """Yield none."""
+        return iter(())
+
+    def audit(self) -> Iterator[AuditEntry]:
+        """Yield none."""
+        return iter(())
+
+
+@contextmanager
+def looking() -> Iterator[Look]:
+    """Ask the guard that runs, or one started for the command; where none has run yet, nobody, and say so.
+
+    Raises:
+        NoGuardError: none runs, and none can be started.
+        PermissionError: the command runs without root.
+    """
+    need_root()
+    try:
+        client = connect()
+    except OSError:
+        if is_untouched():
+            say("aegis-tui: no guard has run on this host yet: nothing is stored", sys.stderr)
+            yield Untouched()
+            return
+        with guarded(looks=True) as guard:
+            yield guard
+    else:
+        with client:
+            yield client
+
+
+def is_untouched(state: Path = paths.LIVE_STATE, pin_root: Path = PIN_ROOT) -> bool:
+    """Whether no guard left anything here: no record, no mark of a panic, nothing in the kernel."""
+    if any(os.path.lexists(state / name) for name in (*RECORD, halt.NAME)) or os.path.lexists(pin_root):
+        return False
+    try:
+        return not table_exists()
+    except FileNotFoundError:  # no nft, and so no table
+        return True
+    except OSError:
+        return False
 
 
 def _spawned(ifaces: tuple[str, ...], *, looks: bool) -> GuardClient:

@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from aegis_tui.commands.guarded import guarded, need_root
+from aegis_tui.commands.guarded import guarded, looking, need_root
 from aegis_tui.commands.listfile import AddressList, parse
 from aegis_tui.commands.proposals import ask_at_once
 from aegis_tui.commands.rows import count, left, parse_span, prefixes
@@ -54,7 +54,7 @@ def _tell(found: AddressList) -> None:
 
 def export_list(arguments: argparse.Namespace) -> int:
     """Print the blocks that drop packets now, as a list that ``blocks import`` takes."""
-    with guarded(looks=True) as guard:
+    with looking() as guard:
         if not arguments.json:
             say(f"# blocks of aegis-tui in force at {moment(time.time())}; aegis-tui blocks import FILE --for 1h")
         for page in guard.block_pages():

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from aegis_tui.commands.doors import configured
 from aegis_tui.commands.logfile import log_to
-from aegis_tui.commands.settings import effective, endpoint_addresses
+from aegis_tui.commands.rows import count
+from aegis_tui.commands.settings import effective, endpoint_addresses, keymap
 from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
 from engine.attach.socket import listen
 from engine.config import Settings
 from engine.plan import Plan
-from engine.types import BlockState, Fault
+from engine.types import Fault
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     check(settings.interface)
     if not arguments.headless:
         need_terminal()
+        keymap(found)  # refuses what does not fit before anything is started
+    guard = launch(settings, may_approve=not arguments.headless)
+    if not arguments.headless:  # loaded while the guard comes up
         from aegis_tui.commands.console import preferences_of  # noqa: PLC0415 - textual only where there is a console
 
         preferences = preferences_of(found, paths.LIVE_DATABASE.parent)
-    watch = begin(settings, may_approve=not arguments.headless)
+    watch = begin(settings, guard)
     opened = configured(settings, paths.LIVE_DATABASE)
     if not arguments.headless:
         from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
@@ -97,8 +101,8 @@ def _at_another_engine(arguments: argparse.Namespace) -> int | None:
     return attach.offered(arguments, found)
 
 
-def begin(settings: Settings, *, may_approve: bool, attachable: bool = False) -> Watch:
-    """Start the guard, open the captures and, if consoles may attach, their socket, and give up root for good.
+def launch(settings: Settings, *, may_approve: bool) -> GuardClient:
+    """Start the guard, which takes a while to come up.
 
     Raises:
         ValueError: there is no such interface.
@@ -106,16 +110,27 @@ def begin(settings: Settings, *, may_approve: bool, attachable: bool = False) ->
     """
     check(settings.interface)
     from engine.guard.client import spawn  # noqa: PLC0415 - only after the arguments are known to be right
-    from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
 
-    guard = spawn(
+    return spawn(
         settings.interface,
         endpoints=endpoint_addresses(settings),
         shared_hops=settings.trusted_proxies,
         management_ports=settings.management_ports,
         may_approve=may_approve,
         dataplane=not settings.no_dataplane,
+        waits=False,
     )
+
+
+def begin(settings: Settings, guard: GuardClient, *, attachable: bool = False) -> Watch:
+    """Wait for the guard, open the captures and, if consoles may attach, their socket, and give up root for good.
+
+    Raises:
+        PermissionError: the guard does not start; the text says why.
+    """
+    from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
+
+    guard.greet()
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
     sources = _open_sources(settings)
     listener = listen() if attachable else None
@@ -210,7 +225,16 @@ async def headless(engine: Engine, printer: Printer | None = None) -> None:
 
 def farewell(engine: Engine) -> None:
     """Say what stays in force by the last look: the engine's thread may still be asking the guard."""
-    live = [block for block in engine.snapshot().blocks if block.state is BlockState.LIVE]
-    log.info("the engine ended; blocks that stay in force: %d", len(live))
-    if live:
-        say(f"{len(live)} block(s) stay in force; to lift all of them: sudo aegis-tui panic-unblock", sys.stderr)
+    words = parting(engine.decisions.in_force())
+    log.info("%s", words)
+    say(words, sys.stderr)
+
+
+def parting(live: int | None) -> str:
+    """Return the last words of an engine: how many blocks it leaves in force, None for not known."""
+    if live is None:
+        return "ended; whether blocks are in force is not known: sudo aegis-tui blocks list"
+    if not live:
+        return "ended; no block is in force"
+    stay = "stays" if live == 1 else "stay"
+    return f"ended; {count(live, 'block')} {stay} in force; to lift all of them: sudo aegis-tui panic-unblock"

@@ -10,9 +10,10 @@ from aegis_tui.commands.terminal import moment, say
 from engine import wire
 from engine.core import Engine
 from engine.filter import Filter
-from engine.types import Alert, Block, Detection, Event, Fault, Flow, Incident, Proposal, TraceStep, Verdict
+from engine.recovery import recovered
+from engine.types import Alert, Block, Detection, Event, Fault, Flow, Incident, Proposal, Recovery, TraceStep, Verdict
 
-_ALWAYS = (Alert, Incident, Verdict, Proposal, Block, Fault)
+_ALWAYS = (Alert, Incident, Verdict, Proposal, Block, Fault, Recovery)
 _ON_REQUEST = {"detection": Detection, "flow": Flow, "step": TraceStep}
 
 
@@ -69,13 +70,20 @@ def _plain(event: Event) -> str:  # noqa: PLR0911 - one return for each kind of 
         case Block():
             return f"{moment(event.added_at)} BLOCK    {event.prefix} {event.state}"
         case Fault():
-            return f"{moment(event.at)} FAULT    {event.ability}: {event.message}"
+            return f"{_when(event.at)} FAULT    {event.ability}: {event.message}"
+        case Recovery():
+            return f"{moment(event.at)} RECOVERY {recovered(event, moment)}"
         case Detection():
             return f"{moment(event.at)} DETECTION {event.flow_id} {event.detector} {event.label} {event.score:.3f}"
         case TraceStep():
             return f"{moment(event.at)} STEP     {event.incident_id} {event.role} {event.kind} {event.name}"
         case Flow():
             return f"{moment(event.last_seen)} FLOW     {_ends(event)}"
+
+
+def _when(at: float) -> str:
+    """Return when a fault came: a replay goes by the capture's clock, which stands until there is a packet."""
+    return moment(at) if at else f"{'before the first packet':25}"
 
 
 def _ends(flow: Flow) -> str:

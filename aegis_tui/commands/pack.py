@@ -11,6 +11,7 @@ from typing import BinaryIO
 from aegis_tui.commands.confined import confine_to_home
 from aegis_tui.commands.replay import load_incident
 from aegis_tui.commands.terminal import say
+from engine import newfile
 from engine.version import VERSION
 
 TOOL = f"aegis-tui {VERSION}"
@@ -39,13 +40,13 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _new_file(path: Path) -> BinaryIO:
-    """Return a file that this call made.
+    """Return a file that this call made, and that only its owner reads.
 
     Raises:
         OSError: it is there already, or cannot be made.
     """
     try:
-        return path.open("xb")
+        return newfile.begin(path)
     except FileExistsError:
         msg = f"{path} exists already, and a pack overwrites nothing: name another file with -o"
         raise FileExistsError(msg) from None

@@ -6,9 +6,10 @@ import argparse
 import sys
 from typing import TextIO
 
-from aegis_tui.commands.guarded import guarded
+from aegis_tui.commands.guarded import guarded, looking
+from aegis_tui.commands.layout import Table, hanging, terminal_width
 from aegis_tui.commands.person import ask, ask_within, terminal
-from aegis_tui.commands.rows import block_row, count, prefixes, proposal_row, question
+from aegis_tui.commands.rows import PROPOSALS, block_line, count, prefixes, question
 from aegis_tui.commands.terminal import say
 from engine import wire
 from engine.guard.client import GuardClient, GuardError
@@ -16,14 +17,17 @@ from engine.guard.messages import Approved, Review
 from engine.types import Block, BlockState, Proposal
 
 YES = ("y", "yes")
+_WORDS_AT = 12
+"""Column in which the words of a question begin."""
 
 
 def list_proposals(arguments: argparse.Namespace) -> int:
     """List proposals, newest first."""
-    with guarded(looks=True) as guard:
+    with looking() as guard:
         found = [one for one in guard.proposals() if not arguments.filter or arguments.filter.matches(one)]
-    for proposal in found:
-        say(wire.event_line(proposal) if arguments.json else proposal_row(proposal), as_json=arguments.json)
+    lines = map(wire.event_line, found) if arguments.json else Table(PROPOSALS, terminal_width()).lines(found)
+    for line in lines:
+        say(line, as_json=arguments.json)
     if not found and not arguments.json:
         say("no proposal matches" if arguments.filter else "no proposal has been made")
     return 0
@@ -114,7 +118,7 @@ def _tell_list(review: Review, approved: Approved) -> int:
 
 
 def _tell_one(guard: GuardClient, block: Block, answers: TextIO) -> int:
-    say(block_row(block))
+    _say_all([block_line(block)])
     if block.keep_within_s and not _kept(guard, block, answers):
         return 1
     say(f"to undo: aegis-tui blocks remove {block.prefix}")
@@ -136,5 +140,8 @@ def _kept(guard: GuardClient, block: Block, answers: TextIO) -> bool:
 
 
 def _say_all(lines: list[str]) -> None:
+    """Print what a person reads before they answer; what is longer than a line hangs below its first word."""
     for line in lines:
-        say(line)
+        indent = _WORDS_AT if line.startswith("  ") else 0
+        for part in hanging(line[:indent], line[indent:], terminal_width(), indent):
+            say(part)

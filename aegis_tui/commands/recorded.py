@@ -69,7 +69,7 @@ def plan_of_files(
     from engine.agent.recorded import RecordedHost  # noqa: PLC0415 - light, but not needed to refuse a name
 
     state = state or paths.user_state()
-    beside = _host_beside(files[0]) if len(files) == 1 else {}
+    local_ips, answers = _host_beside(files[0]) if len(files) == 1 else ((), {})
     return Plan(
         source=title,
         title=title,
@@ -80,21 +80,35 @@ def plan_of_files(
         lockstep=True,
         paced=paced,
         speed=speed,
-        local_ips=tuple(beside.get("local", ())),
-        host=RecordedHost(beside.get("answers", {})),
+        local_ips=local_ips,
+        host=RecordedHost(answers),
     )
 
 
-def _host_beside(file: Path) -> dict[str, dict[str, str]]:
+def _host_beside(file: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the addresses and the answers of the watched host, from a file as foreign as the capture itself.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     beside = file.with_name(file.stem + HOST_SUFFIX)
     if not beside.is_file():
-        return {}
+        return (), {}
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{beside}: not JSON: {error}"
         raise ValueError(msg) from error
-    return dict(content)
+    local = content.get("local", []) if isinstance(content, dict) else None
+    answers = content.get("answers", {}) if isinstance(content, dict) else None
+    if not (isinstance(local, list) and isinstance(answers, dict) and _are_texts([*local, *answers.values()])):
+        msg = f"{beside}: not the record of a host: `local` is a list of addresses, `answers` a text for each question"
+        raise ValueError(msg)
+    return tuple(local), answers
+
+
+def _are_texts(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _open(file: Path, settings: Settings, *, paced: bool) -> Reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.recorded import HOST_SUFFIX, captures, plan_of_files, plan_of_incident
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.stored import ask
+from aegis_tui.commands.terminal import say
 from engine import paths
+from engine.keeping import left_as_stored
 from engine.plan import Plan
 from engine.store.database import Store
 from engine.stored import Stored, stored_of
@@ -94,6 +97,8 @@ def start(arguments: argparse.Namespace, plan: Plan) -> int:
     printer = Printer(arguments.json, arguments.extra, wanted=arguments.filter)
     engine = Engine(plan, on_event=printer)
     asyncio.run(headless(engine, printer))
+    if told := left_as_stored(engine.left_as_stored):
+        say(f"aegis-tui: {told}", sys.stderr)
     failed = tell_failures(engine)
     return 2 if failed and failed == len(plan.open_readers) else 0
 

@@ -1,4 +1,4 @@
-"""Proposals, blocks and spans in a line's words; the caller makes them inert before they are printed."""
+"""Proposals, blocks and spans in words, and the columns they are listed in; the printer makes them inert."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 import time
 
+from aegis_tui.commands.layout import Column
 from aegis_tui.commands.terminal import moment
 from engine.guard import terms
 from engine.guard.messages import Review
@@ -93,20 +94,52 @@ def target(proposal: Proposal) -> str:
     return f"{prefixes(listed.prefixes)} ({count(listed.addresses, 'address', 'addresses')})"
 
 
-def proposal_row(proposal: Proposal) -> str:
-    """Return a proposal as one line."""
-    asked = proposal.terms
+PROPOSALS: tuple[Column[Proposal], ...] = (
+    Column("id", lambda one: one.id, least=7),
+    Column("state", lambda one: one.state, least=8),
+    Column("target", target, least=43),
+    Column("term", lambda one: span(one.terms.ttl_s), goes=1, least=11),
+    Column("incident", lambda one: one.terms.incident_id or "-", goes=2, least=13),
+    Column("reason", lambda one: one.reason),
+)
+"""What ``proposals list`` shows."""
+
+_DECIDED: tuple[Column[Block], ...] = (
+    Column("proposal", lambda one: one.proposal_id or "-", goes=4, least=8),
+    Column("approved by", lambda one: one.approver or "-", goes=6, least=16),
+    Column("reason", lambda one: f"{one.reason or '-'}{_mark(one)}"),
+)
+
+
+def in_force(now: float | None = None) -> tuple[Column[Block], ...]:
+    """Return what ``blocks list`` shows; ``now`` is the wall clock that its last packet is counted from."""
     return (
-        f"{proposal.id:8} {proposal.state:9} {target(proposal):43} {span(asked.ttl_s):11} "
-        f"{asked.incident_id or '-':13} {proposal.reason}"
+        Column("prefix", lambda one: one.prefix, least=43),
+        Column("state", _state, least=8),
+        Column("term", left, goes=1, least=16),
+        Column("dropped in", lambda one: _counted(one.packets, one.bytes), goes=2, least=24),
+        Column("dropped out", lambda one: _counted(one.out_packets, one.out_bytes), goes=5, least=24),
+        Column("last packet", lambda one: _last(one, now), goes=3, least=12),
+        *_DECIDED,
     )
 
 
-def block_row(block: Block, now: float | None = None) -> str:
-    """Return a block as one line; ``now`` is the wall clock that its last packet is counted from."""
-    return (
-        f"{block.prefix:43} {_state(block):8} {left(block):16} {_counted(block, now)}  {_origin(block)}{_mark(block)}"
-    )
+ENDED: tuple[Column[Block], ...] = (
+    Column("prefix", lambda one: one.prefix, least=43),
+    Column("ended", lambda one: one.ended_why or "ended", least=8),
+    Column("at", lambda one: moment(one.ended_at) if one.added_at else "-", goes=1, least=25),
+    Column("after", lambda one: span(one.ended_at - one.added_at) if one.added_at else "-", goes=3, least=11),
+    Column("dropped in", lambda one: _counted(one.packets, one.bytes), goes=2, least=24),
+    Column("dropped out", lambda one: _counted(one.out_packets, one.out_bytes), goes=5, least=24),
+    *_DECIDED,
+)
+"""What ``blocks list --ended`` shows."""
+
+
+def block_line(block: Block) -> str:
+    """Return what became of one block that was asked for, in one line."""
+    told = f"{block.prefix} is {_state(block)}: {left(block)}, approved by {block.approver or '-'}"
+    return f"{told}: {block.reason or '-'}{_mark(block)}"
 
 
 def left(block: Block) -> str:
@@ -114,36 +147,24 @@ def left(block: Block) -> str:
     return PERMANENT if math.isinf(block.remaining_s) else terms.left(block.remaining_s)
 
 
-def ended_row(block: Block) -> str:
-    """Return a block that ended as one line."""
-    when = f"{moment(block.ended_at)} after {span(block.ended_at - block.added_at)}" if block.added_at else "-"
-    return f"{block.prefix:43} {block.ended_why or 'ended':8} {when}  {_counted(block, None)}  {_origin(block)}"
-
-
 def _state(block: Block) -> str:
     return "watch" if block.watch else block.state
 
 
-def _counted(block: Block, now: float | None) -> str:
-    passed = " (counted, not dropped)" if block.watch else ""
-    words = (
-        f"in {count(block.packets, 'packet')} {size(block.bytes)}, "
-        f"out {count(block.out_packets, 'packet')} {size(block.out_bytes)}{passed}"
-    )
+def _counted(packets: int, weight: int) -> str:
+    return f"{count(packets, 'packet')} {size(weight)}" if packets else "none"
+
+
+def _last(block: Block, now: float | None) -> str:
     if not block.last_hit_at:
-        return f"{words}, never hit"
-    ago = (time.time() if now is None else now) - block.last_hit_at
-    return f"{words}, last {terms.about(ago)} ago"
-
-
-def _origin(block: Block) -> str:
-    return f"{block.proposal_id or '-'} {block.approver or '-'}: {block.reason or '-'}"
+        return "never"
+    return f"{terms.about((time.time() if now is None else now) - block.last_hit_at)} ago"
 
 
 def _mark(block: Block) -> str:
     if block.keep_within_s:
         return f"  [on trial: reverts in {block.keep_within_s:.0f} s unless kept]"
-    return "  [watch: lets every packet pass]" if block.watch else ""
+    return "  [watch: counted, every packet passes]" if block.watch else ""
 
 
 def size(number: int) -> str:

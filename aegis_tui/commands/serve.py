@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aegis_tui.commands import doors, live
 from aegis_tui.commands.confined import confine_to_home
+from aegis_tui.commands.holder import holder
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
 from aegis_tui.commands.terminal import say
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     closing = _Closing()
     opened = (doors.stdio(closing),) if arguments.stdio else ()
-    if arguments.iface or (settings.interface and os.geteuid() == 0):
+    if arguments.iface:
         return _watch(arguments, settings, opened, closing)
     confine_to_home(arguments)
     return _stay(arguments, settings, opened, closing)
@@ -58,6 +59,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     settings = effective(arguments).settings
     chosen = replace(
         settings,
+        interface=tuple(arguments.iface or ()),  # the file's is the daemon's: two engines cannot watch one host
         http=not (arguments.no_http or arguments.stdio),
         mcp=not (arguments.no_mcp or arguments.stdio),
         http_port=settings.http_port if arguments.http_port is None else arguments.http_port,
@@ -74,7 +76,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _watch(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door, ...], closing: _Closing) -> int:
     """Capture as root, drop it, and serve."""
-    watch = live.begin(settings, may_approve=False)
+    _need_free_host()
+    watch = live.begin(settings, live.launch(settings, may_approve=False))
     printer = _printer(arguments)
     more = doors.configured(settings, paths.LIVE_DATABASE, _told(arguments))
     engine = live.build(watch, settings, printer, opened=(*opened, *more))
@@ -84,6 +87,20 @@ def _watch(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door
     finally:
         live.farewell(engine)
     return 2 if live.tell_failures(engine) else 0
+
+
+def _need_free_host() -> None:
+    """Refuse where another engine watches this host, and say what works.
+
+    Raises:
+        PermissionError: one does.
+    """
+    found = holder() if os.geteuid() == 0 else None
+    if found is None:
+        return
+    doors_of_its_own = "; the daemon itself opens the doors with http = true and mcp = true in its settings"
+    msg = f"this host is held by {found.words}; without --iface serve needs no host: it judges what is reported"
+    raise PermissionError(msg + (doors_of_its_own if found.daemon else ""))
 
 
 def _stay(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door, ...], closing: _Closing) -> int:

@@ -16,23 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from aegis_tui.commands.confined import confine_to_home
+from aegis_tui.commands.layout import Column, Table, hanging, terminal_width
+from aegis_tui.commands.rows import count, span
 from aegis_tui.commands.terminal import moment, say
-from engine import paths, wire
+from engine import newfile, paths, wire
 from engine.filter import Filter
 from engine.store.database import Store
 from engine.store.reading import LIMIT_S, read_store
 from engine.text import escape
-from engine.types import Alert, Incident, IncidentView, LibraryEntry, Origin, StepKind, TraceStep, Verdict
+from engine.types import Alert, Disposition, Incident, IncidentView, LibraryEntry, Origin, StepKind, TraceStep, Verdict
 
 Question = Callable[[Store, str], Awaitable[Any]]
 """What is asked of a store about the incident with an id."""
 
+WORDS_AT = 10
+"""Column in which ``show`` begins what it tells."""
 LISTED = 500
 """Incidents that are listed, the newest."""
 
 
 def incidents(arguments: argparse.Namespace) -> int:
-    """List incidents, newest first; a database that cannot be read is told, and hides no other."""
+    """List incidents, as JSON the newest first; a database that cannot be read is told, and hides no other."""
     found: list[LibraryEntry] = []
     unread: list[str] = []
     for path in databases(arguments.database):
@@ -42,8 +46,10 @@ def incidents(arguments: argparse.Namespace) -> int:
             )
         except (ValueError, OSError) as error:
             unread.append(str(error))
-    for entry in sorted(found, key=lambda entry: -entry.incident.opened_at):
-        say(wire.event_line(entry.incident) if arguments.json else _entry_row(entry), as_json=arguments.json)
+    found.sort(key=lambda entry: -entry.incident.opened_at)
+    lines = (wire.event_line(entry.incident) for entry in found) if arguments.json else _table(found)
+    for line in lines:
+        say(line, as_json=arguments.json)
     if not (found or unread or arguments.json):
         none = "no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some"
         say("no incident matches" if arguments.filter else none)
@@ -57,7 +63,7 @@ async def _newest(store: Store, wanted: Filter | None) -> tuple[LibraryEntry, ..
     found: list[LibraryEntry] = []
     page = await store.library(None, LISTED)
     while page and len(found) < LISTED:
-        found += [entry for entry in page if not wanted or wanted.matches(entry.incident)]
+        found += [entry for entry in page if not wanted or wanted.matches(entry)]
         last = page[-1].incident
         page = await store.library((last.opened_at, last.id), LISTED) if wanted else []
     return tuple(found[:LISTED])
@@ -69,8 +75,9 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say(json.dumps(wire.encode(view)), as_json=True)
         return 0
-    for line in _lines(view):
-        say(line)
+    for head, text in _lines(view):
+        for line in hanging(head, text, terminal_width(), WORDS_AT):
+            say(line)
     for line in _trace_lines(view.steps) if arguments.trace else ():
         say(line)
     return 0
@@ -97,18 +104,20 @@ def report(arguments: argparse.Namespace) -> int:
 
 def packets(arguments: argparse.Namespace) -> int:
     """Write the packets of one incident."""
+    if arguments.file and arguments.output:
+        msg = f"one file, please: {arguments.file} or --output {arguments.output}"
+        raise ValueError(msg)
     content = ask(arguments, arguments.id, bytes, lambda store, incident_id: store.packets(incident_id))
     if not content:
         msg = f"no packets are stored with {arguments.id}"
         raise LookupError(msg)
+    file = arguments.output or arguments.file or f"{arguments.id}.pcap"
     try:
-        file = Path(arguments.file).open("xb")  # noqa: SIM115 - closed below, once it is known to be new
+        newfile.make(Path(file), content)
     except FileExistsError:
-        msg = f"{arguments.file} exists already, and nothing is overwritten: name another file"
+        msg = f"{file} exists already, and nothing is overwritten: name another file"
         raise FileExistsError(msg) from None
-    with file:
-        file.write(content)
-    say(f"{len(content)} bytes written to {arguments.file}")
+    say(f"{len(content)} bytes written to {file}")
     return 0
 
 
@@ -209,69 +218,81 @@ def incident_view(arguments: argparse.Namespace, named: str) -> IncidentView:
     return found
 
 
-def _entry_row(entry: LibraryEntry) -> str:
-    """Return a line that also says what was concluded, and where the incident comes from."""
-    incident = entry.incident
-    judged = f"{entry.conclusion or 'no verdict'} / {incident.disposition}"
-    return (
-        f"{incident.id}  {moment(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
-        f"{len(incident.alert_ids):3} alerts  {judged:30}  {_origin(entry):8}  {incident.title}"
-    )
-
-
 def _origin(entry: LibraryEntry) -> str:
     if entry.origin is Origin.EVENT:
         return "reported"
     return "live" if entry.origin is Origin.LIVE else f"replay of {entry.source}"
 
 
-def _row(incident: Incident) -> str:
-    return (
-        f"{incident.id}  {moment(incident.opened_at)}  {incident.severity.upper():8}  {incident.target_ip:39}  "
-        f"{len(incident.alert_ids):3} alerts  {incident.disposition:16}  {incident.title}"
-    )
+COLUMNS: tuple[Column[LibraryEntry], ...] = (
+    Column("id", lambda entry: entry.incident.id, least=12),
+    Column("severity", lambda entry: entry.incident.severity.upper(), least=8),
+    Column("target", lambda entry: entry.incident.target_ip, least=39),
+    Column("opened", lambda entry: moment(entry.incident.opened_at), goes=4, least=25),
+    Column("alerts", lambda entry: f"{len(entry.incident.alert_ids):,}", goes=3, right=True),
+    Column("verdict", lambda entry: entry.conclusion or "none yet", goes=1, least=12),
+    Column("disposition", lambda entry: entry.incident.disposition, goes=2, least=15),
+    Column("origin", _origin, goes=5, least=8),
+    Column("title", lambda entry: entry.incident.title),
+)
+"""What ``incidents`` shows: the verdict is the analyst's, the disposition a person's."""
 
 
-def _lines(view: IncidentView) -> list[str]:
+def _table(found: list[LibraryEntry]) -> Iterator[str]:
+    """Yield the incidents on which nobody has decided first, the gravest on top, the newest of those first."""
+    found.sort(key=lambda entry: (_is_closed(entry.incident), -entry.incident.severity.rank))
+    return Table(COLUMNS, terminal_width()).lines(found)
+
+
+def _is_closed(incident: Incident) -> bool:
+    return incident.disposition is not Disposition.UNDETERMINED
+
+
+def _lines(view: IncidentView) -> Iterator[tuple[str, str]]:
+    """Yield what is told about an incident, each with the word it begins with."""
     from engine.agent.report.trace import trace_line  # noqa: PLC0415 - only where an incident is shown
     from engine.agent.tongue import Tongue  # noqa: PLC0415
 
-    lines = [_row(view.incident), *_outcome_lines(view), ""]
+    incident = view.incident
+    opened = f"opened {moment(incident.opened_at)}, {count(len(incident.alert_ids), 'alert')}"
+    yield "incident", f"{incident.id}  {incident.severity.upper()}  {incident.target_ip}  {incident.title}"
+    yield "", f"{opened}, disposition {incident.disposition}"
+    yield from _outcome_lines(view)
+    yield "", ""
     for alert in view.alerts:
-        lines += _alert_lines(alert)
-    lines += [f"evidence  {item.id}  {item.kind}: {item.summary}" for item in view.evidence]
-    lines += _plan_lines(view.steps)
-    lines += [f"step {step.seq:3}  {step.role} {step.kind} {step.name}" for step in view.steps]
-    lines += [f"trace     {trace_line(view.steps, Tongue()).words}"] if view.steps else []
-    return lines
+        yield from _alert_lines(alert)
+    yield from (("evidence", f"{item.id}  {item.kind}: {item.summary}") for item in view.evidence)
+    yield from (("plan", line) for line in _plan_lines(view.steps))
+    yield from ((f"step {step.seq:3}", f"{step.role} {step.kind} {step.name}") for step in view.steps)
+    if view.steps:
+        yield "trace", trace_line(view.steps, Tongue()).words
 
 
-def _outcome_lines(view: IncidentView) -> list[str]:
-    """Return what came of an incident, and what persons did: before all that it rests on."""
-    lines = _verdict_lines(view.verdict) if view.verdict is not None else []
-    lines += [f"proposal  {item.id}  block {item.terms.prefix}: {item.state}" for item in view.proposals]
-    lines += [f"decision  {line}" for line in view.decisions]
-    lines += [f"note      {moment(note.at)} {note.by}: {' / '.join(note.text.splitlines())}" for note in view.notes]
-    return lines
+def _outcome_lines(view: IncidentView) -> Iterator[tuple[str, str]]:
+    """Yield what came of an incident, and what persons did: before all that it rests on."""
+    if view.verdict is not None:
+        yield from _verdict_lines(view.verdict)
+    for item in view.proposals:
+        yield "proposal", f"{item.id}  block {item.terms.prefix} for {span(item.terms.ttl_s)}: {item.state}"
+    yield from (("decision", line) for line in view.decisions)
+    yield from (("note", f"{moment(one.at)} {one.by}: {' / '.join(one.text.splitlines())}") for one in view.notes)
 
 
-def _alert_lines(alert: Alert) -> list[str]:
+def _alert_lines(alert: Alert) -> Iterator[tuple[str, str]]:
     found = alert.detection
-    lines = [
-        f"alert     {moment(alert.first_at)}  x{alert.count}  {found.severity}  {found.label}: "
-        f"{found.reason}  |{escape(found.excerpt, limit=120)}|"
-    ]
+    excerpt = f"  |{escape(found.excerpt, limit=120)}|"
+    head = f"{moment(alert.first_at)}  x{alert.count}  {found.severity}"
+    yield "alert", f"{head}  {found.label}: {found.reason}{excerpt if found.excerpt else ''}"
     if found.event is not None:
         reported = f"{found.event_class or 'no class'}, confidence {found.score:.2f}; only reported, not seen here"
-        lines.append(f"reported  {reported}: {escape(found.event.name, limit=200)}")
-    return lines
+        yield "reported", f"{reported}: {escape(found.event.name, limit=200)}"
 
 
 def _plan_lines(steps: Sequence[TraceStep]) -> list[str]:
     from engine.agent.report.trace import plan_of  # noqa: PLC0415 - only where an incident is shown
 
     planned = [step for step in steps if step.kind is StepKind.PLAN]
-    return [f"plan      {' '.join(filter(None, one))}" for one in (plan_of(planned[-1]) if planned else ())]
+    return [" ".join(filter(None, one)) for one in (plan_of(planned[-1]) if planned else ())]
 
 
 def _trace_lines(steps: Sequence[TraceStep]) -> Iterator[str]:
@@ -283,10 +304,10 @@ def _trace_lines(steps: Sequence[TraceStep]) -> Iterator[str]:
         yield from (f"   {line}" for line in step.content.splitlines())
 
 
-def _verdict_lines(verdict: Verdict) -> list[str]:
-    lines = [f"verdict   {verdict.conclusion} by {verdict.analyst}: {verdict.summary}"]
+def _verdict_lines(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    yield "verdict", f"{verdict.conclusion} by {verdict.analyst}: {verdict.summary}"
     for claim in verdict.claims:
         ids = ", ".join((*claim.evidence_ids, *claim.knowledge_ids)) or "no evidence named"
-        lines.append(f"claim     {claim.text} [{ids}]{'' if claim.supported else ' UNSUPPORTED'}")
-    lines += [f"not done  {step}" for step in verdict.not_done]
-    return lines
+        yield "claim", f"{claim.text} [{ids}]{'' if claim.supported else ' UNSUPPORTED'}"
+    yield from (("not done", step) for step in verdict.not_done)
+    yield from (("to do", step) for step in verdict.actions)

@@ -15,7 +15,8 @@ from aegis_tui.commands.stored import as_owner, ask_one, databases
 from aegis_tui.commands.terminal import moment, say
 from engine import paths, wire
 from engine.store.beside import change
-from engine.store.database import Row, Store, end_suppression, put_note, put_suppression
+from engine.store.database import Store
+from engine.store.rows import Row, end_suppression, put_note, put_suppression
 from engine.suppressing import LOOKED_AT, NOTE_CHARS
 from engine.suppression import MOST, make, preview
 from engine.types import Note, Suppression, SuppressionPreview
@@ -93,7 +94,7 @@ def _rules(arguments: argparse.Namespace, since: float) -> tuple[Suppression, ..
 
 def _preview(arguments: argparse.Namespace, rule: Suppression) -> SuppressionPreview:
     async def looked(store: Store, _: str) -> SuppressionPreview:
-        return preview(rule, await store.latest_alerts(LOOKED_AT))
+        return preview(rule, await store.latest_seen(LOOKED_AT))
 
     found: SuppressionPreview = ask_one(arguments, _database(arguments), SuppressionPreview, looked)
     return found

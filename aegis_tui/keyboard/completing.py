@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aegis_tui.keyboard.keymap import commands, named
+from aegis_tui.keyboard.keymap import commands, help_of, named
 from aegis_tui.keyboard.keys import Command
 
 TIMES = ("10m", "1h", "24h", "7d", "permanent")
@@ -41,7 +41,9 @@ def offers(text: str, known: Known) -> list[Offer]:
     """Return how a line can go on: names of commands, or arguments of the one that stands there."""
     name, gap, rest = text.lstrip().partition(" ")
     if not gap:
-        return [Offer(_ready(command), f"{command.name} {command.takes}", command.help) for command in beginning(name)]
+        return [
+            Offer(_ready(command), f"{command.name} {command.takes}", help_of(command)) for command in beginning(name)
+        ]
     command = named(name)
     if command is None or not command.takes:
         return []
@@ -78,7 +80,7 @@ def problem(text: str) -> str:
 def usage(text: str) -> str:
     """Return what the command on the line takes and does, or empty where none stands there."""
     command = named(text.split(maxsplit=1)[0]) if text.split() else None
-    return f"{command.name} {command.takes}".strip() + f": {command.help}" if command else ""
+    return f"{command.name} {command.takes}".strip() + f": {help_of(command)}" if command else ""
 
 
 def _unknown(name: str) -> str:

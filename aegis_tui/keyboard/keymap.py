@@ -27,8 +27,8 @@ FACES = {
 FOOTER = {
     name: place
     for place, name in enumerate(
-        ("down", "open", "block", "undo", "end-suppression", "extend", "keep", "refuse", "play", "filter",
-         "pane-next", "screen-overview")
+        ("open", "screen-overview", "block", "undo", "end-suppression", "extend", "keep", "refuse", "play", "filter",
+         "pane-next")
     )
 }  # fmt: skip
 """The most useful commands, which the footer of a small terminal names before all others."""
@@ -36,6 +36,7 @@ FOOTER = {
 ALWAYS = ("command", "help", "quit")
 """What every footer names, at its end."""
 
+_PLACE = re.compile(r"\{([a-z-]+)\}")
 NAMED = frozenset(key.value for key in Keys)
 MODIFIED = re.compile(r"(?:(?:ctrl|alt|shift|super|hyper|meta)\+)+(?P<key>.+)")
 
@@ -65,6 +66,10 @@ class Keymap:
         """Return the key to name in a sentence, or the word for the ``:`` line where there is none."""
         keys = self.keys(name)
         return face(keys[0]) if keys else f":{name}"
+
+    def filled(self, words: str) -> str:
+        """Return a command's words with the keys in force in their places."""
+        return _PLACE.sub(lambda place: self.first(place[1]), words)
 
     def faces(self, name: str) -> str:
         """Return a command's keys as a person reads them."""
@@ -107,7 +112,9 @@ class Keymap:
     def help(self, view: str) -> list[tuple[str, str]]:
         """Return keys and help of what does something in a view, each pair of keys once."""
         told = [command for command in commands() if not command.pair and serves(command, view)]
-        return [(self.shown(command), command.row or command.help) for command in told if self.shown(command)]
+        return [
+            (self.shown(command), self.filled(command.row or command.help)) for command in told if self.shown(command)
+        ]
 
     def _normal(self, name: str, keys: Sequence[str]) -> tuple[str, ...]:
         if name not in self._keys:
@@ -223,6 +230,16 @@ def use(keymap: Keymap) -> None:
 def key_of(name: str) -> str:
     """Return the key to name in a sentence for a command, as the keymap in force has it."""
     return _kept[0].first(name)
+
+
+def help_of(command: Command) -> str:
+    """Return what a command does, with the keys in force in its words."""
+    return _kept[0].filled(command.help)
+
+
+def screen_of(*names: str) -> str:
+    """Return the screens of these names as a sentence names them: by their keys, such as ``screen 1 or 2``."""
+    return f"screen {' or '.join(key_of(f'screen-{name}') for name in names)}"
 
 
 def keys_of(name: str) -> tuple[str, ...]:

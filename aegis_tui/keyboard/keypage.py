@@ -53,7 +53,8 @@ def _section(title: str, commands: Iterable[Command]) -> str:
 def _row(command: Command) -> str:
     name = f"{command.name} {command.takes}".strip().replace("|", "\\|")
     keys = " ".join(f"`{one}`" for one in Keymap().faces(command.name).split())
-    return f"| `{name}` | {keys} | {command.help.replace('|', chr(92) + '|')} | {', '.join(sorted(command.views))} |"
+    does = Keymap().filled(command.help).replace("|", "\\|")
+    return f"| `{name}` | {keys} | {does} | {', '.join(sorted(command.views))} |"
 
 
 def _dialog() -> str:

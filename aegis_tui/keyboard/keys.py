@@ -20,6 +20,7 @@ class Command(NamedTuple):
     label: str
     """One or two words for the footer; empty where the footer leaves it out."""
     help: str
+    """What it does; ``{name}`` stands for the key of another command."""
     views: frozenset[str] = frozenset()
     """The views whose footer and help name it; empty means all. Commands that share no view may share a key."""
     pair: str = ""
@@ -47,7 +48,7 @@ APP_COMMANDS = (
             takes="[PREFIX [TIME]]"),
     Command("undo", "u", "undo", "u", "undo", "let the row, the marked or the last block pass", BLOCKS,
             takes="[PREFIX]"),
-    Command("extend", "e", "extend", "e", "extend", "ask for another term of the row's block", BLOCKS,
+    Command("extend", "E", "extend", "E", "extend", "ask for another term of the row's block", BLOCKS,
             takes="[PREFIX TIME]"),
     Command("keep", "K", "keep", "K", "keep", "keep a block that is on trial", BLOCKS, takes="[PREFIX]"),
     Command("refuse", "r", "refuse", "r", "refuse", "refuse the proposal of the row", BLOCKS),
@@ -69,12 +70,12 @@ APP_COMMANDS = (
             INCIDENT_VIEWS | LIBRARY, takes="[INCIDENT|FILE]"),
     Command("diff", "c", "diff", "c", "compare", "judge it again by another threshold, rules or model, and compare",
             INCIDENT_VIEWS | LIBRARY, takes="[NAME=VALUE]"),
-    Command("export", "e", "export", "e", "evidence pack", "write its evidence pack: a file that shows any change",
-            INCIDENT_VIEWS | LIBRARY, takes="[PATH]"),
-    Command("filter", "slash", "filter", "/", "filter", "show only rows that match; esc clears", FILTER_VIEWS,
+    Command("export", "e", "export", "e", "export", "write the rows, or the incident's evidence pack, to a file",
+            TABLE_VIEWS | LIBRARY, takes="[PATH|rows FILE]"),
+    Command("filter", "slash", "filter", "/", "filter", "show only rows that match; {back} clears", FILTER_VIEWS,
             takes="[WORDS]"),
     Command("pane-next", "tab", "app.pane(1)", "tab", "pane", "next pane",
-            row="next pane; shift+tab the one before"),
+            row="next pane; {pane-previous} the one before"),
     Command("pane-previous", "shift+tab", "app.pane(-1)", "shift+tab", "", "previous pane", pair="pane-next"),
     Command("screen-overview", "1", "view('overview')", "1-5", "screens", "what goes on now",
             row="overview, incident, blocks, replay, health"),
@@ -85,7 +86,8 @@ APP_COMMANDS = (
     Command("command", "colon", "command_line", ": ctrl+p", "command", "command line with completion",
             row="command line with completion; palette"),
     Command("palette", "ctrl+p", "palette", "ctrl+p", "", "all commands of this screen", pair="command"),
-    Command("mark", "m", "mark", "m", "mark", "mark the row for b, u, x, d and go to the next; esc clears",
+    Command("mark", "m", "mark", "m", "mark",
+            "mark the row for {block}, {undo}, {suppress}, {disposition} and go to the next; {back} clears",
             TABLE_VIEWS | RULES),
     Command("allow", "a", "allow", "a", "allow", "never block the row's address; asks for a reason", TABLE_VIEWS,
             takes="[PREFIX [REASON]]"),
@@ -133,7 +135,7 @@ APP_COMMANDS = (
 """What the whole console answers to. Without a key: for the ``:`` line and the palette, and for ``[keys]``."""
 
 PANE_COMMANDS = (
-    Command("down", "down,j", "move(1)", "↑↓ jk", "move", "move down", row="move"),
+    Command("down", "down,j", "move(1)", "↑↓ jk", "", "move down", row="move"),
     Command("up", "up,k", "move(-1)", "↑ k", "", "move up", pair="down"),
     Command("page-down", "pagedown", "page(1)", "pgdn pgup", "", "one page down", row="one page down, up"),
     Command("page-up", "pageup", "page(-1)", "pgup", "", "one page up", pair="page-down"),
@@ -144,7 +146,7 @@ PANE_COMMANDS = (
 """What a pane that has the focus answers to."""
 
 DIALOG_COMMANDS = (
-    Command("cancel", "escape", "cancel", "esc", "", "close; nothing is blocked, the proposal waits on"),
+    Command("cancel", "escape", "cancel", "esc", "", "close; nothing is blocked, a proposal that waited waits on"),
     Command("next", "tab,down,right", "focus_step(1)", "tab ↓ →", "", "next control"),
     Command("previous", "shift+tab,up,left", "focus_step(-1)", "shift+tab", "", "previous control"),
     Command("turn", "left,right,h,l", "", "← → h l", "", "on a choice: the option before, after"),

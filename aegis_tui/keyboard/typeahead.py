@@ -11,13 +11,19 @@ import asyncio
 import contextlib
 
 from textual import events
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
+from aegis_tui.screens.decision import Decision
+from aegis_tui.screens.dialog import Dialog
+from aegis_tui.screens.note import NoteDialog
 from aegis_tui.screens.view import View
 from aegis_tui.terminal.painting import PaintingApp
+from aegis_tui.widgets.controls import Choice, Push
 
 OPENING_S = 1.0
-"""How long a key waits for what an earlier one opens."""
+"""How long a key waits for what an earlier one opens, or for text that is not yet in its field."""
+MOVES = frozenset({"tab", "shift+tab"})
+"""Keys of a dialog after which another control hears the next key."""
 
 
 class TypeaheadApp(PaintingApp):
@@ -37,7 +43,27 @@ class TypeaheadApp(PaintingApp):
                 await self.screen._mounted_event.wait()
 
     async def _done_at_once(self, event: events.Key) -> bool:
-        if not isinstance(self.screen, View) or isinstance(self.focused, Input):
+        of_view = isinstance(self.screen, View) and not isinstance(self.focused, Input)
+        if not of_view and not self._moves_in_dialog(event):
             return False
         self.app_focus = True
+        if isinstance(self.focused, Input | TextArea):
+            await self._typed()
         return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
+
+    def _moves_in_dialog(self, event: events.Key) -> bool:
+        if not isinstance(self.screen, Dialog | NoteDialog):
+            return False
+        # Before a block an enter that comes with the text in one packet presses nothing.
+        leaves_field = isinstance(self.focused, Input) and not isinstance(self.screen, Decision)
+        return event.key in MOVES or isinstance(self.focused, Choice | Push) or (leaves_field and event.key == "enter")
+
+    async def _typed(self) -> None:
+        """Wait until the text that was typed or pasted before stands in its field, and its dialog knows."""
+        rises_through = [node for node in self.focused.ancestors_with_self if node is not self] if self.focused else []
+        for hears in rises_through:
+            done = asyncio.Event()
+            hears.call_later(done.set)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPENING_S):
+                    await done.wait()

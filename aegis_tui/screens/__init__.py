@@ -1,1 +1,1 @@
-"""Screens of the console: five views, the block dialog and two one-line questions."""
+"""Screens of the console: the views, the dialogs over them, and questions on the last lines."""

@@ -34,10 +34,11 @@ class Ask(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         """Lay out as many rows as the question needs."""
-        for row in wrap(paragraph((f" {self.question}", "hit"), indent=1), self.app.size.width):
-            bar = Bar()
-            bar.put(row)
-            yield bar
+        for text in self.question.split("\n"):
+            for row in wrap(paragraph((f" {text}", "hit"), indent=1), self.app.size.width):
+                bar = Bar()
+                bar.put(row)
+                yield bar
 
     def on_key(self, event: events.Key) -> None:
         """Take the answer."""

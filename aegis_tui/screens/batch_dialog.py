@@ -20,7 +20,7 @@ NOTHING = Listed(0, 0, ())
 class BatchDialog(Decision):
     """Asks a person whether the kernel should drop the packets of a whole list."""
 
-    type_here = "type the number of prefixes here to confirm"
+    type_here = "type the number of prefixes here"
 
     def __init__(
         self,

@@ -17,9 +17,9 @@ from textual.widgets import Input
 
 from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
 from aegis_tui.screens.block_facts import Fact, block_facts, outcome, watching
-from aegis_tui.screens.decision import GUARD_S, NO_ANSWER, Decision
+from aegis_tui.screens.decision import GUARD_S, Decision, no_answer
 from aegis_tui.widgets.controls import Choice, Push
-from aegis_tui.widgets.field import Field
+from aegis_tui.widgets.field import Field, LabelledField
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.safe import foreign
 from engine.types import Block, IncidentView, Snapshot
@@ -32,7 +32,7 @@ WATCH_S = 30.0
 class BlockDialog(Decision):
     """Asks a person whether the kernel should drop a source's packets."""
 
-    type_here = "type the address here to confirm"
+    type_here = "type the address here"
 
     def __init__(
         self,
@@ -52,7 +52,8 @@ class BlockDialog(Decision):
         terms = self.proposal.terms
         yield Choice("Prefix", self._prefix_words(), self._prefix_chosen(), id="prefix")
         field = Field(terms.prefix, id="custom", compact=True, placeholder="address/length, enter")
-        yield field.set_class(self._prefix_words()[self._prefix_chosen()] != "custom", "off")
+        named = self._prefix_words()[self._prefix_chosen()] != "custom"
+        yield LabelledField("", field, id="other").set_class(named, "off")
         yield Choice("For", TERM_WORDS, _nearest(terms.ttl_s), id="term")
 
     def buttons(self) -> Iterable[Widget]:
@@ -108,6 +109,10 @@ class BlockDialog(Decision):
 
     # --- watch first ---
 
+    def is_in_use(self) -> bool:
+        """Whether something that was begun here needs the proposal: an entry that counts belongs to it."""
+        return super().is_in_use() or self._watch is not None
+
     @on(Push.Pressed, "#watch")
     def _watch_pressed(self) -> None:
         if not (self.done or self._blocking_off or self._busy or self.why_refused()):
@@ -121,7 +126,7 @@ class BlockDialog(Decision):
             self._watch = (block, self._now + block.remaining_s)
             self._said = None
         except REFUSALS as refusal:
-            self._said = paragraph(("not watched: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self._said = paragraph(("not watched: ", "danger"), foreign(str(refusal)) or no_answer())
         self._busy = ""
         self.draw(self._engine.snapshot())
 
@@ -140,7 +145,7 @@ class BlockDialog(Decision):
     @on(Choice.Changed, "#prefix")
     def _prefix_changed(self, event: Choice.Changed) -> None:
         custom = event.choice.value == "custom"
-        self.query_one("#custom").set_class(not custom, "off")
+        self.query_one("#other").set_class(not custom, "off")
         if custom:
             self.query_one("#custom").focus()
             self.draw(self._engine.snapshot())
@@ -176,7 +181,7 @@ class BlockDialog(Decision):
             self._said = None
             self._take_over(before)
         except REFUSALS as refusal:
-            self._said = paragraph(("terms unchanged: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self._said = paragraph(("terms unchanged: ", "danger"), foreign(str(refusal)) or no_answer())
         self._busy = ""
         self._match_choices()
         self.draw(self._engine.snapshot())
@@ -188,7 +193,7 @@ class BlockDialog(Decision):
         named = prefix.options[self._prefix_chosen()] != "custom"
         if named and field.has_focus:
             prefix.focus()
-        field.set_class(named, "off")
+        self.query_one("#other").set_class(named, "off")
         if self.proposal.terms.prefix != before:
             self._watch = None
             self.look()
@@ -200,7 +205,7 @@ class BlockDialog(Decision):
         self.query_one("#term", Choice).put(_nearest(self.proposal.terms.ttl_s))
 
     def _is_custom_open(self) -> bool:
-        return not self.query_one("#custom").has_class("off")
+        return not self.query_one("#other").has_class("off")
 
     def _prefix_words(self) -> tuple[str, ...]:
         version = ipaddress.ip_network(self.proposal.terms.prefix).version

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from aegis_tui.bridge import ReviewView
-from aegis_tui.keyboard.keymap import key_of
+from aegis_tui.keyboard.keymap import key_of, screen_of
 from aegis_tui.widgets.line import Line, Paragraph, Span, paragraph, plain, wrap
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock, count, minutes, span
+from engine.guard.terms import JITTER, RUNGS_S, words
 from engine.types import Block, Enforced, Impact, IncidentView, Listed, Proposal, ProposalState, Snapshot
 
 LABEL = 9
@@ -58,9 +59,10 @@ def block_facts(
         _impact(preview, review),
         *_before(review),
         *_width(terms.prefix),
+        *_jitter(proposal),
         *_entry(review),
         *_trial(review),
-        _fact(4, "Undo", f"{key_of('undo')}; aegis-tui blocks remove {terms.prefix}; aegis-tui panic-unblock"),
+        *_undo(proposal, f"{key_of('undo')}; aegis-tui blocks remove {terms.prefix}"),
     ]
 
 
@@ -85,7 +87,7 @@ def batch_facts(
         *(_before(review) if review.prior or proposal.prior_blocks else []),
         *_entry(review, "them"),
         *_trial(review),
-        _fact(4, "Undo", f"aegis-tui blocks remove {proposal.id}; aegis-tui panic-unblock"),
+        *_undo(proposal, f"aegis-tui blocks remove {proposal.id}"),
     ]
 
 
@@ -112,7 +114,9 @@ def outcome(block: Block, snapshot: Snapshot, seen: bool) -> Paragraph:
     """Return what became of a block that was approved; ``seen`` tells whether the kernel's list held it before."""
     held = next((b for b in snapshot.blocks if b.prefix == block.prefix and not b.watch), None)
     if held is None and seen:
-        return paragraph(("no longer in force: ", "warn"), "it expired, reverted or was removed; screen 3 says which")
+        return paragraph(
+            ("no longer in force: ", "warn"), f"it expired, reverted or was removed; {screen_of('blocks')} says which"
+        )
     now = held or block
     read_back = (f"{now.state.value}, read back {clock(block.added_at)}, ", "bold")
     return paragraph(read_back, f"{_dropped(now)}; {span(now.remaining_s)} left")
@@ -122,16 +126,17 @@ def batch_outcome(proposal: Proposal, snapshot: Snapshot, made: Block | None = N
     """Return what became of the blocks of a list that was approved."""
     held = [block for block in snapshot.blocks if block.proposal_id == proposal.id and not block.watch]
     states = {block.state for block in held}
-    words = [f"{sum(b.state is state for b in held)} {state.value}" for state in sorted(states)]
+    told_states = [f"{sum(b.state is state for b in held)} {state.value}" for state in sorted(states)]
     asked = proposal.listed.prefixes if proposal.listed else len(held)
     dropped = sum(block.packets for block in held)
     hidden = "; the newest 500 are shown" if asked > len(held) else ""
     if isinstance(made, Enforced):
         failed = f", {made.failed:,} not taken" if made.failed else ""
         told = f"{made.count:,} block{'' if made.count == 1 else 's'}{failed}, "
-        return paragraph((told, "bold"), f"{dropped} packets dropped{hidden}; screen 3")
+        return paragraph((told, "bold"), f"{dropped} packets dropped{hidden}; {screen_of('blocks')}")
     return paragraph(
-        (f"{', '.join(words) or 'none'} of {asked:,}, ", "bold"), f"{dropped} packets dropped{hidden}; screen 3"
+        (f"{', '.join(told_states) or 'none'} of {asked:,}, ", "bold"),
+        f"{dropped} packets dropped{hidden}; {screen_of('blocks')}",
     )
 
 
@@ -162,9 +167,12 @@ def addresses(number: int) -> str:
 
 def _head(proposal: Proposal, what: str, now: float, done: bool) -> Fact:
     waits = proposal.state is ProposalState.PENDING and not done
-    left = f"expires in {minutes(proposal.expires_at - now)}" if waits else "decided" if done else proposal.state.value
-    ifaces = ", ".join(proposal.terms.ifaces) or "no interface"
-    return Fact(1, paragraph((f"{what} on {ifaces}?", "bold"), f"  {proposal.id}, {left}", max_rows=2))
+    left = "decided" if done else proposal.state.value
+    if waits:
+        left = f"expires in {minutes(proposal.expires_at - now)}" if now < proposal.expires_at else "expired"
+    ifaces = ", ".join(proposal.terms.ifaces)
+    where = f" on {ifaces}" if ifaces else "" if proposal.state is ProposalState.REPLAY else " on no interface"
+    return Fact(1, paragraph((f"{what}{where}?", "bold"), f"  {proposal.id}, {left}", max_rows=2))
 
 
 def _against(review: ReviewView) -> list[Fact]:
@@ -172,6 +180,11 @@ def _against(review: ReviewView) -> list[Fact]:
     if review.halted:
         facts.append(_fact(2, "HALTED", "by panic-unblock: every packet passes, nothing is dropped", "danger"))
     return facts
+
+
+def _undo(proposal: Proposal, how: str) -> list[Fact]:
+    replayed = proposal.state is ProposalState.REPLAY
+    return [] if replayed else [_fact(4, "Undo", f"{how}; aegis-tui panic-unblock")]
 
 
 def _warnings(proposal: Proposal) -> list[Fact]:
@@ -184,8 +197,9 @@ def _why(proposal: Proposal, incident: IncidentView | None) -> str:
         return f"{proposal.terms.incident_id} {why}".strip()
     found = incident.verdict
     verdict = f"verdict {found.conclusion.value} ({foreign(found.analyst)})" if found else "no verdict yet"
-    rests_on = f"{len(incident.evidence)} items of evidence, {len(incident.alerts)} alerts"
-    return f"{proposal.terms.incident_id} · {verdict} · {rests_on} · {why}"
+    items, alerts = len(incident.evidence), len(incident.alerts)
+    counted = f"{items} item{'' if items == 1 else 's'} of evidence, {alerts} alert{'' if alerts == 1 else 's'}"
+    return f"{proposal.terms.incident_id} · {verdict} · {counted} · {why}"
 
 
 def _them(prefix: str, incident: IncidentView | None, impact: Impact | None) -> list[Fact]:
@@ -249,6 +263,17 @@ def _width(prefix: str) -> list[Fact]:
     if network.prefixlen == 128:
         return [_fact(6, "IPv6", "/128 is one address; off-link its host may take another of the /64")]
     return []
+
+
+def _jitter(proposal: Proposal) -> list[Fact]:
+    """Return why a term is longer than the choice that stands for it."""
+    ttl_s = proposal.terms.ttl_s
+    rung = max((rung for rung in RUNGS_S if rung <= ttl_s), default=0.0)
+    more = (ttl_s - rung) / rung if rung else 0.0
+    if not 0 < more <= 1 / JITTER:
+        return []
+    told = f"{words(rung)}, +{max(1, round(more * 100))} % of jitter, so that nobody can count on the minute it ends"
+    return [_fact(6, "Term", told)]
 
 
 def _entry(review: ReviewView, whom: str = "it") -> list[Fact]:

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from aegis_tui.keyboard.keymap import key_of
+from aegis_tui.keyboard.keymap import key_of, screen_of
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.pane import Pane, TextPane
@@ -23,8 +23,8 @@ from aegis_tui.widgets.rows import (
 )
 from aegis_tui.widgets.story import block_facts
 from aegis_tui.widgets.table import Table
-from aegis_tui.widgets.words import dropped_packets
-from engine.types import Block, Snapshot
+from aegis_tui.widgets.words import ASK_KERNEL, clock, dropped_packets
+from engine.types import Block, BlockState, Snapshot
 
 
 class BlocksScreen(View):
@@ -36,7 +36,7 @@ class BlocksScreen(View):
     BlocksScreen #blocks { height: 1fr; }
     BlocksScreen #middle { height: 9; }
     BlocksScreen #block { height: 10; }
-    BlocksScreen.-wide.-tall #middle { height: 20; }
+    BlocksScreen.-wide.-tall #middle { height: 14; }
     BlocksScreen.-narrow #middle, BlocksScreen.-low #middle { height: 1fr; }
     BlocksScreen.-narrow #block, BlocksScreen.-low #block { height: 1fr; }
     """
@@ -60,13 +60,14 @@ class BlocksScreen(View):
         """Draw blocks, proposals, what ended, and the block under the cursor."""
         snapshot = scene.shown
         blocks, ended = self.query_one("#blocks", Table), self.query_one("#ended", Table)
-        blocks.fill(block_rows(snapshot.blocks), _heading(snapshot), _empty(snapshot))
+        stale = snapshot.status.stale_since
+        blocks.fill(block_rows(snapshot.blocks, stale=stale > 0), _heading(snapshot), _empty(snapshot))
         waiting = proposal_rows(snapshot.proposals, scene.now.now)
-        self.query_one("#proposals", Table).fill(waiting, f"Proposals {len(waiting)}", _no_proposals())
+        self.query_one("#proposals", Table).fill(waiting, f"Proposals {len(waiting)}", _no_proposals(snapshot))
         ended.fill(ended_rows(scene.ended), f"Ended {len(scene.ended)}", _no_ended())
         block = self._block()
         text = [paragraph("The block under the cursor appears here in full.")]
-        self.query_one("#block", TextPane).write(block_facts(block, snapshot.now) if block else text)
+        self.query_one("#block", TextPane).write(block_facts(block, snapshot.now, stale) if block else text)
 
     def table(self) -> Table | None:
         """Return the table the person looks at; the facts belong to the table they tell about."""
@@ -99,8 +100,14 @@ class BlocksScreen(View):
 
 def _heading(snapshot: Snapshot) -> str:
     shown, total = len(snapshot.blocks), max(len(snapshot.blocks), snapshot.blocks_total)
+    if snapshot.status.loading:
+        return f"Blocks: {snapshot.status.loading} …"
     dropped = dropped_packets(snapshot)
     some = f", {shown} shown" if shown < total else ""
+    if not snapshot.status.blocking and any(block.state is BlockState.HALTED for block in snapshot.blocks):
+        return f"Blocks {total:,}: HALTED, all pass until `aegis-tui blocks resume`"
+    stale = snapshot.status.stale_since
+    some += f" as of {clock(stale)}" if stale else ""
     return f"Blocks {total:,}{some}, {dropped:,} packet{'' if dropped == 1 else 's'} dropped"
 
 
@@ -108,8 +115,12 @@ def _empty(snapshot: Snapshot) -> tuple[str, ...]:
     status = snapshot.status
     if status.mode == "replay":
         return ("This is a replay: blocking is off, and live blocks are not shown here.",)
+    if status.loading:
+        return (f"{status.loading.capitalize()} …",)
+    if status.stale_since:
+        return (f"None was known at {clock(status.stale_since)}.", f"What is in force now: {ASK_KERNEL}")
     if not status.blocking:
-        return ("Nothing can be blocked here.", status.dataplane, "What to do about it: screen 5.")
+        return ("Nothing can be blocked here.", status.dataplane, f"What to do about it: {screen_of('health')}.")
     begins = f"A block begins with {key_of('block')} on an incident; you see its effect first"
     return (
         "Nothing is blocked: the kernel lets every packet pass.",
@@ -117,7 +128,9 @@ def _empty(snapshot: Snapshot) -> tuple[str, ...]:
     )
 
 
-def _no_proposals() -> tuple[str, ...]:
+def _no_proposals(snapshot: Snapshot) -> tuple[str, ...]:
+    if snapshot.status.loading:
+        return _empty(snapshot)
     asked = f"so do those you ask for with {key_of('block')}"
     return ("Nothing waits for your answer.", f"The analyst's proposals appear here; {asked}.")
 

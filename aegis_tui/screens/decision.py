@@ -16,13 +16,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from aegis_tui.bridge import REFUSALS, EngineView, ReviewView
-from aegis_tui.keyboard.keymap import key_of
+from aegis_tui.keyboard.keymap import key_of, screen_of
 from aegis_tui.keyboard.keys import dialog_bindings
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.block_facts import Fact, Preview, on_trial
 from aegis_tui.screens.dialog import STATUS_ROWS, Dialog
 from aegis_tui.widgets.controls import Push
-from aegis_tui.widgets.field import Field
+from aegis_tui.widgets.field import Field, LabelledField
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import Pane, TextPane
 from aegis_tui.widgets.safe import foreign
@@ -32,13 +32,14 @@ from engine.types import Block, Proposal, ProposalState, Snapshot
 GUARD_S = 15.0
 """Longest wait for the guard's answer."""
 RESUME = "halted; to end that: sudo aegis-tui blocks resume"
-NO_ANSWER = "no answer from the guard; screen 3 shows what the kernel drops"
 
 
 class Decision(Dialog):
     """Shows the guard's record of a proposal and carries a person's yes or no back to it."""
 
     BINDINGS: ClassVar[list[BindingType]] = dialog_bindings()
+    made_by_opening = False
+    """Whether only the key that opened the dialog asked for the proposal: then it goes with the dialog."""
     type_here = ""
     """What the field for the typed confirmation asks for."""
 
@@ -48,6 +49,7 @@ class Decision(Dialog):
         self._review = review
         self._busy = ""
         self._done: Block | None = None
+        self._refused = False
         self._said: Paragraph | None = None
         self._preview = Preview()
         self._blocking_off = ""
@@ -68,6 +70,17 @@ class Decision(Dialog):
     def done(self) -> bool:
         """Whether the guard executed it."""
         return self._done is not None
+
+    @property
+    def to_withdraw(self) -> tuple[str, str] | None:
+        """Return id and token of a proposal that was made to be looked at, and that nothing became of."""
+        if not (self.made_by_opening and self._waits()) or self._refused or self.is_in_use():
+            return None
+        return self.proposal.id, self._review.token
+
+    def is_in_use(self) -> bool:
+        """Whether something that was begun here needs the proposal."""
+        return self._said is not None
 
     # --- what a dialog of its own kind says ---
 
@@ -106,7 +119,8 @@ class Decision(Dialog):
         with Vertical(id="frame"):
             yield Pane("", id="facts")
             yield from self.controls()
-            yield Field(id="typed", compact=True, classes="off", placeholder=self.type_here, select_on_focus=False)
+            typed = Field(id="typed", compact=True, placeholder=self.type_here, select_on_focus=False)
+            yield LabelledField("Confirm", typed, id="confirm").set_class(True, "off")
             with Horizontal(id="buttons"):
                 yield Push("Cancel", id="cancel")
                 yield from self.buttons()
@@ -153,7 +167,7 @@ class Decision(Dialog):
         cancel.label = "Close" if self._done or self._blocking_off else "Cancel"
         cancel.refresh(layout=True)
         self.query_one("#keep").display = bool(self.trials(snapshot))
-        self.query_one("#typed").set_class(not self.must_type() or bool(self._blocking_off or self._done), "off")
+        self.query_one("#confirm").set_class(not self.must_type() or bool(self._blocking_off or self._done), "off")
 
     def status(self, snapshot: Snapshot) -> list[Paragraph]:
         """Return the last two rows: what happened, what stands in the way, what a key would do."""
@@ -176,6 +190,8 @@ class Decision(Dialog):
         return [block for block in blocks if block.proposal_id == self.proposal.id and block.keep_within_s > 0]
 
     def _cancel_leaves(self) -> str:
+        if self.to_withdraw is not None:
+            return f"Cancel withdraws {self.proposal.id}."
         return (
             f"Cancel leaves {self.proposal.id} waiting {minutes(self.proposal.expires_at - self._now)}; r refuses it."
         )
@@ -226,10 +242,10 @@ class Decision(Dialog):
                 await self._engine.decide(self.proposal.id, self._review.token, False)
         except REFUSALS as refusal:
             self._busy = ""
-            self._said = paragraph(("not refused: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self._said = paragraph(("not refused: ", "danger"), foreign(str(refusal)) or no_answer())
             self.draw(self._engine.snapshot())
             return
-        self._busy = ""
+        self._busy, self._refused = "", True
         if self.is_current:
             self.dismiss()
 
@@ -245,7 +261,7 @@ class Decision(Dialog):
                 said = await self._engine.keep(prefix)
             self._said = paragraph(foreign(said))
         except REFUSALS as refusal:
-            self._said = paragraph(("not kept: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self._said = paragraph(("not kept: ", "danger"), foreign(str(refusal)) or no_answer())
         self.draw(self._engine.snapshot())
 
     @on(Push.Pressed, "#cancel")
@@ -272,8 +288,12 @@ class Decision(Dialog):
         try:
             async with asyncio.timeout(GUARD_S):
                 block = await self._engine.decide(self.proposal.id, self._review.token, True, typed)
+        except (TimeoutError, ConnectionError) as lost:
+            # The yes may have arrived all the same: only the answer did not.
+            why = "; ".join(filter(None, (foreign(str(lost)), no_answer())))
+            self._said = paragraph(("not known whether blocked: ", "danger"), why)
         except REFUSALS as refusal:
-            self._said = paragraph(("not blocked: ", "danger"), foreign(str(refusal)) or NO_ANSWER)
+            self._said = paragraph(("not blocked: ", "danger"), foreign(str(refusal)) or no_answer())
         else:
             self._done = block
             self._said = None if block else paragraph(("not blocked: ", "danger"), "the guard executed nothing")
@@ -285,5 +305,10 @@ class Decision(Dialog):
 
 def _blocking_off(snapshot: Snapshot) -> str:
     if snapshot.status.mode == "replay":
-        return "this is a replay, blocking is off"
+        return "this is a replay, nothing is blocked"
     return "" if snapshot.status.blocking else f"nothing can be blocked now: {snapshot.status.dataplane}"
+
+
+def no_answer() -> str:
+    """Return what to say where the guard was asked, and nothing came back."""
+    return f"no answer from the guard; {screen_of('blocks')} shows what the kernel drops"

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from aegis_tui.keyboard.keys import common_dialog_bindings
 from aegis_tui.screens.block_facts import Fact, fitted
+from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.pane import Pane
 
 DEAF_S = 0.3
@@ -55,11 +56,11 @@ class Dialog(ModalScreen[None]):
         """
         return self._shown_at is None or self._monotonic() - age_s - self._shown_at < DEAF_S
 
-    def appear(self) -> None:
-        """Begin to listen soon after the first frame, with the focus on Cancel."""
+    def appear(self, first: str = "#cancel") -> None:
+        """Begin to listen soon after the first frame, with the focus on Cancel, or where an enter does as little."""
         for pane in self.query(Pane):
             pane.can_focus = False
-        self.query_one("#cancel").focus()
+        self.query_one(first).focus()
         self.call_after_refresh(self._appeared)
 
     def _appeared(self) -> None:
@@ -82,11 +83,11 @@ class Dialog(ModalScreen[None]):
         self.dismiss()
 
     def action_focus_step(self, step: int) -> None:
-        """Go to the next control that can be seen."""
-        if step > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
+        """Go to the next control that can be seen and does something."""
+        for _ in range(1 + len(self.query(Push))):
+            reached = self.focus_next() if step > 0 else self.focus_previous()
+            if not (isinstance(reached, Push) and reached.off):
+                return
 
     def action_scroll_facts(self, pages: int) -> None:
         """Show the facts that did not fit."""

@@ -1,6 +1,8 @@
-"""Screen 5: is the tool itself well: faults with remedies, the accounting identity, queues, abilities."""
+"""Screen 5: is the tool itself well: every ability, faults with remedies, the accounting identity, queues."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -10,12 +12,47 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
-from engine.types import Counters, Fault, Snapshot, Status, Storage
+from engine.types import Counters, Snapshot, Status
 
-BAR_CELLS = 20
+BAR_CELLS = 12
 
-NO_ENDPOINT = frozenset({"playbook", "loading"})
-"""Analysts that ask nobody."""
+PRESSING = 0.9
+"""How full a queue is that stands above everything else."""
+EXPLAINED_FROM = 76
+"""Columns of a pane from which each count says what it counts."""
+GLOSSES = {
+    "kernel saw": "packets on the interface",
+    "lost in the kernel": "they came faster than they were read",
+    "filtered": "no IP, or a link layer that is not read",
+    "malformed": "headers cut short or contradictory",
+    "shed": "left out under load",
+    "in flight": "read, and not counted further yet",
+    "detections": "what the judges found",
+    "deduplicated": "repeats of an alert, counted with it",
+    "suppressed": "set aside by a person's rule",
+    "judged": "answers of rules, model and behaviour",
+    "flows evicted": "the flow table was full",
+    "quarantined": "broke a stage: set aside, with a fault",
+    "batches": "packets for the judges",
+    "cases": "incidents for the analyst",
+    "events": "to triage",
+    "messages": "for receivers",
+    "notes": "traces to seal",
+    "reports": "to be written",
+    "rows": "for the database",
+}
+
+STATE_STYLES = {"ok": "good", "DEGRADED": "warn", "MISSING": "danger", "off": "dim"}
+
+DOINGS = {
+    "live": "live on {}",
+    "monitor only": "watching {}",
+    "replay": "replay of {}",
+    "library": "no interface is watched: this console looks through what is stored",
+}
+"""By mode: what is read, and from where."""
+
+KNOWLEDGE = ("knowledge", "documents", "playbooks", "prompts", "networks", "tools")
 
 
 class HealthScreen(View):
@@ -23,10 +60,14 @@ class HealthScreen(View):
 
     view = "health"
 
+    DEFAULT_CSS = """
+    HealthScreen.-normal.-tall #abilities { width: 66; }
+    """
+
     def body(self) -> ComposeResult:
         """Yield the panes."""
         with Horizontal(id="body"):
-            with Vertical(classes="column"):
+            with Vertical(id="abilities", classes="column"):
                 yield TextPane("Abilities and faults", id="faults")
             with Vertical(classes="column right"):
                 yield TextPane("Accounting", id="counters")
@@ -34,113 +75,209 @@ class HealthScreen(View):
     def draw_panes(self, scene: Scene) -> None:
         """Draw both columns."""
         snapshot = scene.now
+        if snapshot.status.loading and not snapshot.status.source:
+            self._tell_waiting(snapshot.status.loading)
+            return
+        rows = abilities(snapshot)
+        counts = Counter(state for _, state, _ in rows)
+        stale = f" as of {clock(snapshot.status.stale_since)}" if snapshot.status.stale_since else ""
+        states = ", ".join(f"{counts[state]} {state}" for state in STATE_STYLES if counts[state])
         number = len(snapshot.faults)
-        heading = f"Abilities, {number} fault{'' if number == 1 else 's'}"
-        self.query_one("#faults", TextPane).write([*_abilities(snapshot), *_faults(snapshot.faults)], heading)
-        self.query_one("#counters", TextPane).write(
-            accounting(snapshot.counters, scene.plain_bars), "Accounting, queues"
-        )
+        told = f"Abilities{stale}: {states}; {number} fault{'' if number == 1 else 's'}"
+        faults, counters = self.query_one("#faults", TextPane), self.query_one("#counters", TextPane)
+        faults.write([*map(_ability, rows), *_faults(snapshot)], told)
+        explained = counters.size.width >= EXPLAINED_FROM
+        counters.write(accounting(snapshot.counters, scene.plain_bars, explained), "Accounting, queues")
+
+    def _tell_waiting(self, loading: str) -> None:
+        """Say what is waited for: nothing is known of the engine yet, and no zero of it is one."""
+        for name in ("#faults", "#counters"):
+            self.query_one(name, TextPane).write([paragraph(f"{loading.capitalize()} …")])
 
 
-def accounting(counters: Counters, plain_bars: bool = False) -> list[Paragraph]:
+def accounting(counters: Counters, plain_bars: bool = False, explained: bool = False) -> list[Paragraph]:
     """Return the identities with their sums, then the tables and queues with how full they are."""
     c = counters
-    return [
-        *_sum("kernel saw", c.kernel_seen, {"delivered": c.delivered, "lost in the kernel": c.kernel_dropped}),
-        *_sum(
-            "delivered",
+    sums = {
+        "kernel saw": (c.kernel_seen, {"delivered": c.delivered, "lost in the kernel": c.kernel_dropped}),
+        "delivered": (
             c.delivered,
             {"parsed": c.parsed, "filtered": c.filtered, "malformed": c.malformed, "shed": c.shed},
         ),
-        *_sum(
-            "detections", c.detections, {"alerts": c.alerts, "deduplicated": c.deduplicated, "suppressed": c.suppressed}
+        "detections": (
+            c.detections,
+            {"alerts": c.alerts, "deduplicated": c.deduplicated, "suppressed": c.suppressed},
         ),
-        paragraph(f"{'judged':<20}{c.judged:>14,}"),
-        paragraph(f"{'bytes':<20}{c.bytes:>14,}"),
-        paragraph(f"{'flows now':<20}{c.flows_now:>14,}"),
-        paragraph(f"{'flows in all':<20}{c.flows_total:>14,}"),
-        paragraph((f"{'flows evicted':<20}{c.flows_evicted:>14,}", "warn" if c.flows_evicted else "")),
-        paragraph((f"{'quarantined':<20}{c.quarantined:>14,}", "warn" if c.quarantined else "")),
-        paragraph(("EMERGENCY: the flow table is full", "danger") if c.emergency else ("flow table: room", "")),
-        *(_queue(name, filled, size, plain_bars) for name, (filled, size) in sorted(c.queues.items())),
+    }
+    lone = {
+        "judged": c.judged, "bytes": c.bytes, "flows now": c.flows_now, "flows in all": c.flows_total,
+        "flows evicted": c.flows_evicted, "quarantined": c.quarantined,
+    }  # fmt: skip
+    pressing = {name for name, (filled, size) in c.queues.items() if size and filled / size >= PRESSING}
+    queues = {
+        name: _queue(name, filled, size, plain_bars, explained) for name, (filled, size) in sorted(c.queues.items())
+    }
+    return [
+        *([paragraph(("EMERGENCY: the flow table is full", "danger"))] if c.emergency else []),
+        *(queues[name] for name in queues if name in pressing),
+        *(row for name, (total, parts) in sums.items() for row in _sum(name, total, parts, explained)),
+        *(_number(name, number, explained, "warn" if number and name in BAD else "") for name, number in lone.items()),
+        *([] if c.emergency else [paragraph("flow table: room")]),
+        *(queues[name] for name in queues if name not in pressing),
     ]
 
 
-def _sum(name: str, total: int, parts: dict[str, int]) -> list[Paragraph]:
+BAD = frozenset({"lost in the kernel", "malformed", "shed", "flows evicted", "quarantined"})
+
+
+def _sum(name: str, total: int, parts: dict[str, int], explained: bool) -> list[Paragraph]:
     rest = total - sum(parts.values())
-    lost = {"lost in the kernel", "malformed", "shed"}
-    rows = [paragraph((f"{name:<20}{total:>14,}", "bold"))]
+    rows = [_number(name, total, explained, "bold")]
     for part, number in parts.items():
-        style = "warn" if number and part in lost else ""
-        rows.append(paragraph((f"  {part:<18}{number:>14,}", style)))
+        rows.append(_number(f"  {part}", number, explained, "warn" if number and part in BAD else ""))
     word = "adds up" if rest == 0 else "in flight" if rest > 0 else "DOES NOT ADD UP"
-    rows.append(paragraph((f"  {word:<18}{rest:>14,}", "danger" if rest < 0 else "dim")))
-    return rows
+    return [*rows, _number(f"  {word}", rest, explained, "danger" if rest < 0 else "dim")]
 
 
-def _queue(name: str, filled: int, size: int, plain_bars: bool) -> Paragraph:
+def _number(name: str, number: int, explained: bool, style: str) -> Paragraph:
+    gloss = GLOSSES.get(name.strip(), "") if explained else ""
+    return paragraph((f"{name:<20}{number:>14,}", style), (f"   {gloss}" if gloss else "", "dim"))
+
+
+def _queue(name: str, filled: int, size: int, plain_bars: bool, explained: bool) -> Paragraph:
     ratio = filled / size if size else 0.0
     full, empty = ("#", ".") if plain_bars else ("█", "░")
     cells = min(BAR_CELLS, round(ratio * BAR_CELLS))
-    style = "danger" if ratio >= 0.9 else "warn" if ratio >= 0.5 else ""
+    style = "danger" if ratio >= PRESSING else "warn" if ratio >= 0.5 else ""
     word = " FULL" if ratio >= 1 else ""
-    return paragraph(
-        (f"queue {name:<14}{full * cells}{empty * (BAR_CELLS - cells)} {ratio:>4.0%} of {size}{word}", style)
-    )
+    room = f"{size:,}{word}"
+    bar = f"queue {name:<14}{full * cells}{empty * (BAR_CELLS - cells)} {ratio:>4.0%} of {room:<{11 * explained}}"
+    return paragraph((bar, style), (f" {GLOSSES.get(name, '')}" if explained else "", "dim"))
 
 
-def _abilities(snapshot: Snapshot) -> list[Paragraph]:
-    status = snapshot.status
-    blocking = ("on: an approved block is enforced", "") if status.blocking else ("off", "warn")
-    return [
-        paragraph("mode       ", (foreign(status.mode), "bold"), f" on {foreign(status.source)}", indent=11),
-        paragraph("blocking   ", blocking, indent=11),
-        paragraph(f"data plane {foreign(status.dataplane)}", indent=11),
-        paragraph(f"model      {foreign(status.model)}", indent=11),
-        paragraph(f"analyst    {foreign(status.analyst)}", indent=11),
-        *_spending(status, snapshot.now),
-        *_storage(status.storage),
-        paragraph("to try it  aegis-tui demo: a recorded attack, blocking off", indent=11),
+HERE = "(on this host)"
+"""How an endpoint ends to which nothing leaves."""
+
+Ability = tuple[str, str, str]
+"""Name, state in a word, and what there is or what is missing."""
+
+
+def abilities(snapshot: Snapshot) -> list[Ability]:
+    """Return what the tool can do here, each with one word on how well."""
+    status, broken = snapshot.status, {fault.ability for fault in snapshot.faults}
+    rows = [
+        _capture(status, broken),
+        _blocking(status, broken),
+        ("model", "MISSING" if "model" in broken else "ok", status.model),
+        ("rules", "MISSING", "no rule is loaded") if "rules" in broken else None,
+        _analyst(status, broken),
+        ("knowledge", *_worn(broken, KNOWLEDGE, "ATT&CK, playbooks and your documents")),
+        _store(status, broken),
+        _spending(status, snapshot.now),
+        _told_far_away(status, broken),
+        _leaving(status),
     ]
+    others = broken - KNOWN
+    return [*filter(None, rows), *((name, "DEGRADED", "see below") for name in sorted(others))]
 
 
-def _spending(status: Status, now: float) -> list[Paragraph]:
+KNOWN = frozenset(
+    {"capture", "daemon", "blocking", "guard", "bpf", "proposals", "model", "rules", "llm", "agent", *KNOWLEDGE,
+     "store", "reports", "quarantine", "disk budget", "notify"}
+)  # fmt: skip
+"""Abilities of faults that a row of its own tells of."""
+
+
+def _analyst(status: Status, broken: set[str]) -> Ability:
+    if troubled := sorted(broken & {"llm", "agent"}):
+        return "analyst", "DEGRADED", f"{status.analyst}; see {' and '.join(troubled)} below"
+    return "analyst", "ok", status.analyst
+
+
+def _worn(broken: set[str], names: tuple[str, ...], text: str) -> tuple[str, str]:
+    found = [name for name in names if name in broken]
+    return ("DEGRADED", f"{', '.join(found)}: see below") if found else ("ok", text)
+
+
+def _capture(status: Status, broken: set[str]) -> Ability:
+    if status.stale_since:
+        return "capture", "MISSING", f"the daemon does not answer since {clock(status.stale_since)}"
+    words = DOINGS.get(status.mode, status.mode).format(status.source)
+    return "capture", "MISSING" if "capture" in broken else "ok", words
+
+
+def _blocking(status: Status, broken: set[str]) -> Ability:
+    troubled = broken & {"blocking", "guard", "bpf", "daemon"}
+    if status.blocking:
+        return "blocking", "DEGRADED" if troubled else "ok", f"{status.dataplane}: approved blocks are enforced"
+    if status.mode in ("replay", "library") and not troubled:
+        return "blocking", "off", "nothing is watched here that could be blocked"
+    return "blocking", "MISSING" if troubled else "off", f"{status.dataplane}; nothing can be blocked"
+
+
+def _store(status: Status, broken: set[str]) -> Ability | None:
+    """Return what is kept; nothing while all is well and nobody has looked yet."""
+    troubled = broken & {"store", "reports", "quarantine", "disk budget"}
+    if not (troubled or status.storage.used_bytes):
+        return None
+    storage = status.storage
+    used = storage.used_bytes / 1e6
+    budget = f" of {storage.budget_bytes / 1e6:,.0f} MB" if storage.budget_bytes else ", no budget"
+    room = f"{used:,.{0 if used >= 10 else 1}f} MB{budget}; " if storage.used_bytes else ""
+    kept = f"incidents kept {storage.keep_days}d" if storage.keep_days else "incidents kept for ever"
+    over = bool(storage.budget_bytes) and storage.used_bytes > storage.budget_bytes
+    see = f"; see {' and '.join(sorted(troubled))} below" if troubled else ""
+    return "disk", "DEGRADED" if over or troubled else "ok", f"{room}{kept}{see}"
+
+
+def _spending(status: Status, now: float) -> Ability | None:
     """Return what the endpoints were asked today; nothing where there is none."""
     spent = status.spending
-    if status.analyst in NO_ENDPOINT and not spent.calls:
-        return []
+    if not (status.endpoints or spent.calls):
+        return None
     limit = f" of {spent.tokens_limit:,}" if spent.tokens_limit else ""
     cost = f", cost {spent.cost:.2f}" if spent.cost else ""
     over = bool(spent.tokens_limit) and spent.tokens >= spent.tokens_limit
     words = f"today {spent.tokens:,}{limit} tokens, {spent.calls:,} calls{cost}"
-    rows = [paragraph("endpoint   ", (words, "warn" if over else ""), indent=11)]
     if spent.paused_until > now:
-        rows.append(paragraph("           ", (f"left alone until {clock(spent.paused_until)}", "warn"), indent=11))
-    return rows
+        return "budget", "DEGRADED", f"{words}; the endpoint is left alone until {clock(spent.paused_until)}"
+    return "budget", "DEGRADED" if over else "ok", f"{words}{': used up until midnight UTC' if over else ''}"
 
 
-def _storage(storage: Storage) -> list[Paragraph]:
-    """Return what database and reports take up; nothing before the first look."""
-    if not storage.used_bytes:
-        return []
-    budget = storage.budget_bytes
-    over = bool(budget) and storage.used_bytes > budget
-    room = f"{storage.used_bytes / 1e6:,.0f} MB" + (f" of {budget / 1e6:,.0f} MB" if budget else ", no budget")
-    kept = f"incidents kept {storage.keep_days} d" if storage.keep_days else "incidents kept for ever"
-    return [paragraph("disk       ", (room, "warn" if over else ""), f"; {kept}", indent=11)]
+def _told_far_away(status: Status, broken: set[str]) -> Ability:
+    number = status.receivers
+    if not number:
+        return "notify", "off", "nobody far away is told: docs/notifications.md"
+    return "notify", "DEGRADED" if "notify" in broken else "ok", f"{number} receiver{'' if number == 1 else 's'}"
 
 
-def _faults(faults: tuple[Fault, ...]) -> list[Paragraph]:
-    if not faults:
-        return [
-            paragraph(""),
-            paragraph(("No faults. ", "bold"), "What goes missing later appears here with its remedy."),
-        ]
+def _leaving(status: Status) -> Ability:
+    """Return what leaves this host; the addresses of receivers are secrets."""
+    sent = [f"text of incidents to {where}" for where in status.endpoints if not where.endswith(HERE)]
+    if status.receivers:
+        sent.append("messages about incidents to the receivers")
+    asked = [f"{where} is asked" for where in status.endpoints if where.endswith(HERE)]
+    return "leaves host", "yes" if sent else "nothing", "; ".join([*sent, *asked] or ["no model, no receiver is named"])
+
+
+def _ability(row: Ability) -> Paragraph:
+    name, state, words = row
+    gap = " " * (10 - len(state))
+    return paragraph(f"{name:<13}", (state, STATE_STYLES.get(state, "")), f"{gap}{foreign(words)}", indent=23)
+
+
+def _faults(snapshot: Snapshot) -> list[Paragraph]:
+    if not snapshot.faults:
+        demo = "" if snapshot.alerts else " To see the console at work: aegis-tui demo."
+        told = f"What goes missing later appears here with its remedy.{demo}"
+        return [paragraph(""), paragraph(("No faults. ", "bold"), told)]
     rows: list[Paragraph] = []
-    for fault in faults:
+    for fault in snapshot.faults:
         rows.append(paragraph(""))
         rows.append(
-            paragraph((f"{fault.ability} ", "warn"), (f"{clock(fault.at)} ", "dim"), foreign(fault.message), indent=2)
+            paragraph(
+                (f"{foreign(fault.ability)} ", "warn"), (f"{clock(fault.at)} ", "dim"), foreign(fault.message), indent=2
+            )
         )
         rows.append(paragraph(("  do: ", "bold"), foreign(fault.remedy), indent=6))
     return rows

@@ -36,6 +36,10 @@ class Help(ModalScreen[None]):
         self._heading = heading
         self._signs = SIGNS if signs else ()
 
+    def keys_heard(self) -> list[tuple[str, str]]:
+        """Return keys and labels for the footer below."""
+        return [("esc", "close")]
+
     def compose(self) -> ComposeResult:
         """Lay out the list."""
         yield TextPane("Help")
@@ -44,7 +48,8 @@ class Help(ModalScreen[None]):
         """Fill the list."""
         rows = [*self._keys, *([("", "")] if self._signs else []), *self._signs]
         pane = self.query_one(TextPane)
-        pane.write([paragraph((f"{key:<11}", "bold"), words, indent=11) for key, words in rows], self._heading)
+        wide = max(10, *(len(key) for key, _ in rows)) + 1
+        pane.write([paragraph((f"{key:<{wide}}", "bold"), words, indent=wide) for key, words in rows], self._heading)
         pane.focus()
 
     def on_key(self, event: events.Key) -> None:

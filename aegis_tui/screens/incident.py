@@ -16,13 +16,14 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.proctree import process_tree
 from aegis_tui.widgets.rows import ALERT_COLUMNS, alert_rows
-from aegis_tui.widgets.story import alert_facts, asked, evidence, trace, verdict
+from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, heading, recorded, trace, verdict
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.timeline import timeline
 from aegis_tui.widgets.words import DISPOSITION_WORDS, SEVERITY_STYLES, SEVERITY_WORDS, clock
-from engine.types import Alert, Incident, IncidentView, Snapshot
+from engine.types import Incident, IncidentView, Snapshot
 
-HOST_KINDS = frozenset({"socket_owner", "process"})
+FEWEST_ROWS, MOST_ROWS, EMPTY_ROWS = 5, 10, 9
+"""Of the table of alerts, with heading and titles."""
 
 
 class IncidentScreen(View):
@@ -31,7 +32,9 @@ class IncidentScreen(View):
     view = "incident"
     companions: ClassVar[Mapping[str, str]] = {"alerts": "verdict"}
     DEFAULT_CSS = """
-    IncidentScreen #alerts { height: 2fr; }
+    IncidentScreen.-normal .column { width: 7fr; }
+    IncidentScreen.-normal .right { width: 5fr; }
+    IncidentScreen #alerts { max-height: 40%; }
     IncidentScreen #verdict { height: 4fr; }
     IncidentScreen #timeline { height: 3fr; }
     IncidentScreen #trace { height: 3fr; }
@@ -56,6 +59,7 @@ class IncidentScreen(View):
         incident, view = scene.selected(), scene.incident
         alerts = self.query_one("#alerts", Table)
         if incident is None or view is None or view.incident.id != incident.id:
+            alerts.styles.height = EMPTY_ROWS
             alerts.fill((), "Incident", ["Reading the incident …"] if incident else welcome(scene))
             for pane in self.query(TextPane):
                 pane.write(())
@@ -63,26 +67,19 @@ class IncidentScreen(View):
                 self.query_one("#verdict", TextPane).write(_teaching(), "Verdict, proposals")
             self.query_one("#evidence", HexPane).draw((), None)
             return
-        alerts.fill(alert_rows(scene.alerts()), _heading(incident), ())
+        alerts.styles.height = max(FEWEST_ROWS, min(MOST_ROWS, len(scene.alerts()) + 2))
+        alerts.fill(alert_rows(scene.alerts()), heading(incident), ())
         alert = scene.alert()
         if alert:
             alerts.select(alert.id)
         found = verdict(view)
         words = [*_about(incident), *found[:1], *asked(view), *found[1:]]
         self.query_one("#verdict", TextPane).write(words, "Verdict, proposals")
-        steps = trace(view.steps) or [paragraph("The analyst has not begun.")]
-        self.query_one("#trace", TextPane).write(steps, trace_heading(scene.now))
+        self.query_one("#trace", TextPane).write(trace(view.steps) or [NOT_BEGUN], trace_heading(scene.now))
         self.query_one("#timeline", TextPane).write(timeline(view), _timeline_heading(view, scene.now))
         self.query_one("#processes", TextPane).write(process_tree(view.evidence))
-        self._draw_evidence(view, alert)
-
-    def _draw_evidence(self, view: IncidentView, alert: Alert | None) -> None:
-        host = [item for item in view.evidence if item.kind in HOST_KINDS]
-        others = [item for item in view.evidence if item.kind not in HOST_KINDS]
-        nothing: list[Paragraph] = [paragraph("No process facts: not asked yet, not permitted, or not recorded.")]
-        above = alert_facts(alert) if alert else []
-        below = [*(evidence(host) or nothing), *evidence(others)]
-        self.query_one("#evidence", HexPane).draw(above, dump(alert) if alert else None, below)
+        above, captured = (alert_facts(alert), dump(alert)) if alert else ([], None)
+        self.query_one("#evidence", HexPane).draw(above, captured, recorded(view))
 
     @on(Table.Moved, "#alerts")
     def _alert_moved(self, event: Table.Moved) -> None:
@@ -108,16 +105,13 @@ def _timeline_heading(view: IncidentView, now: Snapshot) -> str:
     return f"Timeline, {notes}" + (", analyst by the wall clock" if now.status.mode == "replay" else "")
 
 
-def _heading(incident: Incident) -> str:
-    return f"{incident.id} {incident.target_ip} · {incident.title}"
-
-
 def _about(incident: Incident) -> list[Paragraph]:
     severity = (SEVERITY_WORDS[incident.severity], SEVERITY_STYLES.get(incident.severity, ""))
     spoof = ("handshake completed", "") if incident.handshake else ("no handshake: may be spoofed", "warn")
-    disposition = DISPOSITION_WORDS[incident.disposition] or "not judged"
+    judged = DISPOSITION_WORDS[incident.disposition]
+    judgement = f"judged {judged}" if judged else "your judgement: none yet"
     lasted = incident.updated_at - incident.opened_at >= 60
     last = f", last alert {clock(incident.updated_at)}" if lasted else ""
     since = f" since {clock(incident.opened_at)}{last} · "
     keys = f"note [{key_of('note')}] · report [{key_of('report')}] · replay [{key_of('replay')}]"
-    return [paragraph(severity, since, spoof), paragraph(f"{disposition} [{key_of('disposition')}] · {keys}")]
+    return [paragraph(severity, since, spoof), paragraph(f"{judgement} [{key_of('disposition')}] · {keys}")]

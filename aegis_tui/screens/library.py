@@ -14,6 +14,7 @@ from aegis_tui.bridge import CaptureFile
 from aegis_tui.screens.view import Scene, Shelved, View
 from aegis_tui.widgets.filterfield import FilterField
 from aegis_tui.widgets.line import Span
+from aegis_tui.widgets.rows import IPV4, urgency
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.table import Aim, Column, Listing, Row, Table
 from aegis_tui.widgets.words import DISPOSITION_WORDS, SEVERITY_STYLES, SEVERITY_WORDS, count, dated
@@ -23,11 +24,11 @@ from engine.types import LibraryEntry
 ENTRY_COLUMNS = (
     Column("opened", 16, 2),
     Column("sev", 4, 1),
-    Column("target", 12, 0, cap=39),
-    Column("class", 8, 4, cap=20),
-    Column("story", 10, 3, flex=True),
-    Column("verdict", 10, 5),
-    Column("disposition", 11, 7),
+    Column("target", 12, 0, cap=39, full=IPV4, ends=True),
+    Column("class", 8, 7, cap=20, full=8),
+    Column("story", 17, 3, cap=40, full=17, flex=True),
+    Column("verdict", 10, 4),
+    Column("disposition", 11, 5),
     Column("origin", 6, 6),
     Column("id", 12, 8),
 )
@@ -84,7 +85,7 @@ class LibraryScreen(View):
         """Draw what was read so far."""
         shelf = scene.library
         self.query_one("#shelved", Table).fill(
-            Listing(shelf.entries, lambda one: one.incident.id, _entry, KINDS[LibraryEntry], {}),
+            Listing(_gravest_first(shelf), lambda one: one.incident.id, _entry, KINDS[LibraryEntry], {}),
             f"Library · stored incidents {_number(shelf)}",
             ("What is stored is read …",) if shelf.reading else NO_INCIDENT,
         )
@@ -110,12 +111,16 @@ class LibraryScreen(View):
     @on(Table.Moved, "#shelved")
     def _moved(self, event: Table.Moved) -> None:
         shelf = self._scene.library if self._scene else Shelved()
-        if shelf.more and shelf.entries and event.key == shelf.entries[-1].incident.id:
+        if shelf.more and event.table.cursor_row == len(event.table.lines) - 1:
             self.post_message(self.MoreWanted())
 
     @on(Table.Opened)
     def _opened(self) -> None:
         self.post_message(self.Chosen(*self.chosen()))
+
+
+def _gravest_first(shelf: Shelved) -> list[LibraryEntry]:
+    return sorted(shelf.entries, key=lambda entry: urgency(entry.incident))
 
 
 def _number(shelf: Shelved) -> str:

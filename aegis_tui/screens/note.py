@@ -90,6 +90,10 @@ class NoteDialog(ModalScreen[Written]):
         page.move_cursor(page.document.end)
         self.draw()
 
+    def keys_heard(self) -> list[tuple[str, str]]:
+        """Return keys and labels for the footer below."""
+        return [("enter", "new line"), ("tab", "buttons"), ("esc", "back, the text is kept")]
+
     @property
     def text(self) -> str:
         """What stands there now."""
@@ -100,7 +104,7 @@ class NoteDialog(ModalScreen[Written]):
         """Say what is in the way, or what the keys do."""
         off = self.why_off()
         self.query_one("#store", Push).put(off)
-        words = f"{len(self.text):,} of {self._longest:,} characters  tab: buttons  esc: back, the text is kept"
+        words = f"{len(self.text):,} of {self._longest:,} characters"
         self.query_one("#status", TextPane).write(
             [paragraph(("Store is off: ", "warn"), off) if off else paragraph(words)]
         )

@@ -18,11 +18,13 @@ from aegis_tui.widgets.line import Paragraph, Span, line, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.rates import BARS, PLAIN_BARS, sparkline
 from aegis_tui.widgets.rows import FLOW_COLUMNS, INCIDENT_COLUMNS, flow_rows, incident_rows
-from aegis_tui.widgets.story import alert_facts, asked, trace, verdict
+from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, recorded, trace, verdict
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.words import count
-from engine.types import Flow
+from engine.types import Flow, Incident, StepKind
 
+FEWEST_ROWS, EMPTY_ROWS = 6, 10
+"""Of the table of incidents, with heading and titles: it takes what it needs, at most its share; the trace the rest."""
 FLOWS_EVERY = 4
 """Polls between two drawings of the flow table: rows that move faster cannot be read."""
 
@@ -37,8 +39,7 @@ class Overview(View):
     Overview #left { width: 13fr; }
     Overview #right { width: 12fr; }
     Overview #far { width: 10fr; }
-    Overview #incidents { height: 2fr; }
-    Overview #trace { height: 3fr; }
+    Overview #incidents { max-height: 40%; }
     """
 
     def __init__(self) -> None:
@@ -66,13 +67,16 @@ class Overview(View):
         incidents = scene.shown.incidents
         table = self.query_one("#incidents", Table)
         opened = sum(i.disposition.value == "undetermined" for i in incidents)
-        table.fill(incident_rows(scene.shown), f"Incidents {len(incidents)} ({opened} open)", welcome(scene))
+        loading, told = scene.now.status.loading, f"{len(incidents)} ({opened} open)"
+        table.fill(incident_rows(scene.shown), f"Incidents {f'{loading} …' if loading else told}", welcome(scene))
+        table.styles.height = max(FEWEST_ROWS, len(incidents) + 3) if incidents else EMPTY_ROWS
         table.select(scene.incident_id)
         self._draw_trace(scene)
         alert = scene.alert()
         self.query_one("#hex", HexPane).draw(
             alert_facts(alert) if alert else [paragraph("The bytes of the selected alert appear here.")],
             dump(alert) if alert else None,
+            recorded(scene.incident) if alert and scene.incident else (),
         )
 
     def _draw_flows(self, scene: Scene) -> None:
@@ -86,10 +90,11 @@ class Overview(View):
         self._flows_drawn = due
         counters, status = scene.shown.counters, scene.now.status
         hint = "Wrong interface? aegis-tui --iface NAME." if status.mode != "replay" else "It is being opened."
+        none = [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"]
         table.fill(
             flow_rows(scene.shown),
             f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all",
-            welcome(scene) if scene.frozen else [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"],
+            welcome(scene) if scene.frozen or not status.source else none,
         )
 
     def _draw_trace(self, scene: Scene) -> None:
@@ -99,10 +104,11 @@ class Overview(View):
             pane.write(_teaching(scene), "Trace")
             return
         if view is None or view.incident.id != incident.id:
-            pane.write([paragraph("Reading the incident …")], f"{incident.target_ip} · {incident.id}")
+            pane.write([paragraph("Reading the incident …")], _heading(incident))
             return
         ended = verdict(view)[:1] if view.verdict else []
-        pane.write([*trace(view.steps, 3), *ended, *asked(view)], f"{incident.target_ip} · {incident.id}")
+        steps = [step for step in view.steps if not ended or step.kind is not StepKind.VERDICT]
+        pane.write([*(trace(steps, 3) or [NOT_BEGUN]), *ended, *asked(view)], _heading(incident))
 
     @on(Table.Moved, "#incidents")
     def _incident_moved(self, event: Table.Moved) -> None:
@@ -111,6 +117,14 @@ class Overview(View):
     @on(Table.Opened, "#flows")
     def _flow_opened(self, event: Table.Opened) -> None:
         self.post_message(FlowOpened(event.key))
+
+
+def _heading(incident: Incident) -> str:
+    """Return what the row of the incident may have no room for: all of a long address, its alerts, its story."""
+    number = len(incident.alert_ids)
+    alerts = f"{number} alert{'' if number == 1 else 's'}"
+    address = (incident.target_ip,) if ":" in incident.target_ip else ()
+    return " · ".join((incident.id, *address, alerts, incident.title))
 
 
 def _teaching(scene: Scene) -> list[Paragraph]:

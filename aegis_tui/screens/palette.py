@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from aegis_tui.keyboard.keymap import Keymap
+from aegis_tui.keyboard.keymap import Keymap, help_of
 from aegis_tui.keyboard.keys import Command
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Line, line
@@ -57,6 +57,10 @@ class Palette(ModalScreen[str]):
         self.set_focus(self.query_one(Field))  # at once: the next keys may be there already
         self._narrow("")
 
+    def keys_heard(self) -> list[tuple[str, str]]:
+        """Return keys and labels for the footer below."""
+        return [("↑↓", "choose"), ("enter", "run"), ("esc", "close")]
+
     def action_cancel(self) -> None:
         """Answer nothing."""
         self.dismiss("")
@@ -88,8 +92,8 @@ class Palette(ModalScreen[str]):
         picker.offer([self._row(command) for command in self._found], 0 if self._found else -1, heading)
 
     def _text(self, command: Command) -> str:
-        return f"{command.name} {command.help} {self._keymap.faces(command.name)}".casefold()
+        return f"{command.name} {help_of(command)} {self._keymap.faces(command.name)}".casefold()
 
     def _row(self, command: Command) -> Line:
         key = self._keymap.faces(command.name)
-        return line(f" {key:<11}", (f"{command.name:<17}", "bold"), f" {command.help}")
+        return line(f" {key:<11}", (f"{command.name:<17}", "bold"), f" {help_of(command)}")

@@ -6,17 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
 from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.screens.dialog import STATUS_ROWS, Dialog
 from aegis_tui.screens.suppress_facts import Scope, Subject, Wanted, merged, scopes, suppress_facts
 from aegis_tui.widgets.controls import Choice, Push
-from aegis_tui.widgets.field import Field
+from aegis_tui.widgets.field import Field, LabelledField
 from aegis_tui.widgets.line import Paragraph, fit, paragraph
 from aegis_tui.widgets.pane import Pane, TextPane
 from aegis_tui.widgets.safe import foreign
@@ -34,12 +34,6 @@ LABEL_CELLS = 24
 
 class SuppressDialog(Dialog):
     """Asks a person what to hide from now on, and why."""
-
-    DEFAULT_CSS = """
-    SuppressDialog #why { height: 1; }
-    SuppressDialog #why Label { width: 11; text-style: bold; }
-    SuppressDialog #reason { width: 1fr; }
-    """
 
     def __init__(
         self,
@@ -68,9 +62,8 @@ class SuppressDialog(Dialog):
         with Vertical(id="frame"):
             yield Pane("", id="facts")
             yield from self._choices()
-            with Horizontal(id="why"):
-                yield Label(" Reason")
-                yield Field(id="reason", compact=True, placeholder="why: the next person on watch will ask")
+            reason = Field(id="reason", compact=True, placeholder="why: the next person on watch will ask")
+            yield LabelledField("Reason", reason, id="why")
             with Horizontal(id="buttons"):
                 yield Push("Cancel", id="cancel")
                 yield Push("Suppress", id="suppress")
@@ -84,9 +77,9 @@ class SuppressDialog(Dialog):
         yield Choice("For", TERM_WORDS, A_DAY, id="term")
 
     def on_mount(self) -> None:
-        """Put the focus on Cancel, and look at what the rule would have hidden."""
+        """Put the cursor where the reason is typed, without which enter does nothing; look what would be hidden."""
         self.look()
-        self.appear()
+        self.appear("#reason")
 
     def on_resize(self) -> None:
         """Lay the facts out for the width there is now."""
@@ -133,15 +126,10 @@ class SuppressDialog(Dialog):
     def _typed(self) -> None:
         self.draw()
 
-    @on(events.DescendantFocus)
-    @on(events.DescendantBlur)
-    def _point(self) -> None:
-        mark = ">" if self.query_one("#reason").has_focus else " "
-        self.query_one("#why Label", Label).update(f"{mark}Reason")
-
     @on(Input.Submitted, "#reason")
     def _reason_given(self) -> None:
-        self.query_one("#suppress").focus()
+        if self.reason:
+            self.set_focus(self.query_one("#suppress"))  # at once: the next key may have come already
 
     # --- drawing ---
 
@@ -173,7 +161,7 @@ class SuppressDialog(Dialog):
             return "no rule would be made"
         if self._seen is None and self._why_not == LOOKING:
             return LOOKING
-        return "" if self.reason else "tab to Reason and type why"
+        return "" if self.reason else "type the reason"
 
     # --- keys ---
 

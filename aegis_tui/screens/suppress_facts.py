@@ -7,21 +7,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aegis_tui.keyboard.keymap import key_of
+from aegis_tui.keyboard.keymap import key_of, screen_of
 from aegis_tui.screens.block_facts import Fact
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import SEVERITY_WORDS, clock, span
 from engine.types import Alert, Severity, Suppression, SuppressionPreview
 
-LABEL = 9
+LABEL = 8
 """Cells of a fact's label: as wide as those of the controls below."""
 NAMED = 4
 """Scopes and incidents that are named."""
 GRAVE = (Severity.HIGH, Severity.CRITICAL)
 WIDER = {4: 24, 6: 64}
 """The prefix that stands for a neighbourhood."""
-NOWHERE = SuppressionPreview(0, 0, (), (), 0.0)
 
 
 class Subject(NamedTuple):
@@ -129,7 +128,7 @@ def suppress_facts(
         *_sample(seen),
         *_already(chosen, rules),
         *(_others(subjects) if wanted.what == "label" else []),
-        _fact(6, "Still", "each is counted as suppressed (screen 5); a block in force goes on dropping"),
+        _fact(6, "Still", f"each is counted as suppressed ({screen_of('health')}); a block in force goes on dropping"),
         _fact(7, "Undo", _undo()),
     ]
 
@@ -187,7 +186,7 @@ def _incidents(seen: SuppressionPreview | None) -> list[Fact]:
     number = len(seen.incidents)
     more = f" and {number - NAMED} more" if number > NAMED else ""
     words = f"{number} would not be there: {', '.join(seen.incidents[:NAMED])}{more}"
-    return [_fact(4, "Incidents", words, "warn")]
+    return [_fact(4, "Incident", words, "warn")]
 
 
 def _sample(seen: SuppressionPreview | None) -> list[Fact]:
@@ -209,7 +208,13 @@ def _others(subjects: Sequence[Subject]) -> list[Fact]:
     if not others:
         return []
     named = ", ".join(foreign(label, 60) for label in others[:NAMED])
-    return [_fact(8, "Also", f"this incident shows {named}: their rows on screen 2 take {key_of('suppress')} too")]
+    return [
+        _fact(
+            8,
+            "Also",
+            f"this incident shows {named}: their rows on {screen_of('incident')} take {key_of('suppress')} too",
+        )
+    ]
 
 
 def _fact(rank: int, label: str, text: str, style: str = "") -> Fact:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
@@ -17,7 +17,7 @@ from textual.widgets import Input
 from aegis_tui.bridge import CaptureFile
 from aegis_tui.keyboard.keymap import Keymap
 from aegis_tui.keyboard.keys import view_bindings
-from aegis_tui.screens.dialog import Dialog
+from aegis_tui.screens.overlay import Overlay
 from aegis_tui.widgets.bars import Footer, Header
 from aegis_tui.widgets.filterfield import FilterField
 from aegis_tui.widgets.line import Line, line
@@ -86,7 +86,7 @@ class Scene(NamedTuple):
 
 
 class View(Screen[None]):
-    """Base of the five screens."""
+    """What every view has: header, panes, filter and footer."""
 
     DEFAULT_CSS = """
     View { layout: vertical; }
@@ -184,11 +184,11 @@ class View(Screen[None]):
         """Return the pane the person looks at."""
         return self._current()
 
-    def hold(self) -> None:
-        """Tie the cursor of the table that the person looks at to its row."""
+    def hold(self, pressed_at: float) -> None:
+        """Tie the cursor of the table that the person looks at to the row that was there for a key to be about."""
         table = self.table() if self.query(Table) else None  # none while it opens or closes
         if table is not None:
-            table.hold()
+            table.hold(pressed_at)
 
     def look_at(self, pane: Pane) -> None:
         """Focus a pane and, where one fits, show it."""
@@ -215,6 +215,11 @@ class View(Screen[None]):
         self.look_at(self._current())
         return was_open
 
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _focus_moved(self) -> None:
+        self._draw_footer()
+
     @on(FilterField.Read)
     def _filter_read(self, event: FilterField.Read) -> None:
         for table in self.query(Table):
@@ -232,7 +237,7 @@ class View(Screen[None]):
         if scene is not None and self.query(Footer):
             wrong = self.query_one(FilterField).wrong
             notice = line((wrong, "danger")) if wrong else scene.notice
-            self.query_one(Footer).draw(self.view, notice, scene.keymap, self._dialog_keys())
+            self.query_one(Footer).draw(self.view, notice, scene.keymap, self._keys_heard())
 
     def on_screen_suspend(self) -> None:
         """Tell the keys of what is above this view now."""
@@ -242,16 +247,22 @@ class View(Screen[None]):
         """Tell the keys of this view again."""
         self._draw_footer()
 
-    def _dialog_keys(self) -> list[tuple[str, str]]:
-        """Return what the dialog above this view hears: none of the view's own keys is heard while it is open."""
-        dialogs = [screen for screen in self.app.screen_stack if isinstance(screen, Dialog)]
-        return dialogs[-1].keys_heard() if dialogs else []
+    def _keys_heard(self) -> list[tuple[str, str]]:
+        """Return what hears the keys in this view's stead: what lies above it, or the field that is typed into."""
+        above = [screen for screen in self.app.screen_stack if isinstance(screen, Overlay)]
+        if above:
+            return above[-1].keys_heard()
+        field = self.query_one(FilterField)
+        return field.keys_heard() if field.has_focus else []
 
     def _number_panes(self) -> None:
         one_at_a_time = self.has_class("-narrow") or self.has_class("-low")
         panes = self._reachable()
         for number, pane in enumerate(panes):
-            pane.tail = f"pane {number + 1}/{len(panes)}" if one_at_a_time and len(panes) > 1 else ""
+            tail = f"pane {number + 1}/{len(panes)}" if one_at_a_time and len(panes) > 1 else ""
+            if tail != pane.tail:
+                pane.tail = tail
+                pane.repaint()  # its text may stay as it is
 
     def _pair_panes(self) -> None:
         """Show the companion of the table that is looked at, where there are rows for both."""
@@ -278,6 +289,8 @@ DEMO_HINT = "To see one: aegis-tui demo"
 def welcome(scene: Scene) -> list[str]:
     """Return what to say where there are no incidents."""
     counters = scene.now.counters
+    if scene.now.status.loading:
+        return [f"{scene.now.status.loading.capitalize()} …"]
     if scene.frozen:
         return [f"{scene.frozen}: nothing stood here then. {scene.keymap.first('freeze')} lets the tables go on."]
     if scene.now.finished:
@@ -286,6 +299,8 @@ def welcome(scene: Scene) -> list[str]:
             f"{counters.judged} flows judged, {counters.kernel_dropped} packets lost.",
             DEMO_HINT,
         ]
+    if scene.now.status.stale_since:
+        return [f"No incident was known at {clock(scene.now.status.stale_since)}; what came since is not."]
     return [
         f"No alerts since {_since(scene)}.",
         f"{counters.judged} judgements, {counters.kernel_dropped + counters.shed} packets lost.",

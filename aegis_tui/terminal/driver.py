@@ -22,11 +22,12 @@ PATIENCE_S = 0.2
 
 
 class HangUpDriver(LinuxDriver):
-    """Writes nothing once the thread that writes has died.
+    """Writes nothing once the thread that writes has died, and never has two that read.
 
-    The stock driver's thread ends with the first write to a terminal that is gone; its queue of 30 then fills,
+    The stock driver's writer ends with the first write to a terminal that is gone; its queue of 30 then fills,
     and the next write, or closing, waits for ever. A multiplexer that is killed sends SIGCONT beside SIGHUP, on
-    which the stock driver starts a second such thread, so this is the ordinary end of an SSH session in tmux.
+    which the stock driver starts a second writer and a second reader, and later ends one reader: the other goes on
+    reading nothing, as fast as it can, and the program never ends. This is the ordinary end of an SSH session in tmux.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,9 +41,25 @@ class HangUpDriver(LinuxDriver):
         The guard has attached by then: a key of before would prove that the person is not cut off when they are,
         and would answer a question that nobody has read.
         """
+        attributes = self.attrs_before
+        if again := self._key_thread is not None and self._key_thread.is_alive():
+            self._end_threads()
         with contextlib.suppress(termios.error):
             termios.tcflush(self.fileno, termios.TCIFLUSH)
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual leaves it untyped
+        if again:  # what was just found is our own
+            self.attrs_before = attributes
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal over again, also where it was never given away; not for a console that is leaving."""
+        if not self._app._exit:
+            super()._sigcont_application()
+
+    def _end_threads(self) -> None:
+        self.disable_input()
+        if self._writer_thread is not None:
+            with contextlib.suppress(Full):  # one that waits for its terminal is not waited for
+                self._writer_thread._queue.put_nowait(None)
 
     def write(self, data: str) -> None:
         """Queue terminal output, unless nobody takes it from the queue."""

@@ -54,7 +54,7 @@ class Canvas:
         for x, y, strip in pieces:
             if 0 <= y < height and x < width:
                 row = fresh.setdefault(y, self._rows[y].copy())
-                cells = list(_cells(strip, system))[: width - x]
+                cells = _cells(strip, system)[: width - x]
                 row[x : x + len(cells)] = cells
         pen = _Pen()
         for y, row in sorted(fresh.items()):
@@ -107,16 +107,26 @@ def _whole(row: list[Cell], start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _cells(strip: Strip, system: ColorSystem) -> Iterator[Cell]:
+def _cells(strip: Strip, system: ColorSystem) -> list[Cell]:
+    cells: list[Cell] = []
     for text, style, _ in strip:
-        code = _code(style, system) if style else ""
-        if text.isascii():
-            yield from (Cell(char, code) for char in text)
-        else:
-            yield from _wide(text, code)
+        cells += _laid(text, _code(style, system) if style else "")
+    return cells
 
 
-def _wide(text: str, code: str) -> Iterator[Cell]:
+@lru_cache(maxsize=1024)
+def _laid(text: str, code: str) -> tuple[Cell, ...]:
+    """Return the cells of a text; a row that only moved up or down is asked for again."""
+    return tuple([_cell(place, code) for place in (text if text.isascii() else _places(text))])
+
+
+@lru_cache(maxsize=4096)
+def _cell(text: str, code: str) -> Cell:
+    return Cell(text, code)
+
+
+def _places(text: str) -> Iterator[str]:
+    """Yield what stands in one place after the other."""
     held = ""
     for char in text:
         size = get_character_cell_size(char)
@@ -124,16 +134,16 @@ def _wide(text: str, code: str) -> Iterator[Cell]:
             held += char
             continue
         if held:
-            yield from _placed(held, code)
+            yield from _placed(held)
         held = char
     if held:
-        yield from _placed(held, code)
+        yield from _placed(held)
 
 
-def _placed(text: str, code: str) -> Iterator[Cell]:
-    yield Cell(text, code)
+def _placed(text: str) -> Iterator[str]:
+    yield text
     if get_character_cell_size(text[0]) > 1:
-        yield Cell("", code)
+        yield ""
 
 
 @lru_cache(maxsize=1024)
@@ -163,12 +173,14 @@ def _of_chops(update: ChopsUpdate) -> Iterator[tuple[int, int, Strip]]:
                 yield x, y, strip
 
 
-class _Changes(CompositorUpdate):
+class Changes(CompositorUpdate):
     """An update that is sent as what differs from what the terminal shows."""
 
-    def __init__(self, update: CompositorUpdate, app: PaintingApp) -> None:
+    def __init__(self, update: CompositorUpdate, app: PaintingApp, anew: bool) -> None:
+        """Take the update, and whether one of the whole screen may be so because nobody knows what is there."""
         self._update = update
         self._app = app
+        self._anew = anew
 
     def render_segments(self, console: Console) -> str:
         """Return what is sent."""
@@ -176,8 +188,7 @@ class _Changes(CompositorUpdate):
         if found is None:
             self._app.canvas.forget()
             return self._update.render_segments(console)
-        if isinstance(self._update, LayoutUpdate):
-            # Textual paints all of it where it cannot know what is there: after a resize, after a shell was.
+        if self._anew and isinstance(self._update, LayoutUpdate):
             self._app.canvas.forget()
         width, height = self._app.size
         return self._app.canvas.draw(found, width, height, console._color_system or ColorSystem.TRUECOLOR)
@@ -189,9 +200,21 @@ class PaintingApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = Canvas()
+        self._displayed: Screen[object] | None = None
+
+    async def on_mount(self) -> None:
+        """Know nothing of the terminal once a shell had it."""
+        self.app_resume_signal.subscribe(self, lambda _: self.canvas.forget())
+
+    def on_resize(self) -> None:
+        """Know nothing of a terminal that laid its text out anew."""
+        self.canvas.forget()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         known = isinstance(renderable, CompositorUpdate)
-        super()._display(screen, _Changes(renderable, self) if isinstance(renderable, CompositorUpdate) else renderable)
+        # A dialog that lets what is below it be seen is painted whole at every change there: that is no news.
+        anew, self._displayed = screen is not self._displayed, screen
+        sent = Changes(renderable, self, anew) if isinstance(renderable, CompositorUpdate) else renderable
+        super()._display(screen, sent)
         if not known and renderable is not None:
             self.canvas.forget()

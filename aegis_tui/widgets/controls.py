@@ -1,4 +1,4 @@
-"""Controls of the block dialog, one row each: a choice among options and a push button."""
+"""Controls of the dialogs, one row each: a choice among options and a push button."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from aegis_tui.widgets.line import Span, line, strip
+
+LABEL = 8
+"""Cells of a control's label, behind the mark of the focus: its value stands below those of the facts."""
 
 
 class Choice(Widget, can_focus=True):
@@ -82,7 +85,7 @@ class Choice(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return the row; the chosen option has a dot, and the focus a mark and reversed colours."""
-        spans = [Span((">" if self.has_focus else " ") + f"{self.label:<9}", "bold" if self.has_focus else "")]
+        spans = [Span((">" if self.has_focus else " ") + f"{self.label:<{LABEL}}", "bold" if self.has_focus else "")]
         for number, option in enumerate(self.options):
             on = number == self.chosen
             style = "cursor" if on and self.has_focus else "bold" if on else ""

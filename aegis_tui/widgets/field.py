@@ -6,7 +6,10 @@ from typing import Any
 
 from rich.highlighter import Highlighter
 from rich.text import Text
-from textual.widgets import Input
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Label
 
 from aegis_tui.widgets.safe import visible
 
@@ -29,3 +32,30 @@ class Field(Input):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **(options | {"highlighter": _Marks()}))
+
+
+class LabelledField(Horizontal):
+    """A field behind its name, which is marked while the field has the focus."""
+
+    DEFAULT_CSS = """
+    LabelledField { height: 1; }
+    LabelledField Label { width: 9; }
+    LabelledField Field { width: 1fr; height: 1; border: none; padding: 0; }
+    """
+
+    def __init__(self, label: str, field: Field, *, id: str) -> None:
+        super().__init__(id=id)
+        self._label = label
+        self._field = field
+
+    def compose(self) -> ComposeResult:
+        """Lay out the name and the field."""
+        yield Label(f" {self._label}")
+        yield self._field
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _point(self) -> None:
+        label = self.query_one(Label)
+        label.update((">" if self._field.has_focus else " ") + self._label)
+        label.styles.text_style = "bold" if self._field.has_focus else "none"

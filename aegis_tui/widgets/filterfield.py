@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -11,6 +12,7 @@ from textual.suggester import Suggester
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.safe import visible
 from engine.filter import Filter, complete, parse
+from engine.filter.vocabulary import FIELDS
 
 KEPT = 50
 """Filters that up and down go through."""
@@ -26,7 +28,7 @@ class _Completion(Suggester):
 
 
 class FilterField(Field):
-    """Posts each filter that can be read; while the text cannot, the last one stays in force."""
+    """Posts each filter that can be read; while the last word cannot, the words before it are in force."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "earlier(1)", "the filter before", show=False),
@@ -57,6 +59,10 @@ class FilterField(Field):
         self._before: list[str] = []
         self._back = 0
 
+    def keys_heard(self) -> list[tuple[str, str]]:
+        """Return keys and labels for the footer while this has the focus."""
+        return [("enter", "keep"), ("esc", "clear"), ("→", "complete"), ("↑↓", "filters before")]
+
     def open(self) -> None:
         """Show the field with what was typed last."""
         self._show(True)
@@ -68,6 +74,7 @@ class FilterField(Field):
 
     def keep(self) -> None:
         """Take the text as it is: an empty one closes the field."""
+        self.read(self.value, is_typing=False)
         self._remember()
         self._show(bool(self.value))
 
@@ -80,13 +87,17 @@ class FilterField(Field):
         self.read("")
         return was_open
 
-    def read(self, text: str) -> None:
-        """Take a text for the filter, where it is one."""
+    def read(self, text: str, *, is_typing: bool = True) -> None:
+        """Take a text for the filter; while its last word is half a word, what stands before that word."""
+        before, _, word = text.rpartition(" ")
         try:
-            self.found, self.wrong = parse(text) or None, ""
+            found, self.wrong = parse(text), ""
+            self.found = (parse(before) if is_typing and word.lower() in FIELDS else found) or None
+            self.last = text or self.last
         except ValueError as refusal:
             self.wrong = visible(str(refusal))
-        self.last = text if text and not self.wrong else self.last
+            with contextlib.suppress(ValueError):
+                self.found = parse(before) or None
         self.set_class(bool(self.wrong), "-wrong")
         self.post_message(self.Read(self.found, self.wrong))
 

@@ -41,8 +41,8 @@ def dump(alert: Alert) -> Dump:
 
 
 def hex_lines(shown: Dump, width: int) -> list[Line]:
-    """Return the rows: offset, hex, text; 16 bytes each where there is room, else 8."""
-    step = 16 if width >= 75 else 8
+    """Return the rows: offset, hex, text; 16 bytes each where there is room, else 8 or 4."""
+    step = 16 if width >= 75 else 8 if width >= 42 else 4
     start = shown.offset or 0
     return [_row(shown, at, step, start) for at in range(0, len(shown.captured), step)]
 

@@ -55,6 +55,15 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(safe, width)
 
 
+def fit_ends(text: str, width: int) -> str:
+    """Return ``text`` in exactly ``width`` cells, cut in the middle: both ends of an address tell it from others."""
+    safe = visible(text)
+    if width < 5 or not safe.isascii() or len(safe) <= width:
+        return fit(safe, width)
+    head = width // 2
+    return f"{safe[:head]}…{safe[head + 1 - width :]}"
+
+
 def strip(spans: Line, width: int, over: str = "") -> Strip:
     """Return the strip of a line, escaped and exactly ``width`` cells; ``over`` is laid over every style."""
     segments = []
@@ -104,10 +113,10 @@ def _words(spans: Sequence[Span], longest: int) -> Iterable[Span]:
         for number, word in enumerate(visible(text).split(" ")):
             if number:
                 yield Span(" ", name)
-            piece = word
-            while cell_len(piece) > longest:
-                head = piece[: max(1, longest // 2)]
-                yield Span(head, name)
-                piece = piece[len(head) :]
-            if piece:
-                yield Span(piece, name)
+            at, step = 0, max(1, longest // 2)
+            # No character is narrower than a cell, so only the last few are ever measured.
+            while len(word) - at > longest or cell_len(word[at:]) > longest:
+                yield Span(word[at : at + step], name)
+                at += step
+            if at < len(word):
+                yield Span(word[at:], name)

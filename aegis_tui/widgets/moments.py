@@ -45,8 +45,16 @@ def _time_of_day(hours: int, minutes: int, seconds: float, tape: Tape) -> float:
     if hours > 23 or minutes > 59 or seconds >= 60:
         msg = "no time of the day: 00:00:00 to 23:59:59"
         raise ValueError(msg)
-    start = datetime.fromtimestamp(tape.starts_at, UTC if is_utc() else None)
+    try:
+        return _after(tape.starts_at, hours, minutes, seconds, tape.ends_at)
+    except (ValueError, OverflowError, OSError):
+        msg = "no calendar holds the time of this capture; +30s, -2m, alert 3, start and end go on"
+        raise ValueError(msg) from None
+
+
+def _after(starts_at: float, hours: int, minutes: int, seconds: float, ends_at: float) -> float:
+    start = datetime.fromtimestamp(starts_at, UTC if is_utc() else None)
     at = start.replace(hour=hours, minute=minutes, second=int(seconds), microsecond=int(seconds % 1 * 1e6))
     after = at if at >= start - timedelta(hours=1) else at + timedelta(days=1)
-    chosen: datetime = after if after.timestamp() <= tape.ends_at + 86400 else at
+    chosen: datetime = after if after.timestamp() <= ends_at + 86400 else at
     return chosen.timestamp() + (0.0 if seconds % 1 else 0.999999)

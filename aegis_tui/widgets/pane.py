@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from aegis_tui.keyboard.keys import pane_bindings
-from aegis_tui.widgets.line import Line, Paragraph, line, strip, wrap
+from aegis_tui.widgets.line import Line, Paragraph, fit, line, strip, wrap
 from aegis_tui.widgets.theme import Theme, in_force
 
 
 class Pane(Widget, can_focus=True):
     """Draws lines below a heading; the arrow keys scroll it."""
+
+    class NothingOpens(Message):
+        """A person would open a row, and there is none under a cursor."""
 
     DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"
     BINDINGS = pane_bindings()
@@ -30,6 +35,10 @@ class Pane(Widget, can_focus=True):
         self.lines: Sequence[Line] = ()
         self.offset_y = 0
         self._follow = follow
+        self._at_end = True
+        """Whether the last line was in sight when it was drawn last: before the pane was made smaller."""
+        self._room = 0
+        """Rows for the lines when they were drawn last."""
         self._drawn: dict[int, tuple[Line, str]] = {}
         self._strips: dict[int, tuple[tuple[Line, str], Strip]] = {}
         self._painted_in: Theme = in_force()
@@ -51,16 +60,20 @@ class Pane(Widget, can_focus=True):
 
     def show(self, lines: Sequence[Line], heading: str | None = None) -> None:
         """Replace the lines and repaint what differs on the screen."""
-        at_end = self.offset_y >= len(self.lines) - self.room
         self.lines = lines
         self.heading = self.heading if heading is None else heading
-        if self._follow and at_end:
+        if self._follow and self._at_end:
             self.offset_y = len(self.lines) - self.room
         self.repaint()
 
     def repaint(self) -> None:
         """Refresh each visible row whose content is not the one last drawn."""
+        if self._follow and self._at_end and self.room < self._room:
+            # A pane is drawn, smaller already, before it is told of its new size.
+            self.offset_y = len(self.lines) - self.room
+        self._room = self.room
         self.offset_y = max(0, min(self.offset_y, len(self.lines) - self.room))
+        self._at_end = self.offset_y >= len(self.lines) - self.room
         if not self.is_mounted or not self.size:
             self._drawn = {}  # what comes while it is hidden is drawn for no width: all of it is drawn again
             return
@@ -97,8 +110,8 @@ class Pane(Widget, can_focus=True):
         place = f" {self.offset_y + 1}-{last}/{len(self.lines)}" if len(self.lines) > self.room else ""
         place += f" {self.tail}" if self.tail else ""
         mark = "> " if self.has_focus else "─ "
-        words = f"{mark}{self.heading} "[: max(0, width - len(place) - 1)]
-        rule = "─" * (width - len(words) - len(place))
+        words = _cut(f"{mark}{self.heading} ", max(0, width - cell_len(place) - 1))
+        rule = "─" * (width - cell_len(words) - cell_len(place))
         return line((words, "bold" if self.has_focus else ""), (rule + place, "dim"))
 
     def shift(self, rows: int) -> None:
@@ -113,6 +126,10 @@ class Pane(Widget, can_focus=True):
     def action_page(self, pages: int) -> None:
         """Move by whole pages."""
         self.action_move(pages * max(1, self.room - 1))
+
+    def action_open(self) -> None:
+        """Answer the key that opens a row: there is none here."""
+        self.post_message(self.NothingOpens())
 
     def action_end(self, direction: int) -> None:
         """Move to the start or the end."""
@@ -146,6 +163,10 @@ class Pane(Widget, can_focus=True):
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll by the wheel."""
         self.shift(-3)
+
+
+def _cut(words: str, width: int) -> str:
+    return words if cell_len(words) <= width else fit(words, width)
 
 
 class TextPane(Pane):

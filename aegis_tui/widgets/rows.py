@@ -6,6 +6,7 @@ import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 from typing import Any
 
 from aegis_tui.widgets.line import Span
@@ -17,64 +18,72 @@ from aegis_tui.widgets.words import (
     SEVERITY_STYLES,
     SEVERITY_WORDS,
     asked_for,
+    block_at_last,
     block_state,
     clock,
     count,
+    dated,
     ends,
     minutes,
+    since,
     span,
 )
 from engine.filter import kinds
-from engine.types import Alert, Block, BlockState, Flow, Incident, Proposal, ProposalState, Snapshot
+from engine.types import Alert, Block, BlockState, Disposition, Flow, Incident, Proposal, ProposalState, Snapshot
+
+IPV4, PORT, LENGTH = 15, 6, 3
+"""Cells of the longest IPv4 address, and of ``:65535`` and ``/32`` behind it."""
 
 FLOW_COLUMNS = (
     Column("last", 8, 6),
-    Column("source", 12, 0, cap=39),
-    Column("service", 12, 1, cap=45),
+    Column("source", 12, 0, cap=39, full=IPV4, ends=True),
+    Column("service", 12, 1, cap=47, full=IPV4 + PORT, ends=True),
     Column("score", 6, 2, right=True),
     Column("app", 5, 3),
-    Column("name", 10, 5, flex=True),
+    Column("name", 8, 5, flex=True),
     Column("bytes", 5, 4, right=True),
     Column("packets", 7, 7, right=True),
     Column("state", 11, 8),
 )
 INCIDENT_COLUMNS = (
     Column("sev", 4, 1),
-    Column("target", 12, 0, cap=39),
-    Column("story", 20, 3, flex=True),
-    Column("state", 12, 2, cap=15),
-    Column("alerts", 6, 4, right=True),
-    Column("since", 8, 5),
+    Column("target", 12, 0, cap=39, full=IPV4, ends=True),
+    Column("story", 17, 3, flex=True),
+    Column("state", 10, 2, cap=15),
+    Column("alerts", 6, 5, right=True),
+    Column("since", 5, 4),
 )
 ALERT_COLUMNS = (
     Column("at", 8, 2),
     Column("sev", 4, 1),
-    Column("what", 16, 0, cap=30),
-    Column("reason", 10, 3, flex=True),
+    Column("what", 16, 0, cap=30, full=16),
+    Column("reason", 24, 3, flex=True),
     Column("times", 5, 4, right=True),
     Column("detector", 10, 5),
 )
 BLOCK_COLUMNS = (
     Column("state", 9, 1),
-    Column("prefix", 14, 0, cap=43),
+    Column("prefix", 14, 0, cap=43, full=IPV4 + LENGTH, ends=True),
     Column("remaining", 9, 2),
     Column("in", 5, 3, right=True),
     Column("out", 5, 5, right=True),
     Column("bytes", 6, 6, right=True),
     Column("last hit", 8, 4),
+    Column("since", 16, 10),
+    Column("on", 10, 9, cap=20),
     Column("who", 8, 8, cap=34),
     Column("why", 12, 7, flex=True),
 )
 ENDED_COLUMNS = (
     Column("ended", 8, 2),
-    Column("prefix", 14, 0, cap=43),
+    Column("prefix", 14, 0, cap=43, full=IPV4 + LENGTH, ends=True),
     Column("by", 8, 1),
     Column("in", 5, 3, right=True),
     Column("why", 12, 4, flex=True),
 )
 PROPOSAL_COLUMNS = (
     Column("id", 6, 2, cap=10),
-    Column("prefix", 14, 0, cap=43),
+    Column("prefix", 14, 0, cap=43, full=IPV4 + LENGTH, ends=True),
     Column("for", 9, 3),
     Column("expires", 9, 1),
     Column("why", 12, 4, flex=True),
@@ -95,20 +104,32 @@ def flow_rows(snapshot: Snapshot) -> Listing[Flow]:
 
 
 def incident_rows(snapshot: Snapshot) -> Listing[Incident]:
-    """Return the incidents, newest first, each with what is done or asked about it."""
+    """Return the incidents, open and grave ones first, each with what is done or asked about it."""
     states = _States(snapshot)
 
     def state(incident: Incident) -> str:
         return states.of(incident).text
 
     orders: dict[str, Callable[[Incident], Any]] = {**INCIDENT_ORDERS, "state": state}
-    return Listing(snapshot.incidents, _id, lambda one: _incident(one, states.of(one)), kinds.incidents(state), orders)
+
+    def row(incident: Incident) -> Row:
+        return _incident(incident, states.of(incident), snapshot.now)
+
+    ordered = sorted(snapshot.incidents, key=urgency)
+    return Listing(ordered, _id, row, kinds.incidents(state, snapshot.processes), orders)
+
+
+def urgency(incident: Incident) -> tuple[bool, int, float]:
+    """Return what incidents are ordered by until a person sorts them: open, grave and late ones first."""
+    judged = incident.disposition is not Disposition.UNDETERMINED
+    return judged, -incident.severity.rank, -incident.updated_at
 
 
 class _States:
     """What is done or asked about each incident, looked up once for all of them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._stale = snapshot.status.stale_since > 0
         self._blocks: dict[str, Block] = {}
         self._asked: dict[str, set[ProposalState]] = {}
         for block in snapshot.blocks:
@@ -127,6 +148,8 @@ class _States:
     def _done(self, incident: Incident) -> Span | None:
         abouts = (incident.id, f"{incident.target_ip}/32", f"{incident.target_ip}/128")
         block = next((self._blocks[about] for about in abouts if about in self._blocks), None)
+        if block and self._stale:
+            return block_at_last(block)
         if block:
             state = block_state(block)
             live = block.state is BlockState.LIVE and not block.keep_within_s
@@ -139,14 +162,21 @@ class _States:
         return None
 
 
+def in_time(alerts: Sequence[Alert]) -> list[Alert]:
+    """Return alerts that come newest first, the oldest first; those of one moment in the order they were raised."""
+    ordered = list(reversed(alerts))
+    ordered.sort(key=lambda alert: alert.first_at)
+    return ordered
+
+
 def alert_rows(alerts: Sequence[Alert]) -> Listing[Alert]:
     """Return alerts in the order given."""
     return Listing(alerts, _id, _alert, kinds.KINDS[Alert], ALERT_ORDERS)
 
 
-def block_rows(blocks: Sequence[Block]) -> Listing[Block]:
-    """Return blocks as the kernel has them."""
-    return Listing(blocks, _block_key, _block, kinds.KINDS[Block], BLOCK_ORDERS)
+def block_rows(blocks: Sequence[Block], *, stale: bool = False) -> Listing[Block]:
+    """Return blocks as the kernel has them, or had them when it was asked last."""
+    return Listing(blocks, _block_key, partial(_block, stale=stale), kinds.KINDS[Block], BLOCK_ORDERS)
 
 
 def ended_rows(blocks: Sequence[Block]) -> Listing[Block]:
@@ -222,6 +252,7 @@ BLOCK_ORDERS: dict[str, Callable[[Block], Any]] = {
     "out": lambda block: block.out_packets,
     "bytes": lambda block: block.bytes + block.out_bytes,
     "last hit": lambda block: block.last_hit_at,
+    "since": lambda block: block.added_at,
     "ended": lambda block: block.ended_at,
 }
 PROPOSAL_ORDERS: dict[str, Callable[[Proposal], Any]] = {
@@ -258,14 +289,14 @@ def _score(flow: Flow, score: float | None, alerted: bool) -> Span:
     return Span(("? enc" if flow.app in ("tls", "ssh") else "—") + mark, style)
 
 
-def _incident(incident: Incident, state: Span) -> Row:
+def _incident(incident: Incident, state: Span, now: float) -> Row:
     cells = (
         Span(SEVERITY_WORDS[incident.severity], SEVERITY_STYLES.get(incident.severity, "")),
         Span(incident.target_ip),
         Span(incident.title),
         state,
         Span(str(len(incident.alert_ids))),
-        Span(clock(incident.opened_at)),
+        Span(since(incident.opened_at, now)),
     )
     return Row(incident.id, cells, Aim(incident.target_ip, incident.id))
 
@@ -283,15 +314,17 @@ def _alert(alert: Alert) -> Row:
     return Row(alert.id, cells, Aim(alert.target_ip, alert.incident_id))
 
 
-def _block(block: Block) -> Row:
+def _block(block: Block, *, stale: bool) -> Row:
     cells = (
-        block_state(block),
+        block_at_last(block) if stale else block_state(block),
         Span(block.prefix),
         Span(span(block.remaining_s)),
         Span(count(block.packets)),
         Span(count(block.out_packets)),
         Span(count(block.bytes + block.out_bytes)),
         Span(clock(block.last_hit_at)),
+        Span(dated(block.added_at)),
+        Span(", ".join(block.ifaces) or "—"),
         Span(foreign(block.approver, 60) or "—"),
         Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip()),
     )
@@ -301,11 +334,11 @@ def _block(block: Block) -> Row:
 
 def _ended(key: str, block: Block) -> Row:
     cells = (
-        Span(clock(block.ended_at), "dim"),
-        Span(block.prefix, "dim"),
-        Span(foreign(block.ended_why, 20), "dim"),
-        Span(count(block.packets), "dim"),
-        Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip(), "dim"),
+        Span(clock(block.ended_at)),
+        Span(block.prefix),
+        Span(foreign(block.ended_why, 20)),
+        Span(count(block.packets)),
+        Span(f"{foreign(block.reason, 200)} {block.incident_id}".strip()),
     )
     return Row(key, cells, Aim(block.prefix, block.incident_id))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -10,13 +12,18 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.arranging import Arrangement
-from aegis_tui.widgets.line import Line, Span, fit, line, paragraph, wrap
+from aegis_tui.widgets.line import Line, Span, fit, fit_ends, line, paragraph, wrap
 from aegis_tui.widgets.listing import Aim, Listing, Row, ready
 from aegis_tui.widgets.pane import Pane
-from engine.filter import Filter
+from engine.filter import HOST_FIELDS, Filter
 
 __all__ = ["Aim", "Column", "Listing", "Row", "Table"]
+
+
+REACTION_S = 0.25
+"""How long nobody can have seen a row that just came, to press a key about it."""
 
 
 class Column(NamedTuple):
@@ -28,6 +35,10 @@ class Column(NamedTuple):
     """The column with the highest number is the first to go when room is short."""
     cap: int = 0
     """Width it may grow to when a cell needs it; 0 means ``width``."""
+    full: int = 0
+    """Width up to which it grows even where others have to go for it; 0 means ``cap``."""
+    ends: bool = False
+    """Whether a cell that is too long is cut in the middle, as an address is."""
     flex: bool = False
     """Whether it takes what the others leave."""
     right: bool = False
@@ -62,6 +73,10 @@ class Table(Pane):
         self._held = False
         self._kept = ""
         """Key of the row that the cursor goes with while the things are arranged anew."""
+        self._under = self._before = ""
+        """Keys of the row under the cursor, and of the one that was there before the things were arranged anew."""
+        self._came_at = -math.inf
+        """Monotonic time when the one took the place of the other."""
         self._words = heading
         self._empty: Sequence[str] = ()
         self._nothing: list[Line] = []
@@ -71,8 +86,6 @@ class Table(Pane):
         """Rows that were made since the table was last drawn."""
         self._longest: dict[int, int] = {}
         """The longest cell seen of each column that grows: columns do not jump while a person scrolls."""
-        self._laid_out_for = 0
-        """The width the lines were made for: none while the table is hidden."""
         self._signs = ("^", "v") if os.environ.get("TERM") == "linux" else ("▲", "▼")
         self.marked: dict[str, Aim] = {}
         """The rows a person marked: key to what each is about. A mark outlives its row."""
@@ -113,11 +126,15 @@ class Table(Pane):
         """What rows must match."""
         return self._arrangement.filter
 
-    def hold(self) -> None:
+    def hold(self, pressed_at: float = math.inf) -> None:
         """Tie the cursor to its row: a person acts on it, and no row that comes above may take its place.
 
-        Until then a cursor at the top stays at the top, where the newest row is.
+        Until then a cursor at the top stays at the top, where the newest row is. A key pressed at a monotonic time
+        too soon after that row came is about the one before.
         """
+        if pressed_at < self._came_at + REACTION_S:
+            self.select(self._before)
+        self._came_at = -math.inf
         self._held = True
 
     def mark(self) -> bool:
@@ -138,6 +155,13 @@ class Table(Pane):
         self.marked.clear()
         self._draw()
         return had
+
+    def picked(self) -> list[Any]:
+        """Return the marked things that are still here, or with no mark all that pass the filter, in their order."""
+        key = self._arrangement.listing.key
+        if self.marked:
+            return [one for one in self._arrangement.listing.items if key(one) in self.marked]
+        return list(self._arrangement.shown)
 
     def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
         """Replace the rows, a ``Listing`` of things or made ones; ``empty`` is what to say when there are none."""
@@ -177,7 +201,7 @@ class Table(Pane):
             return
         index = self._arrangement.place(key, self.cursor)
         if index >= 0:
-            self.cursor = index
+            self.cursor, self._under = index, key
             self._draw()
 
     def action_move(self, rows: int) -> None:
@@ -187,13 +211,16 @@ class Table(Pane):
         self.hold()
         before = self.key
         self.cursor = max(0, min(len(self.lines) - 1, self.cursor + rows))
+        self._under = self.key
         self._draw()
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
-        if self.item is not None:
+        if self.item is None:
+            super().action_open()
+        else:
             self.post_message(self.Opened(self, self.key))
 
     def on_click(self, event: events.Click) -> None:
@@ -224,6 +251,9 @@ class Table(Pane):
         found = self._arrangement.place(self._kept, self.cursor) if self._kept else -1
         self.cursor = found if found >= 0 else max(0, min(self.cursor, len(self._arrangement.shown) - 1))
         self._kept = ""
+        if self.key != self._under:
+            self._before, self._came_at = self._under, time.monotonic()
+        self._under = self.key
         self._draw()
 
     def _search_on(self) -> None:
@@ -236,9 +266,8 @@ class Table(Pane):
         if self.cursor < self.offset_y or self.cursor >= self.offset_y + self.room:
             self.offset_y = max(0, self.cursor - self.room // 2)
         self._made.clear()
-        self._laid_out_for = self.size.width
         self._laid_out = self._widths()
-        self._head = line(("  " + " ".join(_cell(self._title_of(c, w), w, c.right) for c, w in self._laid_out), "dim"))
+        self._head = line(("  " + " ".join(_cell(self._title_of(c, w), w, c) for c, w in self._laid_out), "dim"))
         self._nothing = [] if self._arrangement.shown else self._empty_lines()
         self.repaint()
 
@@ -260,8 +289,9 @@ class Table(Pane):
         kind = self._arrangement.listing.kind
         lacking = self.filter.lacking(kind) if self.filter else []
         hint = " ip: asks for their address." if {"src", "dst"} & set(lacking) and "ip" in kind else ""
+        hint += " The host names processes with incidents." if HOST_FIELDS & set(lacking) else ""
         why = [f"These rows have no {' and no '.join(lacking)}.{hint}"] if lacking else []
-        return [f"No row matches '{self.filter}'. esc clears the filter.", *why]
+        return [f"No row matches '{self.filter}'. {key_of('back')} clears the filter.", *why]
 
     def _row(self, y: int) -> tuple[Line, str]:
         if y == 1:
@@ -283,7 +313,7 @@ class Table(Pane):
         spans = [Span((">" if number == self.cursor else " ") + ("*" if row.key in self.marked else " "))]
         for column, width in self._laid_out:
             text, style = cells[column]
-            spans += [Span(_cell(text, width, column.right), style), Span(" ")]
+            spans += [*_inked(_cell(text, width, column), style), Span(" ")]
         return tuple(spans[:-1])
 
     def line_count(self) -> int:
@@ -292,14 +322,18 @@ class Table(Pane):
 
     def _widths(self) -> list[tuple[Column, int]]:
         self._measure()
-        kept = {column: self._wanted(index) for index, column in enumerate(self.columns)}
+        wanted = {column: self._wanted(index) for index, column in enumerate(self.columns)}
+        kept = {column: min(width, column.full or width) for column, width in wanted.items()}
         room = self.size.width - 2
         while len(kept) > 1 and sum(kept.values()) + len(kept) - 1 > room:
             del kept[max(kept, key=lambda column: column.priority)]
-        spare = room - sum(kept.values()) - len(kept) + 1
+        spare = max(0, room - sum(kept.values()) - len(kept) + 1)
+        for column in sorted(kept, key=lambda column: column.priority):
+            more = min(spare, wanted[column] - kept[column])
+            kept[column], spare = kept[column] + more, spare - more
         flexible = [column for column in kept if column.flex]
         for column in flexible:
-            kept[column] += max(0, spare // len(flexible))
+            kept[column] += spare // len(flexible)
         return list(kept.items())
 
     def _measure(self) -> None:
@@ -343,5 +377,16 @@ class _Lines(Sequence[Line]):
         return (self._table.line_at(n) for n in range(len(self)))
 
 
-def _cell(text: str, width: int, right: bool) -> str:
-    return fit(text.rjust(width) if right else text, width)
+def _cell(text: str, width: int, column: Column) -> str:
+    if column.ends:
+        return fit_ends(text, width)
+    return fit(text.rjust(width) if column.right else text, width)
+
+
+def _inked(cell: str, style: str) -> list[Span]:
+    """Return a cell whose words have the style, and whose padding has none: that would be underlined."""
+    words = cell.strip(" ")
+    if not style or words == cell or not words:
+        return [Span(cell, style)]
+    at = cell.index(words)
+    return [span for span in (Span(cell[:at]), Span(words, style), Span(cell[at + len(words) :])) if span.text]

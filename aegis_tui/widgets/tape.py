@@ -20,7 +20,7 @@ def tape_line(tape: Tape, width: int, *, ended: bool, plain_bars: bool = False) 
     """Return the bar in one row: state, keys, speed, place among the alerts, time and end."""
     played, ahead, knob, tick, times = _BAR[plain_bars]
     before, play, pause, after = _KNOBS[plain_bars]
-    state = "SEEKING" if tape.seeking else "ENDED" if ended else "PLAYING" if tape.playing else "PAUSED"
+    state = _state(tape, ended)
     style = "warn" if tape.seeking else "bold"
     head = line((f"{state:<7} ", style), before, pause if tape.playing else play, after, f"  {times}{tape.speed:g}  ")
     end = clock(tape.ends_at) if tape.whole else f"{clock(tape.ends_at)}…"
@@ -29,6 +29,14 @@ def tape_line(tape: Tape, width: int, *, ended: bool, plain_bars: bool = False) 
     if room < SHORTEST:
         return (*head, *tail)
     return (*head, *_bar(tape, room, (played, ahead, knob, tick)), *tail)
+
+
+def _state(tape: Tape, ended: bool) -> str:
+    if ended and not tape.seeking:
+        return "ENDED"
+    if not tape.starts_at:  # no packet was read yet
+        return "LOADING"
+    return "SEEKING" if tape.seeking else "PLAYING" if tape.playing else "PAUSED"
 
 
 def _bar(tape: Tape, width: int, signs: tuple[str, str, str, str]) -> Line:
@@ -48,7 +56,7 @@ def _bar(tape: Tape, width: int, signs: tuple[str, str, str, str]) -> Line:
 
 def _cell(tape: Tape, at: float, width: int) -> int:
     length = tape.ends_at - tape.starts_at
-    share = (at - tape.starts_at) / length if length > 0 else 0.0
+    share = (at - tape.starts_at) / length if length > 0 else float(tape.step > 0)
     return max(0, min(width - 1, round(share * (width - 1))))
 
 

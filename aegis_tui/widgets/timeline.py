@@ -58,7 +58,8 @@ def _investigation(view: IncidentView) -> list[Moment]:
         found.append((at, [_at(at, "analyst", f"began; {len(view.steps)} steps, see Trace")]))
     if view.verdict:
         judged = view.verdict
-        words = f"{judged.conclusion.upper()} by {foreign(judged.analyst, 60)}, {len(view.evidence)} items of evidence"
+        rests_on = f"{len(view.evidence)} item{'' if len(view.evidence) == 1 else 's'} of evidence"
+        words = f"{judged.conclusion.upper()} by {foreign(judged.analyst, 60)}, {rests_on}"
         found.append((judged.at, [_at(judged.at, "verdict", words)]))
     return found
 

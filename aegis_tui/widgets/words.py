@@ -45,9 +45,22 @@ DISPOSITION_WORDS = {
 }
 
 
+ASK_KERNEL = "`sudo aegis-tui blocks list` asks the kernel"
+"""Where the engine cannot be asked what is in force."""
+
+DAY_S = 86_400.0
+
+
 def dated(at: float) -> str:
     """Return a moment as date and time to the minute."""
     return moment(at)[:16] if at > 0 else NEVER
+
+
+def since(at: float, now: float) -> str:
+    """Return a moment in five characters: hour and minute, or month and day where it is a day ago or more."""
+    if clock(at) == NEVER or now - at < DAY_S:
+        return clock(at)[:5]
+    return moment(at)[5:10]
 
 
 DISPOSITION_SIGNS = {
@@ -97,6 +110,11 @@ def block_state(block: Block) -> Span:
     if block.keep_within_s > 0:
         return Span(f"trial {int(block.keep_within_s)}s", "warn")
     return Span(block.state.value, BLOCK_STYLES.get(block.state, ""))
+
+
+def block_at_last(block: Block) -> Span:
+    """Return the one word on a block while nobody can say whether it is in force still."""
+    return Span("watch" if block.watch else f"was {block.state.value}")
 
 
 def dropped_packets(snapshot: Snapshot) -> int:

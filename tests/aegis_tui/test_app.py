@@ -9,13 +9,15 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
+from textual.pilot import Pilot
 
-from aegis_tui.app import AegisApp
+from aegis_tui.app import BELOW_EVERY, AegisApp
+from aegis_tui.clock import clock
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.view import View
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.table import Table
-from engine.types import Disposition, Fault, IncidentView
+from engine.types import Disposition, Fault, IncidentView, Recovery
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import Clock, console, engine, settle
 from tests.aegis_tui.screens.test_block_dialog import text
@@ -239,3 +241,72 @@ async def test_a_time_that_no_calendar_holds_does_not_end_the_console() -> None:
     async with console(fake).run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         assert "INC-00000042" in text(pilot)
+
+
+RECOVERY = Recovery(scenario.NOW - 60, scenario.NOW - 90, 3, 12, 1, 2, 2)
+
+
+async def test_what_was_recovered_is_said_once_and_whole_at_80_columns() -> None:
+    fake = engine(scenario.snapshot(recovery=RECOVERY))
+    async with console(fake, Clock()).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        said = f"the last run broke off after {clock(scenario.NOW - 90)}: 3 open incidents, 12 alerts, 1 investigation"
+        assert said in " ".join(text(pilot).split())
+        assert "2 proposals to decide, 2 blocks in force" in " ".join(text(pilot).split())
+        fake.state = replace(fake.state, recovery=replace(RECOVERY), now=scenario.NOW + 1)
+        await settle(pilot)
+        told = [words for _, words in pilot.app.notices if "broke off" in words]  # type: ignore[attr-defined]  # as above
+        assert len(told) == 1
+
+
+async def test_who_attaches_days_later_is_not_told_of_an_old_recovery() -> None:
+    old = replace(RECOVERY, at=scenario.NOW - 2 * 86400)
+    async with console(engine(scenario.snapshot(recovery=old)), Clock()).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "broke off" not in text(pilot)
+
+
+async def test_what_would_revert_hides_no_notice() -> None:
+    trial = scenario.status(keep_within_s=31.0)
+    fake = engine(scenario.snapshot(status=trial, recovery=RECOVERY))
+    async with console(fake, Clock()).run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        last = " ".join(text(pilot).split())
+        assert "any key keeps XDP native on eth0" in last
+        assert "the last run broke off after" in last
+
+
+async def test_a_closed_console_waits_until_its_engine_has_written_everything() -> None:
+    ended: list[str] = []
+
+    async def works() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            ended.append("written")
+
+    async def quits(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        pilot.app.exit()
+
+    app = AegisApp(engine(scenario.quiet()), works)
+    await app.run_async(headless=True, size=(80, 24), auto_pilot=quits)
+    assert ended == ["written"]
+
+
+async def test_what_lies_below_a_dialog_is_drawn_now_and_then() -> None:
+    fake = engine()
+    app = console(fake)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("b")
+        await settle(pilot)
+        below = app.screen_stack[-2]
+        assert isinstance(below, View)
+        app.poll()
+        for number in range(BELOW_EVERY):
+            before = below._scene
+            fake.state = replace(fake.state, now=fake.state.now + 1)
+            app.poll(again=False)
+            assert (below._scene is before) == (number < BELOW_EVERY - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.pilot import Pilot
 
 from aegis_tui.app import AegisApp
@@ -9,6 +10,7 @@ from aegis_tui.widgets.bars import Footer
 from aegis_tui.widgets.filterfield import FilterField
 from aegis_tui.widgets.line import plain
 from aegis_tui.widgets.table import Table
+from engine.types import Processes
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import console, engine, settle
 
@@ -139,3 +141,79 @@ async def test_a_hundred_thousand_flows_make_rows_only_for_what_is_seen() -> Non
         await pilot.press("end")
         assert seen.cursor == 99_999
         assert len(made) < 1_000
+
+
+async def test_a_process_finds_its_incidents_and_a_table_without_processes_says_where_they_are_known() -> None:
+    behind = {"INC-00000042": Processes(("java", "/usr/bin/java"), (8901,), ("shop",))}
+    app = console(engine(scenario.snapshot(processes=behind)))
+    async with app.run_test(size=SIZE) as pilot:
+        for words in ("proc:java", "pid:8901", "user:shop"):
+            await typed(pilot, words)
+            assert table(app, "incidents").heading.endswith("1 of 2")
+            assert table(app, "incidents").key == "INC-00000042"
+            told = " ".join(" ".join(shown(app, "flows")).split())
+            name = words.partition(":")[0]
+            assert f"These rows have no {name}. The host names processes with incidents." in told
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("pid:java", "at character 5: expected a number for pid"),
+        ("prok:java", "at character 1: expected one of the fields"),
+        ("(proc:java", "at character 11: expected a closing ) for the one at character 1"),
+    ],
+)
+async def test_a_filter_that_is_none_says_what_is_wrong_and_where(words: str, reason: str) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await typed(pilot, words)
+        assert reason in said(app)
+        assert "No row matches" not in " ".join(shown(app, "incidents"))
+        await pilot.press("enter")
+        await settle(pilot)
+        assert reason in said(app)
+
+
+async def test_the_name_of_a_field_that_is_being_typed_hides_no_row() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        for text in ("sev", "sev:", "sev:zz"):
+            await typed(pilot, text)
+            assert len(table(app, "incidents").lines) == 2
+        await typed(pilot, "sev:critical user")
+        assert len(table(app, "incidents").lines) == 1
+
+
+async def test_the_name_of_a_field_that_was_entered_is_a_word_to_look_for() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await typed(pilot, "user")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "No row matches 'user'" in " ".join(shown(app, "incidents"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (("slash",), "enter keep"),
+        (("ctrl+p",), "enter run"),
+        (("2", "o"), "esc back, the text is kept"),
+        (("question_mark",), "esc close"),
+        (("b",), "esc cancel"),
+    ],
+)
+async def test_the_last_line_tells_the_keys_that_are_heard_now(keys: tuple[str, ...], words: str) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        view = next(screen for screen in reversed(app.screen_stack) if screen.query(Footer))
+        last = view.query_one(Footer).render_line(0).text
+        assert words in last
+        assert "block" not in last
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "b block" in said(app)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from aegis_tui.cli import build_parser
+from aegis_tui.arguments.parser import build_parser
 from aegis_tui.grammar import grammar
 from aegis_tui.manual import page
 from engine.paths import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis_tui.cli import build_parser
+from aegis_tui.arguments.parser import build_parser
 from aegis_tui.grammar import grammar
 from aegis_tui.shells import WRITERS
 

@@ -11,7 +11,6 @@ from textual.pilot import Pilot
 from aegis_tui.app import AegisApp
 from engine.types import Block, Listed, Note, Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.acting.test_judging import RULE
 from tests.aegis_tui.console import ENTRY, PRIOR, TRIAL, Clock, Host, console, engine, replay, settle
 from tests.aegis_tui.screens.test_block_dialog import FULLEST, WARNINGS
 from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
@@ -44,12 +43,6 @@ def test_incident_is_one_key_away(snap_compare: Compare, size: tuple[int, int]) 
     assert snap_compare(console(), terminal_size=size, run_before=_press("enter"))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_blocks_show_the_kernel_truth(snap_compare: Compare, size: tuple[int, int]) -> None:
-    fake = engine(scenario.snapshot(blocks=every_state(), blocks_total=100_000), ended=ended())
-    assert snap_compare(console(fake), terminal_size=size, run_before=_press("3"))
-
-
 @pytest.mark.parametrize("keys", [("enter",), ("tab",), ("tab", "tab")], ids=["facts", "proposals", "ended"])
 def test_every_pane_of_the_blocks_is_one_tab_away(snap_compare: Compare, keys: tuple[str, ...]) -> None:
     fake = engine(scenario.snapshot(blocks=every_state()), ended=ended())
@@ -63,11 +56,6 @@ def test_marked_rows_have_a_sign_and_are_counted(snap_compare: Compare) -> None:
 
 def test_the_help_is_about_the_screen_beside_it(snap_compare: Compare) -> None:
     assert snap_compare(console(), terminal_size=SMALL, run_before=_press("3", "question_mark"))
-
-
-@pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
-def test_health_names_every_fault_and_its_remedy(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(console(), terminal_size=size, run_before=_press("5"))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -133,16 +121,12 @@ def test_a_replay_has_no_button_that_blocks(snap_compare: Compare) -> None:
     assert snap_compare(console(engine(replay())), terminal_size=SMALL, run_before=_press("b"))
 
 
-def test_the_replay_screen_says_that_blocking_is_off(snap_compare: Compare) -> None:
-    assert snap_compare(console(engine(replay())), terminal_size=DEFAULT, run_before=_press("4"))
-
-
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])
 def test_an_empty_console_teaches(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(engine(scenario.quiet())), terminal_size=size, run_before=_press())
 
 
-@pytest.mark.parametrize("key", ["2", "3", "4", "5", "X"])
+@pytest.mark.parametrize("key", ["2", "5"])
 def test_every_screen_teaches_while_it_is_empty(snap_compare: Compare, key: str) -> None:
     assert snap_compare(console(engine(scenario.quiet())), terminal_size=SMALL, run_before=_press(key))
 
@@ -163,17 +147,6 @@ def test_the_trace_is_there_before_the_verdict(snap_compare: Compare) -> None:
     view = scenario.incident_view(steps=scenario.steps()[:3], verdict=None, proposals=())
     fake = engine(scenario.snapshot(proposals=()), views={"INC-00000042": view})
     assert snap_compare(console(fake), terminal_size=DEFAULT, run_before=_press("2"))
-
-
-@pytest.mark.parametrize("role", ["deciding", "watching", "stale"])
-def test_an_attached_console_says_what_it_may_do(snap_compare: Compare, role: str) -> None:
-    changes: dict[str, dict[str, object]] = {
-        "deciding": {"consoles": 3},
-        "watching": {"consoles": 2, "decider": "ann on pts/3"},
-        "stale": {"consoles": 1, "stale_since": scenario.NOW - 20},
-    }
-    fake = engine(scenario.snapshot(status=scenario.status(**changes[role])))
-    assert snap_compare(console(fake), terminal_size=DEFAULT, run_before=_press())
 
 
 def _known(**told: object) -> Host:
@@ -216,12 +189,6 @@ def _polls(number: int) -> Callable[[Pilot[None]], object]:
 def test_the_dialog_tells_what_a_suppression_would_have_hidden(snap_compare: Compare, size: tuple[int, int]) -> None:
     keys = ("x", "tab", "tab", "tab", "left", "tab", "tab", *"our own scanner")
     assert snap_compare(console(), terminal_size=size, run_before=_press(*keys))
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_suppressions_tell_who_why_and_what_was_hidden(snap_compare: Compare, size: tuple[int, int]) -> None:
-    ended = replace(RULE, id="S-00000002", target="", label="", ends_at=scenario.NOW - 60)
-    assert snap_compare(console(engine(rules=(RULE, ended))), terminal_size=size, run_before=_press("X"))
 
 
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[1]])

@@ -251,6 +251,7 @@ async def test_settings_are_shown_with_their_origin() -> None:
         await settle(pilot)
         await _run(pilot, "settings")
         assert "light  /etc/aegis/config.toml" in text(pilot)
+        assert "Colours of the console: auto, dark, light" in text(pilot)
         assert "(set)" in text(pilot)
 
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from aegis_tui.app import AegisApp
-from aegis_tui.bridge import CaptureFile
+from aegis_tui.bridge import CaptureFile, Told
 from aegis_tui.screens.difference import DifferenceScreen
 from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.replay import ReplayScreen
 from aegis_tui.screens.view import View
-from aegis_tui.widgets.line import plain
-from aegis_tui.widgets.pane import Pane
+from aegis_tui.widgets.bars import Footer, Header
+from aegis_tui.widgets.line import paragraph, plain
+from aegis_tui.widgets.pane import Pane, TextPane
 from aegis_tui.widgets.table import Table
 from engine.stored import Stored
-from engine.types import Change, Comparison, LibraryEntry, Origin, Proposal, Snapshot, Tape
+from engine.types import Change, Comparison, IncidentView, LibraryEntry, Origin, Proposal, Snapshot, Tape
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import Host, LateClock, engine, replay, settle
+from tests.aegis_tui.console import Clock, Host, LateClock, engine, replay, settle
 from tests.aegis_tui.widgets.test_safe import BIDI, HOSTILE
 
 TAPE = Tape(5, 9, scenario.NOW, scenario.NOW - 60, scenario.NOW + 60, whole=True, playing=True, speed=1.0,
@@ -92,6 +93,10 @@ def view(app: AegisApp) -> str:
     return app.screen.view if isinstance(app.screen, View) else type(app.screen).__name__
 
 
+def footer(app: AegisApp) -> str:
+    return " ".join(plain(row) for row in app.screen.query_one(Footer)._rows)
+
+
 # --- the tape ---
 
 
@@ -130,6 +135,58 @@ async def test_home_and_end_wind_the_tape_where_it_has_the_focus() -> None:
         await pilot.press("shift+tab", "home", "end")
         await settle(pilot)
     assert fake.asked == [("transport", "start", 0.0), ("transport", "end", 0.0)]
+
+
+async def test_the_alert_whose_number_was_typed_is_looked_at_where_one_step_raised_two() -> None:
+    fake = engine(taped())
+    both = (scenario.alert(id="A-2", first_at=scenario.NOW - 13), scenario.alert(id="A-1", first_at=scenario.NOW - 13))
+    fake.state = replace(fake.state, alerts=both)
+    app = console(fake, "replay")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("g", *"alert1", "enter")
+        await settle(pilot)
+        assert app.screen.query_one("#replayed", Table).key == "A-1"
+
+
+async def test_what_was_said_of_a_moment_is_gone_when_the_tape_is_moved() -> None:
+    app = AegisApp(engine(taped()), first_view="replay", monotonic=Clock())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        app.say("P-17: block 203.0.113.9/32 is proposed")
+        assert "is proposed" in footer(app)
+        await pilot.press("less_than_sign")
+        await settle(pilot)
+        assert "is proposed" not in footer(app)
+
+
+async def test_a_proposal_of_a_moment_that_was_left_is_not_told() -> None:
+    fake = engine(taped())
+    proposal, fake.state = fake.state.proposals[0], replace(fake.state, proposals=())
+    app = AegisApp(fake, first_view="replay", monotonic=Clock())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        app.post_message(Told(proposal))
+        await settle(pilot)
+        assert "is proposed" not in footer(app)
+
+
+@pytest.mark.parametrize(("playing", "told"), [(True, True), (False, False)], ids=["playing", "paused"])
+async def test_the_header_tells_no_rate_of_a_replay_that_stands_still(playing: bool, told: bool) -> None:
+    fake = engine(taped())
+    fake.state = replace(fake.state, tape=replace(TAPE, playing=playing))
+    async with console(fake, "replay").run_test(size=(160, 50)) as pilot:
+        await settle(pilot)
+        header = pilot.app.screen.query_one(Header)
+        assert ("pkt/s" in plain(header._line)) is told
+
+
+async def test_the_screen_counts_one_flow_as_one() -> None:
+    fake = engine(taped())
+    fake.state = replace(fake.state, counters=replace(fake.state.counters, flows_total=1, flows_now=1))
+    async with console(fake, "replay").run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert " 1 flow;" in shown(pilot.app)  # type: ignore[arg-type]  # run_test gives the base class
 
 
 async def test_an_alert_that_was_gone_to_is_looked_at() -> None:
@@ -267,6 +324,35 @@ async def test_enter_replays_beside_what_is_live_and_esc_ends_it() -> None:
     assert studio.made == ["INC-00000042"]
 
 
+@dataclass
+class Slow(Host):
+    """A host whose database answers when a test lets it."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
+
+    async def incident(self, incident_id: str) -> IncidentView:
+        self.waiting += 1
+        await self.answers.wait()
+        return await super().incident(incident_id)
+
+
+async def test_what_the_host_answers_late_is_not_shown_as_the_replay_s() -> None:
+    fake = Slow(replay(), views={"INC-00000042": scenario.incident_view()})
+    app = console(fake, "overview")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        app.poll()
+        await pilot.pause()
+        assert fake.waiting == 1
+        app.engine = Played(replace(taped(), incidents=(), alerts=()))
+        app.forget_view()
+        fake.answers.set()
+        await settle(pilot)
+        assert "INC-00000042" not in shown(app)
+        assert app._incident is None
+
+
 async def test_what_happens_live_is_told_during_a_replay() -> None:
     fake = engine(shelf=(entry(),))
     app = console(fake)
@@ -325,35 +411,29 @@ async def test_a_comparison_stands_side_by_side_where_there_is_room(size: tuple[
     assert "high 0.99" in text
 
 
-@pytest.mark.parametrize(("key", "redacted"), [("f", False), ("r", True)])
-async def test_a_pack_is_made_after_its_place_was_asked(key: str, redacted: bool) -> None:
-    fake = engine(shelf=(entry(),))
-    app = console(fake)
+async def test_the_story_stays_at_its_end_when_the_alerts_above_it_take_more_room() -> None:
+    async with console(engine(taped()), "replay").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        pane = pilot.app.screen.query_one("#retold", TextPane)
+        pane.write([paragraph(f"step {number}") for number in range(40)])
+        pane.styles.height = 3
+        await pilot.pause()
+        pane.write([paragraph(f"step {number}") for number in range(80)])
+        assert (pane.room, pane.offset_y) == (2, 78)
+
+
+async def test_a_notice_of_two_rows_hides_no_newest_row_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = AegisApp(engine(), monotonic=Clock())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
+        pane = app.screen.query_one("#trace", TextPane)
+        view = scenario.incident_view()
+        app._incident = replace(view, steps=view.steps * 12)
         app.poll()
-        await pilot.press("e", key, *"/tmp", "enter")
         await settle(pilot)
-        assert any("/packs/INC-00000042.zip" in words for _, words in app.notices)
-    assert ("save_pack", "INC-00000042", "/tmp", redacted) in fake.asked
-
-
-async def test_enter_alone_puts_a_pack_into_the_folder_of_packs() -> None:
-    fake = engine(shelf=(entry(),))
-    app = console(fake)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        app.poll()
-        await pilot.press("e", "f", "enter")
-        await settle(pilot)
-    assert ("save_pack", "INC-00000042", "", False) in fake.asked
-
-
-async def test_no_pack_is_made_when_the_person_changes_their_mind() -> None:
-    fake = engine(shelf=(entry(),))
-    async with console(fake).run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("e", "escape")
-        await pilot.press("e", "f", "escape")
-        await settle(pilot)
-    assert not [call for call in fake.asked if call[0] == "save_pack"]
+        assert pane.offset_y == len(pane.lines) - pane.room > 0
+        # The notice has taken a row; the pane is drawn, and not yet told of its new size.
+        less = pane.room - 1
+        monkeypatch.setattr(TextPane, "room", property(lambda _: less))
+        pane.repaint()
+        assert pane.offset_y == len(pane.lines) - pane.room

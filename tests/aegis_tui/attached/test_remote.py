@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from aegis_tui.attached import remote as remote_engine
 from aegis_tui.attached.remote import RemoteEngine
+from aegis_tui.attached.usher import Usher
 from aegis_tui.bridge import EngineView
+from engine.attach.changes import EMPTY
+from engine.attach.line import Line
+from engine.attach.roles import Role
 from engine.types import BlockState, Disposition, Fault, Proposal, ProposalState
-from tests.aegis_tui.daemonside import console, daemon, until
+from tests.aegis_tui import scenario
+from tests.aegis_tui.daemonside import Ways, console, daemon, until
 from tests.engine.bench import Wire, attack
 from tests.factories import ATTACKER
 
@@ -103,7 +110,7 @@ async def test_a_watcher_may_look_and_ask_but_sets_nothing(tmp_path: Path) -> No
         assert await tom.ended_blocks() == ()
         assert await tom.keep() == "nothing is on trial"
         assert (await tom.ask("was it blocked?", incident_id)).claims
-        with pytest.raises(PermissionError, match="decides"):
+        with pytest.raises(PermissionError, match="decides; D takes over"):
             await tom.set_disposition(incident_id, Disposition.BENIGN_POSITIVE)
         with pytest.raises(PermissionError, match="decides"):
             await tom.suppress("", "scan", "", "ours", "tom", 60.0)
@@ -134,3 +141,15 @@ async def test_when_the_engine_goes_it_says_so_shows_the_last_state_and_comes_ba
         told = [(event.ability, event.cleared) for event in events if isinstance(event, Fault)]
         assert told == [("daemon", False), ("daemon", True)]
         await attached.__aexit__(None, None, None)
+
+
+async def test_a_daemon_that_goes_before_it_has_read_what_is_stored_replaces_nothing_that_was_known(
+    tmp_path: Path,
+) -> None:
+    remote, role = RemoteEngine(cast(Usher, Ways(tmp_path))), Role(True, "root on pts/2", 1)
+    for mirrored in (scenario.snapshot(), EMPTY):
+        remote._line = cast(Line, SimpleNamespace(snapshot=mirrored, role=role))
+        assert remote.snapshot().incidents == mirrored.incidents
+    remote._lose("it hung up")
+    last = remote.snapshot()
+    assert (last.incidents, last.status.stale_since) == (scenario.snapshot().incidents, scenario.NOW)

@@ -12,7 +12,8 @@ import pytest
 
 from aegis_tui.cli import main
 from engine.agent.spending import day_of
-from engine.store import database as db
+from engine.store.database import open_store
+from engine.store.rows import put_alert, put_incident, put_spending
 from engine.store.tally import spent
 from tests.aegis_tui.launching import launch
 from tests.factories import alert, incident
@@ -36,9 +37,9 @@ def database(tmp_path: Path) -> Path:
     """Return a database that holds one incident."""
 
     async def write() -> None:
-        async with db.open_store(tmp_path / "a.db") as store:
+        async with open_store(tmp_path / "a.db") as store:
             made = incident(id="INC-1", title=HOSTILE)
-            await store.write([db.put_incident(made, "a.pcap"), db.put_alert(alert(incident_id="INC-1"))])
+            await store.write([put_incident(made, "a.pcap"), put_alert(alert(incident_id="INC-1"))])
 
     asyncio.run(write())
     return tmp_path / "a.db"
@@ -101,8 +102,8 @@ def test_an_endpoint_that_fails_is_said(
 
 async def _spend(state: Path, tokens: int) -> None:
     (state / "state" / "aegis").mkdir(parents=True)
-    async with db.open_store(state / "state" / "aegis" / "aegis.db") as store:
-        await store.write([db.put_spending(day_of(time.time()), "scripted", tokens, 0)])
+    async with open_store(state / "state" / "aegis" / "aegis.db") as store:
+        await store.write([put_spending(day_of(time.time()), "scripted", tokens, 0)])
 
 
 def test_over_the_tokens_of_the_day_no_model_is_asked(

@@ -19,6 +19,8 @@ from aegis_tui.commands import auditing
 from engine import paths, wire
 from engine.chain import chained
 from engine.guard.messages import Audit, AuditEntry
+from engine.store.beside import change
+from engine.store.expiry import retire
 from engine.types import TraceStep, Verdict
 from tests.aegis_tui.commands.conftest import client_of
 from tests.engine.bench import GuardThread, Wire, attack, guarding, live_plan, running
@@ -160,6 +162,18 @@ def test_the_record_of_a_removal_at_another_time_hides_no_trace_that_was_noted(
     watched.change(f"INSERT INTO retired SELECT id, {at!r}, 'old' FROM incident", "DELETE FROM incident")
     found, lines = _verify(watched.database, capsys)
     assert (found, lines[1].startswith(words.format(watched.incident_id))) == (status, True)
+
+
+@pytest.mark.root
+@needs_root
+def test_what_retention_removed_is_told_from_what_somebody_deleted(
+    watched: Watched, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOTED_AT + 60)
+    change(watched.database, retire(watched.incident_id, NOTED_AT + 30, "older than 30 days"))
+    watched.give_away()
+    status, lines = _verify(watched.database, capsys)
+    assert (status, lines[0].endswith("chain whole"), lines[1]) == (0, True, "1 traces checked: 1 retired")
 
 
 @pytest.mark.root

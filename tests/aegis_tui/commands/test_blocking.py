@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.commands import blocking
+from aegis_tui.commands.holder import Holder
 from engine import paths, wire
 from engine.guard.messages import BlockList
+from engine.store.database import open_store
+from engine.store.rows import Row, put_flow, put_incident
 from engine.types import Block, BlockState
 from tests.aegis_tui.commands.conftest import Types, client_of
 from tests.aegis_tui.commands.test_proposals import HOSTILE, PREFIX, proposed
 from tests.engine.bench import GuardThread
+from tests.factories import ATTACKER, flow, incident
 
 Find = Callable[[object], None]
 BLOCK = Block(
@@ -78,14 +85,11 @@ def test_a_row_tells_state_term_counters_and_who_decided(
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 5000.0)
     answered_by(Kernel(replace(BLOCK, last_hit_at=4990.0)))
-    line = listed(capsys)
-    assert (
-        line.split()
-        == (
-            f"{PREFIX} live 41 min left in 412 packets 51.2 kB, out 3 packets 180 B, last 10 s ago "
-            "P-7 uid 1000 on pts/3: log4shell"
-        ).split()
-    )
+    headings, line = listed(capsys).splitlines()
+    told = "PREFIX STATE TERM DROPPED IN DROPPED OUT LAST PACKET PROPOSAL APPROVED BY REASON"
+    assert headings.split() == told.split()
+    row = f"{PREFIX} live 41 min left 412 packets 51.2 kB 3 packets 180 B 10 s ago P-7 uid 1000 on pts/3 log4shell"
+    assert line.split() == row.split()
 
 
 @pytest.mark.parametrize(
@@ -95,11 +99,11 @@ def test_a_row_tells_state_term_counters_and_who_decided(
         (replace(BLOCK, state=BlockState.HALTED), "halted"),
         (replace(BLOCK, state=BlockState.FAILED, reason="cannot block: no space"), "cannot block: no space"),
         (replace(BLOCK, keep_within_s=42.0), "[on trial: reverts in 42 s unless kept]"),
-        (replace(BLOCK, watch=True), "(counted, not dropped)"),
+        (replace(BLOCK, watch=True), "[watch: counted, every packet passes]"),
         (replace(BLOCK, watch=True), " watch "),
-        (BLOCK, "never hit"),
+        (BLOCK, "  never  "),
         (replace(BLOCK, remaining_s=0.0), "0 s left"),
-        (replace(BLOCK, proposal_id="", approver="", reason=""), "- -: -"),
+        (replace(BLOCK, proposal_id="", approver="", reason=""), "-         -                 -\n"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -120,7 +124,9 @@ def test_every_page_is_listed_once_and_json_is_the_block(answered_by: Find, caps
 def test_blocks_that_ended_tell_how_and_when(answered_by: Find, capsys: pytest.CaptureFixture[str]) -> None:
     over = replace(BLOCK, ended_at=4600.0, ended_why="expired", state=BlockState.EXPIRED, remaining_s=0.0)
     answered_by(Kernel(BLOCK, over))
-    assert "expired  1970-01-01 01:16:40 +0000 after 1 h  in 412 packets" in listed(capsys, "--ended")
+    headings, line = listed(capsys, "--ended").splitlines()
+    assert line[headings.index("ENDED") :].startswith("expired   1970-01-01 01:16:40 +0000  1 h  ")
+    assert line[headings.index("DROPPED IN") :].startswith("412 packets 51.2 kB  ")
 
 
 @pytest.mark.parametrize(
@@ -233,6 +239,51 @@ def test_a_block_is_added_extended_listed_and_removed(
     assert guard.bench.blocker.map == {}
     capsys.readouterr()
     assert "removed" in listed(capsys, "--ended")
+
+
+NOW = time.time()
+SEEN = {
+    "a flow of lately": ([put_flow(flow(handshake=True, last_seen=NOW - 60), "live")], True),
+    "a flow of other days": ([put_flow(flow(handshake=True, last_seen=NOW - 86400), "live")], False),
+    "half a handshake": ([put_flow(flow(handshake=False, last_seen=NOW - 60), "live")], False),
+    "an attack of other days": ([put_incident(incident(handshake=True, updated_at=NOW - 86400), "live")], True),
+    "an attack that may be forged": ([put_incident(incident(handshake=False), "live")], False),
+}
+
+
+@pytest.mark.parametrize("seen", SEEN)
+@pytest.mark.parametrize("runs", [True, False], ids=["an engine runs", "none runs"])
+def test_what_the_engine_saw_of_a_handshake_is_told_and_spares_the_typed_address(
+    seen: str, runs: bool, guard: GuardThread, types: Types, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    rows, completed = SEEN[seen]
+    database = tmp_path / "live" / "aegis.db"
+    database.parent.mkdir()
+    asyncio.run(_stored(database, rows))
+    monkeypatch.setattr(paths, "LIVE_DATABASE", database)
+    monkeypatch.setattr(blocking, "holder", lambda: Holder(1, "a daemon (PID 1)", daemon=True) if runs else None)
+    types(ATTACKER)
+    main(["blocks", "add", ATTACKER, "--for", "10m", "--iface", "eth0"])
+    out = capsys.readouterr().out
+    known = completed and runs
+    assert (f"{ATTACKER} completed a TCP handshake here" in out) is known
+    assert ("no completed handshake of the source is known here" in out) is not known
+    # Where the address has to be typed, typing it is a yes; else it is none.
+    assert bool(guard.bench.blocker.map) is not known
+
+
+async def _stored(database: Path, rows: list[Row]) -> None:
+    async with open_store(database) as store:
+        await store.write(rows)
+
+
+def test_a_handshake_of_one_address_says_nothing_of_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(_stored(tmp_path / "aegis.db", SEEN["a flow of lately"][0]))
+    monkeypatch.setattr(paths, "LIVE_DATABASE", tmp_path / "aegis.db")
+    monkeypatch.setattr(blocking, "holder", lambda: Holder(1, "a daemon (PID 1)", daemon=True))
+    assert blocking.handshake_at(f"{ATTACKER}/32") > 0
+    assert blocking.handshake_at("203.0.113.0/24") == 0
 
 
 @pytest.mark.usefixtures("nobody")

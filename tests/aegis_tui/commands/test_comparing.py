@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -31,6 +32,29 @@ def test_another_threshold_of_a_capture_is_told_line_by_line(capture: str, capsy
     assert lines[0] == "a.pcap"
     assert lines[1].startswith("before: threshold as shipped; after: threshold 1.0")
     assert any(line.startswith("- ") and "model.malicious" in line for line in lines)
+
+
+class Screen(io.StringIO):
+    """A terminal as far as anybody asks."""
+
+    def isatty(self) -> bool:
+        """Return that somebody sees it."""
+        return True
+
+
+def test_both_runs_tell_how_far_they_are_on_a_terminal_only(
+    capture: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["replay", capture, "--diff", "--threshold", "1.0"]
+    main(words)
+    assert capsys.readouterr().err == ""
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    main(words)
+    shown = screen.getvalue()
+    assert "run 1 of 2: 0 alerts, 0 incidents" in shown
+    assert "run 2 of 2: 1 alert, 1 incident" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def test_json_holds_the_changes(capture: str, capsys: pytest.CaptureFixture[str]) -> None:

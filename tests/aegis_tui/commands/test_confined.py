@@ -11,7 +11,8 @@ import pytest
 
 from aegis_tui.commands.confined import confine_to_home, owner_of
 from engine import privileges
-from engine.store import database as db
+from engine.store.database import open_store
+from engine.store.rows import put_incident
 from tests.aegis_tui.launching import launch
 from tests.factories import incident
 from tests.folders import open_to_all
@@ -47,8 +48,8 @@ def test_a_link_in_a_folder_of_somebody_s_makes_no_command_keep_root_s_files(
 )
 def test_no_command_of_root_s_writes_where_somebody_s_link_leads(words: list[str], tmp_path: Path) -> None:
     async def write() -> None:
-        async with db.open_store(tmp_path / "a.db") as store:
-            await store.write([db.put_incident(incident(id="INC-1"), "a.pcap")])
+        async with open_store(tmp_path / "a.db") as store:
+            await store.write([put_incident(incident(id="INC-1"), "a.pcap")])
 
     asyncio.run(write())
     open_to_all(tmp_path)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from aegis_tui.commands import dataplane
 from aegis_tui.commands.check import Check, Health
 from aegis_tui.commands.dataplane import examine_dataplane
 from engine.guard import bpf
+from engine.guard.halt import mark
 from engine.guard.messages import Attachment, Welcome
 from engine.types import Approver
 
@@ -55,6 +57,14 @@ def checks(monkeypatch: pytest.MonkeyPatch, welcome: Welcome | None) -> list[Che
 
     monkeypatch.setattr(dataplane, "connect", connect)
     return list(examine_dataplane(("eth0",)))
+
+
+def test_a_halt_that_stands_is_told_where_no_guard_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("engine.paths.LIVE_STATE", tmp_path)
+    mark(tmp_path)
+    said = one(checks(monkeypatch, None), "guard")
+    assert (said.health, "every block is held back" in said.detail) == (Health.DEGRADED, True)
+    assert "sudo aegis-tui blocks resume" in said.remedy
 
 
 def one(found: list[Check], ability: str) -> Check:
@@ -157,3 +167,16 @@ def test_a_program_of_somebody_else_is_named_without_touching_it(wire: str, monk
     assert (check.health, "left in force by an earlier guard" in check.detail) == (Health.OK, True)
     os.close(link)
     os.close(program)
+
+
+@pytest.mark.parametrize(
+    ("mode", "remedy"),
+    [
+        ("nftables", "a restart of the engine tries XDP again where nothing is blocked"),
+        ("native", "reviewing a proposal"),
+    ],
+)
+def test_what_fell_back_is_said_with_what_tries_again(monkeypatch: pytest.MonkeyPatch, mode: str, remedy: str) -> None:
+    welcome = replace(attached_as(mode, "tcx"), degraded=("eth0: no BPF file system",))
+    fallen = [check for check in checks(monkeypatch, welcome) if check.detail == "eth0: no BPF file system"]
+    assert [remedy in check.remedy for check in fallen] == [True]

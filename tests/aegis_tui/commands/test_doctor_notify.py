@@ -43,6 +43,28 @@ def test_each_receiver_gets_a_test_and_its_outcome_is_told_without_a_credential(
     assert "Sent by aegis-tui doctor --notify" in receiver.got[0]["message"]
 
 
+WRONG = ["foo://hunter22@x", "json://user:hunter22@127.0.0.1:99999/secret", "json://127.0.0.1/hook"]
+
+
+@pytest.mark.parametrize("words", [["config", "show"], ["doctor"]], ids=" ".join)
+def test_a_url_that_can_tell_nobody_is_found_without_sending_anything(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main([*words, "--config", _config(tmp_path, f"notify = {json.dumps(WRONG)}")])
+    printed = "".join(capsys.readouterr())
+    assert "1 (foo): apprise knows no such kind of URL" in printed
+    assert "2 (json at 127.0.0.1): its port is none: 1 to 65535" in printed
+    assert "3 (json" not in printed
+    assert "hunter22" not in printed and "secret" not in printed
+    assert status == (2 if words == ["config", "show"] else 0)
+
+
+def test_urls_that_fit_are_shown_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = _config(tmp_path, 'notify = ["json://127.0.0.1:1/hook", "tgram://123456789:abcdefg_hijklmnop/12315544/"]')
+    assert main(["config", "show", "--config", file]) == 0
+    assert "(set)" in capsys.readouterr().out
+
+
 def test_with_nobody_to_tell_it_says_how_to_name_somebody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--notify", "--config", _config(tmp_path, "")]) == 2
     assert 'notify = ["URL", ...]' in capsys.readouterr().err
@@ -60,7 +82,7 @@ def test_utc_may_be_asked_for_before_or_after_the_command(
         assert main(words) == 0
         assert moment(0) == "1970-01-01 00:00:00 +0000"
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split()[1:] for line in lines if line.startswith("utc ")][-1] == ["True", "flag"]
+        assert [line.split()[1:] for line in lines if line.startswith("utc ")][-1] == ["true", "flag"]
     finally:
         monkeypatch.undo()
         _tzset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -12,11 +13,15 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
-from aegis_tui.commands import guarded, kernel
-from engine.guard.client import GuardError
+from aegis_tui.commands import blocking, guarded, kernel
+from engine.guard import messages
+from engine.guard.client import GuardClient, GuardError, connect
 from engine.guard.pins import ensure_bpffs
+from engine.guard.server import listen, peer_channel
 from engine.guard.xdp import XdpBlocker
+from engine.host import people
 from engine.types import Block, BlockState
+from tests.engine.guard.bench import Bench
 
 PINS = Path(f"/sys/fs/bpf/aegis-testL-{os.getpid()}")
 HOUR_NS = 3600 * 10**9
@@ -89,13 +94,14 @@ def test_a_guard_that_does_not_start_is_said_and_the_kernel_is_listed_all_the_sa
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(guarded, "connect", refuse)
     monkeypatch.setattr(guarded, "spawn", refuse)
+    monkeypatch.setattr(guarded, "is_untouched", lambda: False)
     monkeypatch.setattr(kernel, "blocks", lambda: iter([held]))
     monkeypatch.setattr(kernel, "halted", lambda: True)
     assert main(["blocks", "list"]) == 1
     printed = capsys.readouterr()
     assert "none can be started: cannot start the guard: file is not a database" in printed.err
     assert "halted by panic-unblock" in printed.err
-    assert printed.out.startswith("203.0.113.9/32")
+    assert "\n203.0.113.9/32  " in printed.out
     assert "who approved it is not known" in printed.out
 
 
@@ -160,3 +166,33 @@ def test_panic_tells_what_it_removed(
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert main(["panic-unblock"]) == status
     assert said in "".join(capsys.readouterr())
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the guard's socket tells who asks")
+def test_panic_has_a_guard_that_runs_record_who_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Bench(tmp_path)
+    listener = listen(tmp_path / "guard.sock")
+
+    def halt(state: Path) -> int:
+        bench.blocker.halt()
+        return 1
+
+    def reach() -> GuardClient:
+        client = connect(tmp_path / "guard.sock")
+        peer, _ = listener.accept()
+        with peer:
+            channel = peer_channel(peer)
+        assert channel is not None
+        monkeypatch.setattr(client, "note_halt", lambda: bench.ask(messages.NoteHalt(), channel))
+        return client
+
+    monkeypatch.setattr("engine.guard.panic.panic", halt)
+    monkeypatch.setattr(blocking, "connect", reach)
+    assert main(["panic-unblock"]) == 0
+    listener.close()
+    assert capsys.readouterr().err == ""
+    told = [entry for entry in bench.ledger.book.chain.entries(99, 0, 0) if entry[2] == "halted"]
+    assert [json.loads(entry[3]) for entry in told] == [{"by": people.in_words(people.approver(os.getpid()))}]

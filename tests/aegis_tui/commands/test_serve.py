@@ -17,6 +17,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from aegis_tui.cli import main
+from aegis_tui.commands import serve
+from aegis_tui.commands.holder import Holder
 from engine import paths
 from engine.edge import token
 from tests.engine.bench import furnish
@@ -157,6 +159,30 @@ def test_a_port_that_is_none_is_bad_input(port: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         main(["serve", f"--http-port={port}"])
     assert (ended.value.code, "from 0 to 65535" in capsys.readouterr().err) == (2, True)
+
+
+def test_an_interface_in_the_settings_is_not_for_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEGIS_INTERFACE", "lo")
+    served = Served(tmp_path, "--http-port", "0", "--mcp-port", "0")
+    assert served.end(signal.SIGTERM)[0] == 0
+    assert {Path(line["token_file"]).is_relative_to(tmp_path) for line in served.lines} == {True}
+
+
+@pytest.mark.parametrize(
+    ("daemon", "words"),
+    [
+        (True, "the daemon itself opens the doors with http = true"),
+        (False, "held by a console (PID 7); without --iface"),
+    ],
+    ids=["daemon", "console"],
+)
+def test_a_host_that_is_watched_already_is_refused_with_what_works(
+    daemon: bool, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(serve, "holder", lambda: Holder(7, f"a {'daemon' if daemon else 'console'} (PID 7)", daemon))
+    assert main(["serve", "--iface", "lo"]) == 1
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may capture")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import pty
 import sqlite3
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +20,11 @@ import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.commands import stored
+from engine import paths
 from engine.chain import chained
-from engine.store import database as db
-from engine.types import ReportedEvent, StepKind, TraceStep
+from engine.store.database import open_store
+from engine.store.rows import put_alert, put_incident, put_packets, put_step, put_verdict
+from engine.types import Disposition, ReportedEvent, Severity, StepKind, TraceStep
 from tests.aegis_tui import scenario
 from tests.aegis_tui.launching import launch
 from tests.factories import alert, detection, incident
@@ -28,10 +37,10 @@ HOSTILE = "\x1b]0;pwned\x07\nforged"
 
 def _store(file: Path, opened_at: float = 1000.0, **changes: object) -> Path:
     async def write() -> None:
-        async with db.open_store(file) as store:
+        async with open_store(file) as store:
             made = replace(incident(id="INC-1"), opened_at=opened_at, **changes)  # type: ignore[arg-type]
-            await store.write([db.put_incident(made, "a.pcap"), db.put_alert(alert(incident_id="INC-1"))])
-            await store.write([db.put_packets("INC-1", b"packets")])
+            await store.write([put_incident(made, "a.pcap"), put_alert(alert(incident_id="INC-1"))])
+            await store.write([put_packets("INC-1", b"packets")])
 
     asyncio.run(write())
     return file
@@ -59,6 +68,7 @@ def test_root_reads_the_engines_database_as_its_user(
     assert main(["show", "INC", "--database", str(foreign)]) == 0
     assert main(["packets", "INC-1", str(tmp_path / "out.pcap"), "--database", str(foreign)]) == 0
     assert (tmp_path / "out.pcap").read_bytes() == b"packets"
+    assert (tmp_path / "out.pcap").stat().st_mode & 0o777 == 0o600
     assert main(["show", "INC-2", "--database", str(foreign)]) == 2
     assert "no incident 'INC-2' is stored" in capsys.readouterr().err
     assert {path.stat().st_uid for path in foreign.parent.iterdir()} == {NOBODY}
@@ -124,7 +134,7 @@ def test_a_database_that_cannot_be_read_hides_no_other(
     monkeypatch.setattr(stored, "databases", lambda _: both)
     assert main(["incidents"]) == 2
     printed = capsys.readouterr()
-    assert (printed.out.startswith("INC-1  "), "junk.db" in printed.err) == (True, True)
+    assert ("\nINC-1  " in printed.out, "junk.db" in printed.err) == (True, True)
     assert main(["show", "INC-1"]) == 0
     assert main(["show", "INC-2"]) == 2
     assert "junk.db: file is not a database; no incident 'INC-2' is stored" in capsys.readouterr().err
@@ -141,10 +151,10 @@ def _traced(file: Path, *, edited: bool = False) -> Path:
     found = replace(detection(), detector="event", event_class="scan", score=0.83, event=event)
 
     async def write() -> None:
-        async with db.open_store(file) as store:
+        async with open_store(file) as store:
             steps = [first, replace(second, content="benign") if edited else second]
-            await store.write([db.put_incident(incident(id="INC-1"), "a.pcap"), *map(db.put_step, steps)])
-            await store.write([db.put_alert(replace(alert(incident_id="INC-1"), detection=found))])
+            await store.write([put_incident(incident(id="INC-1"), "a.pcap"), *map(put_step, steps)])
+            await store.write([put_alert(replace(alert(incident_id="INC-1"), detection=found))])
 
     asyncio.run(write())
     return file
@@ -197,23 +207,78 @@ def test_a_row_says_what_was_concluded_and_where_the_incident_comes_from(
     file = _store(tmp_path / "a.db")
 
     async def write() -> None:
-        async with db.open_store(file) as store:
+        async with open_store(file) as store:
             told = replace(detection(), detector="event")
             await store.write([
-                db.put_incident(replace(incident(id="INC-2"), opened_at=2000.0), "live"),
-                db.put_verdict(replace(scenario.verdict(), incident_id="INC-2")),
-                db.put_incident(replace(incident(id="INC-3"), opened_at=3000.0), "live"),
-                db.put_alert(replace(alert(incident_id="INC-3"), id="A-3", detection=told)),
+                put_incident(replace(incident(id="INC-2"), opened_at=2000.0), "live"),
+                put_verdict(replace(scenario.verdict(), incident_id="INC-2")),
+                put_incident(replace(incident(id="INC-3"), opened_at=3000.0), "live"),
+                put_alert(replace(alert(incident_id="INC-3"), id="A-3", detection=told)),
             ])  # fmt: skip
 
     asyncio.run(write())
     assert main(["incidents", "--database", str(file)]) == 0
-    third, second, first = capsys.readouterr().out.splitlines()
-    assert "no verdict / undetermined" in third
-    assert "  reported  " in third
-    assert "malicious / undetermined" in second
-    assert "  live  " in second
-    assert "  replay of a.pcap  " in first
+    headings, third, second, first = capsys.readouterr().out.splitlines()
+    assert " ".join(headings.split()) == "ID SEVERITY TARGET OPENED ALERTS VERDICT DISPOSITION ORIGIN TITLE"
+    at = {word: headings.index(word) for word in ("VERDICT", "DISPOSITION", "ORIGIN")}
+    told = [{word: line[start:].split("  ")[0] for word, start in at.items()} for line in (third, second, first)]
+    assert [one["VERDICT"] for one in told] == ["none yet", "malicious", "none yet"]
+    assert [one["ORIGIN"] for one in told] == ["reported", "live", "replay of a.pcap"]
+    assert {one["DISPOSITION"] for one in told} == {"undetermined"}
+
+
+def test_the_gravest_that_nobody_decided_on_stands_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.db"
+    closed, old = Disposition.FALSE_POSITIVE, Severity.CRITICAL
+    put = [
+        put_incident(replace(incident(id="INC-2"), opened_at=9e3, severity=old, disposition=closed), "live"),
+        put_incident(replace(incident(id="INC-3"), opened_at=5e3, severity=Severity.LOW), "live"),
+        put_incident(replace(incident(id="INC-4"), opened_at=1e3, severity=Severity.CRITICAL), "live"),
+        put_incident(replace(incident(id="INC-5"), opened_at=2e3, severity=Severity.CRITICAL), "live"),
+    ]
+
+    async def write() -> None:
+        async with open_store(file) as store:
+            await store.write(put)
+
+    asyncio.run(write())
+    main(["incidents", "--database", str(file)])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["INC-5", "INC-4", "INC-3", "INC-2"]
+    main(["incidents", "--json", "--database", str(file)])
+    ids = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
+    assert ids == ["INC-2", "INC-3", "INC-5", "INC-4"]
+
+
+@pytest.mark.parametrize("words", [["incidents"], ["show", "INC-1"]], ids=["incidents", "show"])
+def test_on_a_terminal_of_80_columns_no_line_is_torn(words: list[str], tmp_path: Path) -> None:
+    file = _traced(tmp_path / "a.db")
+
+    async def write() -> None:
+        async with open_store(file) as store:
+            await store.write([put_verdict(replace(scenario.verdict(), incident_id="INC-1"))])
+
+    asyncio.run(write())
+    lines = at_terminal(80, *words, "--database", str(file)).splitlines()
+    assert len(lines) > 1
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def at_terminal(columns: int, *words: str) -> str:
+    """Return what the program prints on a terminal so many columns wide."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    program = [sys.executable, "-m", "aegis_tui", *words]
+    with subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=paths.ROOT) as process:
+        os.close(theirs)
+        printed = b""
+        with suppress(OSError):  # a terminal without its other end
+            while chunk := os.read(ours, 65536):
+                printed += chunk
+    os.close(ours)
+    assert process.returncode == 0, printed
+    return printed.decode()
 
 
 def test_what_came_of_an_incident_is_told_before_what_it_rests_on(
@@ -222,12 +287,13 @@ def test_what_came_of_an_incident_is_told_before_what_it_rests_on(
     file = _traced(tmp_path / "a.db")
 
     async def write() -> None:
-        async with db.open_store(file) as store:
-            await store.write([db.put_verdict(replace(scenario.verdict(), incident_id="INC-1"))])
+        async with open_store(file) as store:
+            await store.write([put_verdict(replace(scenario.verdict(), incident_id="INC-1"))])
 
     asyncio.run(write())
     assert main(["show", "INC-1", "--database", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("verdict   malicious by ")
+    assert lines[0].startswith("incident  INC-1  ")
+    assert lines[2].startswith("verdict   malicious by ")
     kinds = [line.split()[0] for line in lines if line]
     assert kinds.index("verdict") < kinds.index("alert") < kinds.index("step")

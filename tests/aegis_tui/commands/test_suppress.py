@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
-from engine.store.database import open_store, put_alert, put_incident
+from engine.store.database import open_store
+from engine.store.rows import put_alert, put_incident
 from tests.factories import ATTACKER, alert, incident
 
 

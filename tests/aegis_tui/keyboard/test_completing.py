@@ -61,3 +61,8 @@ def test_a_line_that_can_be_run_has_no_problem(typed: str) -> None:
 
 def test_the_usage_of_the_command_is_shown_while_it_is_typed() -> None:
     assert usage("block 203") == "block [PREFIX [TIME]]: review a proposal, or ask for one for row or marks"
+
+
+@pytest.mark.parametrize("text", ["block 203.0.113.9 24h ", "block 203.0.113.9 24h x", "undo 203.0.113.9 x y z "])
+def test_nothing_is_offered_behind_the_last_that_a_command_takes(text: str) -> None:
+    assert offers(text, Known(addresses=("203.0.113.9",), blocked=("203.0.113.9/32",))) == []

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from aegis_tui.acting.appearing import Preferences
@@ -9,15 +14,17 @@ from aegis_tui.app import AegisApp
 from aegis_tui.keyboard.keymap import Keymap, commands, face, key_name
 from aegis_tui.keyboard.keys import DIALOG_COMMANDS
 from aegis_tui.screens.decision import Decision
+from engine.paths import ROOT
+from tests.aegis_tui import scenario
 from tests.aegis_tui.console import Clock, Host, LateClock, console, engine, settle
 from tests.aegis_tui.screens.test_block_dialog import text
 
 FILE = "/etc/aegis/config.toml"
 
 
-def _remapped(fake: Host, view: str = "overview", **keys: tuple[str, ...]) -> AegisApp:
+def _remapped(fake: Host, clock: Clock | None = None, **keys: tuple[str, ...]) -> AegisApp:
     named = {name.replace("_", "-"): keys for name, keys in keys.items()}
-    return AegisApp(fake, first_view=view, monotonic=LateClock(), preferences=Preferences(keymap=Keymap(named)))
+    return AegisApp(fake, monotonic=clock or LateClock(), preferences=Preferences(keymap=Keymap(named)))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +102,42 @@ async def test_help_and_footer_show_the_keys_in_force() -> None:
         await pilot.press("f8")
         await settle(pilot)
         assert "f9 f10     review a proposal" in text(pilot)
+
+
+def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every text of the console's programs that is no docstring."""
+    for file in sorted(folder.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        told = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in told:
+                yield file, node.value
+
+
+def test_no_text_names_a_screen_by_a_key_that_a_person_may_have_changed() -> None:
+    literal = re.compile(r"\bscreens? [0-9]\b|\besc (?:clears|ends|on)\b")
+    assert [found for found in _texts(ROOT / "aegis_tui") if literal.search(found[1])] == []
+
+
+async def test_words_on_the_screen_name_the_keys_in_force() -> None:
+    chosen = {"back": ("f12",), "screen_incident": ("f3",), "screen_overview": ("f2",), "suppress": ("f4",)}
+    fake = engine(scenario.snapshot(incidents=(), alerts=(), proposals=()))
+    app = _remapped(fake, Clock(), **chosen)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "r is about an incident: choose one on screen f2 or f3" in text(pilot)
+    told = [words for _, words in app.keymap.help("overview")]
+    assert "mark the row for b, u, f4, d and go to the next; f12 clears" in told
+
+
+async def test_a_table_that_shows_nothing_names_the_key_that_clears_its_filter() -> None:
+    async with _remapped(engine(), back=("f12",)).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"nosuchrow")
+        await settle(pilot)
+        assert "f12 clears the filter" in text(pilot)
 
 
 async def test_a_key_that_two_commands_share_does_what_the_screen_is_about() -> None:

@@ -222,7 +222,7 @@ async def test_a_replay_has_no_block_button() -> None:
     fake = engine(replay())
     async with opened(fake) as pilot:
         assert not pilot.app.screen.query_one("#block", Push).display
-        assert "blocking is off" in text(pilot)
+        assert "Block is off: this is a replay, nothing is blocked" in text(pilot)
         await press(pilot, *BLOCK, "enter")
     assert decisions(fake) == []
 
@@ -445,3 +445,51 @@ async def test_every_fact_and_every_control_is_on_an_80x24_screen() -> None:
     assert "[ Cancel ]" in shown
     assert "( Block )" in shown
     assert "r refuses it" in shown
+
+
+async def test_a_proposal_that_only_this_key_made_goes_with_the_dialog() -> None:
+    fake = engine(scenario.snapshot(proposals=()))
+    clock = Clock()
+    async with opened(fake, clock) as pilot:
+        assert "Cancel withdraws P-90" in text(pilot)
+        clock.at += 1
+        await press(pilot, "escape")
+        assert "P-90 is withdrawn, nothing is blocked" in text(pilot)
+    assert decisions(fake) == [("decide", "P-90", "token of P-90", False, "")]
+
+
+async def test_a_proposal_that_is_watched_stays_when_its_dialog_closes() -> None:
+    fake = engine(scenario.snapshot(proposals=()))
+    async with opened(fake) as pilot:
+        await press(pilot, *WATCH, "escape")
+    assert decisions(fake) == []
+
+
+async def test_a_proposal_that_cannot_be_withdrawn_is_said_to_wait() -> None:
+    fake = engine(scenario.snapshot(proposals=()), refuses_with="the guard is busy")
+    clock = Clock()
+    async with opened(fake, clock) as pilot:
+        clock.at += 1
+        await press(pilot, "escape")
+        assert "P-90 waits on" in text(pilot) and "the guard is busy" in text(pilot)
+
+
+@pytest.mark.parametrize("lost", [TimeoutError(), ConnectionResetError("the guard is gone")], ids=["silent", "gone"])
+async def test_a_yes_without_an_answer_is_not_said_to_have_failed(lost: OSError) -> None:
+    class Silent(Host):
+        async def decide(self, *_: object) -> None:
+            raise lost
+
+    async with opened(Silent(scenario.snapshot(), views={"INC-00000042": scenario.incident_view()})) as pilot:
+        await press(pilot, *BLOCK)
+        shown = text(pilot)
+    assert "not known whether blocked: " in shown and "no answer from the guard" in shown
+    assert "not blocked" not in shown
+
+
+@pytest.mark.parametrize(("ttl_s", "told"), [(93480.0, "24 h, +8 % of jitter"), (86400.0, "")])
+async def test_a_term_with_jitter_says_so(ttl_s: float, told: str) -> None:
+    terms = replace(scenario.proposal().terms, ttl_s=ttl_s)
+    fake = engine(scenario.snapshot(proposals=(scenario.proposal(terms=terms),)))
+    async with opened(fake) as pilot:
+        assert ("jitter" in text(pilot), told in text(pilot)) == (bool(told), True)

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from aegis_tui.screens.block_dialog import BlockDialog
+from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.table import Table
 from engine.types import Block, BlockState, Snapshot
 from tests.aegis_tui import scenario
@@ -99,12 +100,12 @@ async def test_enter_shows_everything_about_the_block() -> None:
     async with screen(fake, SMALL, "enter") as pilot:
         shown = text(pilot)
     for words in (
-        "TRIAL 41S 203.0.113.9/32: reverts by itself in 41 s unless you keep it",
+        "TRIAL 41s 203.0.113.9/32: reverts by itself in 41 s unless you keep it",
         "drops packets of 203.0.113.9/32 on eth0 until 09:43:17, 41m left",
         "412 packets in, 25kB; 7 out, 0B; last 09:02:10",
         "uid 1000 on pts/0 from 192.0.2.77 (P-16)",
         "SSH brute force INC-00000041",
-        "K keeps it, u lets it pass again, e asks for another term",
+        "K keeps it, u lets it pass again, E asks for another term",
     ):
         assert words in shown
 
@@ -160,7 +161,7 @@ async def test_extending_asks_for_a_term_and_then_for_approval() -> None:
     fake = engine()
     async with screen(fake, SMALL, "E") as pilot:
         told = " ".join(text(pilot).split())
-        assert "Block 198.51.100.7/32 for, from now: 1 10 m 2 1 h 3 24 h 4 7 d 5 permanent esc" in told
+        assert "Block 198.51.100.7/32 for, from now: 1: 10 m 2: 1 h 3: 24 h 4: 7 d 5: permanent esc" in told
         await press(pilot, "3")
         assert isinstance(pilot.app.screen, BlockDialog)
         assert "(*) 24 h" in text(pilot)
@@ -348,3 +349,15 @@ async def test_a_table_that_was_hidden_is_drawn_whole_when_it_is_shown_again() -
         await pilot.press("3")
         await settle(pilot)
         assert "remaining" in text(pilot)
+
+
+async def test_a_pane_says_which_one_it_is_though_its_text_stays_the_same() -> None:
+    async with screen(engine(), SMALL) as pilot:
+        pane = pilot.app.screen.query_one("#block", Pane)
+        pane.tail = ""
+        pane.repaint()
+        await pilot.pause()
+        assert "pane 4/4" not in text(pilot)
+        pilot.app.poll()  # type: ignore[attr-defined]  # the console's
+        await pilot.pause()
+        assert "pane 4/4" in text(pilot)

@@ -22,7 +22,6 @@ from tests.engine.agent.report.hostile import HOSTILE
 
 TARGET = "203.0.113.9/32"
 LABEL = "log4shell.jndi"
-TO_REASON = ("shift+tab",)
 SUPPRESS = ("enter", "enter")
 """From the reason to the button, and press it."""
 
@@ -44,11 +43,13 @@ def made(fake: Host) -> list[tuple[object, ...]]:
     return [call[1:] for call in fake.asked if call[0] == "suppress"]
 
 
-async def test_cancel_has_the_focus_and_enter_hides_nothing() -> None:
+async def test_the_reason_has_the_focus_and_enters_hide_nothing_without_one() -> None:
     fake = engine()
     async with opened(fake) as pilot:
-        assert pilot.app.focused is pilot.app.screen.query_one("#cancel")
-        await press(pilot, "enter")
+        assert pilot.app.focused is pilot.app.screen.query_one("#reason")
+        await press(pilot, "enter", "enter")
+        assert pilot.app.focused is pilot.app.screen.query_one("#reason")
+        await press(pilot, "escape")
         assert not isinstance(pilot.app.screen, SuppressDialog)
     assert made(fake) == []
 
@@ -56,7 +57,7 @@ async def test_cancel_has_the_focus_and_enter_hides_nothing() -> None:
 async def test_the_narrowest_rule_for_a_day_stands_first() -> None:
     fake = engine()
     async with opened(fake) as pilot:
-        await press(pilot, *TO_REASON, *"our own scanner", *SUPPRESS)
+        await press(pilot, *"our own scanner", *SUPPRESS)
         assert not isinstance(pilot.app.screen, SuppressDialog)
     assert made(fake) == [(TARGET, "", LABEL, "our own scanner", 86400.0)]
 
@@ -64,10 +65,18 @@ async def test_the_narrowest_rule_for_a_day_stands_first() -> None:
 async def test_without_a_reason_nothing_is_hidden_and_it_says_why() -> None:
     fake = engine()
     async with opened(fake) as pilot:
-        await press(pilot, "tab", "enter")
-        assert "tab to Reason and type why" in text(pilot)
+        await press(pilot, "enter")
+        assert "Suppress is off: type the reason" in text(pilot)
         assert pilot.app.screen.query_one("#suppress", Push).off
     assert made(fake) == []
+
+
+async def test_tab_goes_past_a_button_that_is_off() -> None:
+    async with opened(engine()) as pilot:
+        await press(pilot, "tab", "tab")
+        assert pilot.app.focused is pilot.app.screen.query_one("#where")
+        await press(pilot, "shift+tab")
+        assert pilot.app.focused is pilot.app.screen.query_one("#cancel")
 
 
 async def test_keys_that_come_too_soon_are_no_answer() -> None:
@@ -76,10 +85,10 @@ async def test_keys_that_come_too_soon_are_no_answer() -> None:
         await settle(pilot)
         await press(pilot, "x")
         clock.at += 0.29
-        await press(pilot, "enter")
+        await press(pilot, "escape")
         assert isinstance(pilot.app.screen, SuppressDialog)
         clock.at += 0.02
-        await press(pilot, "enter")
+        await press(pilot, "escape")
         assert not isinstance(pilot.app.screen, SuppressDialog)
 
 
@@ -108,7 +117,7 @@ async def test_every_scope_is_reached_by_keys(where: int, what: int, scope: tupl
 async def test_the_term_is_chosen_by_keys(steps: int, ttl_s: float) -> None:
     fake = engine()
     async with opened(fake) as pilot:
-        await press(pilot, *TO_REASON, "up", *["right" if steps > 0 else "left"] * abs(steps), "tab", *"why", *SUPPRESS)
+        await press(pilot, "up", *["right" if steps > 0 else "left"] * abs(steps), "tab", *"why", *SUPPRESS)
     assert [call[4] for call in made(fake)] == [ttl_s]
 
 
@@ -148,7 +157,7 @@ async def test_a_refusal_leaves_the_dialog_open_and_says_why() -> None:
 
     fake = Refusing(scenario.snapshot(), views={"INC-00000042": scenario.incident_view()})
     async with opened(fake) as pilot:
-        await press(pilot, *TO_REASON, *"why", *SUPPRESS)
+        await press(pilot, *"why", *SUPPRESS)
         assert isinstance(pilot.app.screen, SuppressDialog)
         assert r"not suppressed: ann on pts/1 decides\x1b[2J" in text(pilot)
 
@@ -178,7 +187,7 @@ async def test_a_hostile_label_stays_inert_and_is_passed_on_whole(hostile: str) 
         pilot.app.screen.query_one("#reason", Input).value = f"why {hostile}"
         await settle(pilot)
         assert all(strip.text.isprintable() for strip in pilot.app.screen._compositor.render_strips())
-        await press(pilot, *TO_REASON, *SUPPRESS)
+        await press(pilot, *SUPPRESS)
     assert [call[2] for call in made(fake)] == [hostile]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -9,6 +10,7 @@ import pty
 import select
 import signal
 import sys
+import termios
 import time
 
 import pytest
@@ -62,6 +64,44 @@ def test_what_is_typed_before_the_console_is_there_is_no_key(typed: bytes) -> No
     process, terminal = _console_until(b"CRIT", typed)
     os.write(terminal, b"q")
     assert _gone_within(process, 8)
+    os.close(terminal)
+
+
+CONTINUED = """
+import os, signal, sys, threading
+from textual.app import App
+from aegis_tui.terminal.driver import HangUpDriver
+
+class Continued(App[None]):
+    def on_mount(self):
+        for number in range(5):
+            self.set_timer(0.1 + number / 5, lambda: os.kill(os.getpid(), signal.SIGCONT))
+        self.set_timer(1.5, self.tell)
+
+    def tell(self):
+        readers = [thread for thread in threading.enumerate() if thread.name == "textual-input"]
+        writers = [thread for thread in threading.enumerate() if thread.name == "textual-output"]
+        self.exit(message=f"{len(readers)} reads, {len(writers)} writes")
+
+app = Continued()
+app.driver_class = HangUpDriver
+app.run()
+"""
+
+
+def test_a_console_that_is_told_to_go_on_has_one_reader_and_leaves_the_terminal_as_it_was() -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
+        os.execv(sys.executable, [sys.executable, "-c", CONTINUED])
+    before, shown = termios.tcgetattr(terminal), b""
+    with contextlib.suppress(OSError):  # the last byte was read
+        while select.select([terminal], [], [], 30)[0]:
+            shown += os.read(terminal, 65536)
+            after = termios.tcgetattr(terminal)
+    assert _gone_within(process, 8)
+    assert b"1 reads, 1 writes" in shown
+    assert after == before
     os.close(terminal)
 
 

@@ -11,9 +11,13 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
+from textual._compositor import LayoutUpdate
+from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.strip import Strip
+from textual.widgets import Label
 
-from aegis_tui.terminal.painting import Canvas
+from aegis_tui.terminal.painting import Canvas, Cell, Changes, PaintingApp
 
 WIDTH, HEIGHT = 12, 2
 STANDARD = ColorSystem.STANDARD
@@ -92,3 +96,36 @@ def test_the_terminal_shows_what_was_drawn_last(frames: list[tuple[Strip, Strip]
         screen.write(drawn(canvas, first, second))
     other.write(drawn(Canvas(), *frames[-1]))
     assert (screen.rows, screen.codes) == (other.rows, other.codes)
+
+
+class Below(PaintingApp):
+    """A word below a screen that lets it be seen."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the word."""
+        yield Label("one", id="word")
+
+
+@pytest.mark.parametrize(("anew", "sent_again"), [(False, False), (True, True)])
+async def test_the_whole_screen_is_sent_again_only_where_another_one_came_up(anew: bool, sent_again: bool) -> None:
+    async with Below().run_test() as pilot:
+        app = pilot.app
+        assert isinstance(app, Below)
+        whole = LayoutUpdate([[strip("abc")]], Region(0, 0, WIDTH, 1))
+        Changes(whole, app, anew=True).render_segments(app.console)
+        assert bool(Changes(whole, app, anew).render_segments(app.console)) == sent_again
+
+
+@pytest.mark.parametrize("event", ["resize", "resume"])
+async def test_after_a_resize_and_after_a_shell_nothing_is_known(event: str) -> None:
+    async with Below().run_test() as pilot:
+        app = pilot.app
+        assert isinstance(app, Below)
+        await pilot.pause()
+        app.canvas._rows = [[Cell("x", "")] * app.size.width for _ in range(app.size.height)]
+        if event == "resize":
+            app.on_resize()
+        else:
+            app.app_resume_signal.publish(app)
+        await pilot.pause()
+        assert not app.canvas._rows or app.canvas._rows[0][0] != Cell("x", "")

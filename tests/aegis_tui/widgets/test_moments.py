@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -50,3 +51,12 @@ def test_a_time_after_midnight_is_on_the_next_day() -> None:
 def test_what_is_no_moment_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match=r"moment|alert|time of the day"):
         moment_of(words, TAPE)
+
+
+@pytest.mark.parametrize("at", [253402300000.0, 1e12, 1e18, 1.8e19, -1e18, -1.8e19, 1e300], ids=str)
+def test_a_capture_that_lies_about_its_time_is_steered_without_a_clock(at: float) -> None:
+    """A stranger's file can hold any time; what the words come to must not end the console."""
+    tape = replace(TAPE, at=at, starts_at=at, ends_at=at + 10)
+    with pytest.raises(ValueError, match="no calendar holds"):
+        moment_of("14:00", tape)
+    assert moment_of("+2s", tape) == at + 2

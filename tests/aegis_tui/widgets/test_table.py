@@ -96,3 +96,38 @@ async def test_an_empty_table_teaches() -> None:
         table = pilot.app.query_one(Table)
         table.fill((), "Things", ("Make one with n.",))
         assert "Make one with n." in plain(table.lines[0])
+
+
+LONG = "2001:db8:85a3:8d3:1319:8a2e:370:7344"
+
+
+class Hosts(App[None]):
+    """A table with a column that grows."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table."""
+        yield Table("Hosts", (Column("host", 8, 0, cap=39, full=15, ends=True), Column("state", 8, 1)))
+
+
+def host(name: str) -> Sequence[Row]:
+    """Return one row."""
+    return [Row(name, (Span(name), Span("well")))]
+
+
+@pytest.mark.parametrize("width", [26, 34, 60])
+async def test_a_long_cell_takes_what_others_leave_and_drops_none(width: int) -> None:
+    async with Hosts().run_test(size=(width, 6)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(host(LONG), "Hosts", ())
+        await pilot.pause()
+        assert table.render_line(2).text.rstrip().endswith("well")
+        first = table.render_line(2).text.split()[1]
+        assert (first[:7], first[-7:], len(first)) == (LONG[:7], LONG[-7:], min(len(LONG), width - 11))
+
+
+async def test_a_heading_that_is_too_long_says_so() -> None:
+    async with Bench().run_test(size=(30, 6)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "A heading that is longer than its pane", ())
+        await pilot.pause()
+        assert "…" in table.render_line(0).text

@@ -36,6 +36,7 @@ def test_alerts_are_marked_where_they_come_and_the_knob_where_it_stands() -> Non
         (replace(TAPE, playing=False), False, "PAUSED"),
         (replace(TAPE, seeking=True), False, "SEEKING"),
         (TAPE, True, "ENDED"),
+        (replace(TAPE, step=0, starts_at=0.0, ends_at=0.0, at=0.0), False, "LOADING"),
     ],
 )
 def test_a_word_says_what_it_does(tape: Tape, ended: bool, word: str) -> None:
@@ -50,5 +51,7 @@ def test_an_end_that_is_not_known_yet_is_marked() -> None:
     assert plain(tape_line(replace(TAPE, whole=False), 100, ended=False)).endswith("…")
 
 
-def test_a_capture_of_one_moment_has_a_bar() -> None:
-    assert "●" in plain(tape_line(replace(TAPE, starts_at=1050.0, ends_at=1050.0), 100, ended=False))
+@pytest.mark.parametrize(("step", "bar"), [(0, "●─"), (1, "━●")])
+def test_a_capture_of_one_moment_stands_at_its_start_or_at_its_end(step: int, bar: str) -> None:
+    one = replace(TAPE, step=step, steps=1, starts_at=1050.0, ends_at=1050.0, alerts=())
+    assert bar in plain(tape_line(one, 100, ended=step > 0))
