@@ -13,14 +13,16 @@ import termios
 import time
 from pathlib import Path
 
-TICKS = os.sysconf("SC_CLK_TCK")
+from benchmarks.terminal import usage
+
+ROOT = Path(__file__).parent.parent.parent
 _ASKED = re.compile(rb"\x1b\[(?:(6)n|(c)|\?(\d+)\$p|(\?u))")
 
 
 class Terminal:
     """Runs a program and reads all it sends; answers the questions that a plain xterm answers."""
 
-    def __init__(self, command: list[str], columns: int, rows: int, environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], columns: int, rows: int, given: dict[str, str]) -> None:
         self.began = time.monotonic()
         self.sent = b""
         self.first_at = 0.0
@@ -28,7 +30,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.pid = os.fork()
         if not self.pid:
-            _become(command, slave, environment)
+            _become(command, slave, given)
         os.close(slave)
         os.set_blocking(master, False)
         self.master = master
@@ -76,13 +78,11 @@ class Terminal:
 
     def cpu_s(self) -> float:
         """Return the processor time used so far, of all threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return usage.cpu_s([self.pid])
 
     def rss_mb(self) -> float:
         """Return the memory in use."""
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
-        return int(found[1]) / 1024 if found else 0.0
+        return usage.rss_mb([self.pid])
 
     def hang_up(self, seconds: float = 10.0) -> float:
         """Take the terminal away, and return how long the program lived on."""
@@ -97,8 +97,8 @@ class Terminal:
         return float("inf")
 
     def end(self) -> None:
-        """End a program that may not heed the end of its terminal."""
-        os.kill(self.pid, signal.SIGKILL)
+        """End a program that may not heed the end of its terminal, and all that it started."""
+        os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.master)
 
@@ -119,13 +119,20 @@ class Terminal:
             os.write(self.master, told)
 
 
-def _become(command: list[str], slave: int, environment: dict[str, str]) -> None:
+def environment(state: str) -> dict[str, str]:
+    """Return what a program gets that is to meet the settings of nobody, and keeps its state where it is told."""
+    own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    places = {"XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
+    return own | places | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+
+
+def _become(command: list[str], slave: int, given: dict[str, str]) -> None:
     try:
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         for number in (0, 1, 2):
             os.dup2(slave, number)
         os.closerange(3, 64)
-        os.execvpe(command[0], command, environment)
+        os.execvpe(command[0], command, given)
     finally:
         os._exit(127)
