@@ -38,12 +38,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine/guard": {"engine.types", "engine.host", "engine.guard", "engine.paths"},
     "engine/agent": {
         "engine.types", "engine.agent", "engine.text", "engine.redaction", "engine.wire", "engine.paths",
-        "engine.chain", "engine.detect.decode", "engine.ownership",
+        "engine.chain", "engine.detect.decode", "engine.ownership", "engine.courtesy",
     },
     "engine/attack": {"engine.types", "engine.embedding", "engine.attack"},
     "engine/documents": {
         "engine.types", "engine.documents", "engine.embedding", "engine.attack.vectors", "engine.text",
-        "engine.redaction", "engine.paths", "engine.config", "engine.store.database",
+        "engine.redaction", "engine.paths", "engine.config", "engine.store.connection",
     },
     "engine/knowledge.py": {"engine.types", "engine.embedding", "engine.paths", "engine.playbooks", "engine.attack"},
     "engine/playbooks.py": {"engine.types", "engine.ownership"},
@@ -54,10 +54,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine/networks.py": set(),
     "engine/edge": {
         "engine.types", "engine.edge", "engine.filter", "engine.text", "engine.wire", "engine.sources.event",
+        "engine.courtesy",
     },
     "engine/filter": {"engine.types", "engine.filter"},
     "engine/attach": {"engine.types", "engine.attach", "engine.text", "engine.stored", "engine.edge.view"},
-    "aegis_tui/screens": {"engine.types", "engine.text", "engine.filter", "aegis_tui"},
+    "aegis_tui/arguments": {"aegis_tui.arguments", "engine.version", "engine.filter"},
+    "aegis_tui/screens": {"engine.types", "engine.text", "engine.filter", "engine.guard.terms", "aegis_tui"},
     "aegis_tui/widgets": {"engine.types", "engine.text", "engine.filter", "aegis_tui"},
 }  # fmt: skip
 """File or folder to the modules of ours that it may import."""
@@ -133,6 +135,8 @@ def test_no_module_imports_another_module_s_private_name() -> None:
         ("engine.core", "textual langgraph langchain_core onnxruntime yara_x"),
         ("aegis_tui.cli", "textual langgraph onnxruntime numpy pydantic engine.types"),
         ("aegis_tui.app", "langgraph langchain_core onnxruntime yara_x numpy aiosqlite"),
+        ("aegis_tui.commands.attach", "textual engine.core"),
+        ("aegis_tui.commands.console", "engine.core engine.store cypcap langgraph onnxruntime numpy aiosqlite"),
         ("engine.guard.__main__", "textual langgraph onnxruntime numpy pydantic psutil aiosqlite asyncio"),
     ],
 )

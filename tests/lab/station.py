@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from engine import paths
-from tests.lab.lab import BPFFS, enter
 from tests.lab.terminal import answer
+from tests.lab.wire import BPFFS, enter
 
 SERVER, GATEWAY = "192.0.2.2", "192.0.2.1"
 OPERATOR, SECOND, GUESSER = "203.0.113.5", "203.0.113.22", "203.0.113.66"

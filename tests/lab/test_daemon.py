@@ -28,8 +28,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
     pytest.mark.skipif(bool(missing_tools("tmux")), reason=f"the lab needs {', '.join(missing_tools('tmux'))}"),
 ]
-DEAF_S = 0.4
-"""The dialog does not listen to keys this soon after it appeared."""
 CONNECT = """
 import socket, sys
 try:
@@ -52,6 +50,11 @@ class Daemon:
 
     def lives(self) -> bool:
         return self.process.poll() is None
+
+    def guard(self) -> int:
+        """Return the process of its guard, the first child it had."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(children.read_text(encoding="ascii").split()[0])
 
     def stop(self) -> int:
         """Tell it to stop, and return its exit status."""
@@ -98,10 +101,7 @@ def approve(terminal: Terminal) -> None:
     """Block what the proposal on the screen is about."""
     terminal.press("b")
     terminal.wait_for(f"Block {INTRUDER}/32")
-    time.sleep(DEAF_S)
-    terminal.press("Tab")
-    terminal.press("Tab")
-    terminal.press("Enter")
+    terminal.choose("Watch 30 s first", "Block")
     terminal.wait_for("live, read back")
     terminal.press("Enter")
 
@@ -176,6 +176,37 @@ def test_the_daemon_outlives_a_hang_up_and_ends_cleanly_when_told(lab: Lab, daem
     assert daemon.stop() == 0
 
 
+def test_its_guard_has_noted_the_end_before_it_ends_itself(lab: Lab, daemon: Daemon) -> None:
+    guard = daemon.guard()
+    assert daemon.stop() == 0
+    assert not Path(f"/proc/{guard}").exists()
+    noted = subprocess.run(lab.aegis("audit", "export"), capture_output=True, text=True, check=True).stdout
+    assert re.search(r" stop .*\n.* export .*\n\Z", noted), noted
+
+
+def test_a_block_from_another_terminal_knows_that_the_attacker_is_not_forged(lab: Lab, daemon: Daemon) -> None:
+    attacks.log4shell(lab)
+    until = time.monotonic() + 30
+    while INTRUDER not in subprocess.run(lab.aegis("incidents"), capture_output=True, text=True, check=True).stdout:
+        assert time.monotonic() < until, "no incident is stored"
+    status, said = answer(lab.aegis("blocks", "add", INTRUDER, "--for", "10m"), b"[y/N] ", b"y\n")
+    assert (status, f"{INTRUDER} completed a TCP handshake here" in said) == (0, True), said
+    assert not lab.reaches(INTRUDER)
+
+
+def test_an_incident_is_found_by_the_process_that_the_host_named_behind_it(lab: Lab, daemon: Daemon) -> None:
+    attacks.log4shell(lab)
+    until = time.monotonic() + 30
+    while INTRUDER not in (said := _incidents(lab, "proc:nginx user:root pid>1")):
+        assert time.monotonic() < until, said
+    assert _incidents(lab, "proc:no-such-program") == "no incident matches\n"
+
+
+def _incidents(lab: Lab, words: str) -> str:
+    asked = lab.aegis("incidents", "--filter", words)
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+
+
 def test_a_stranger_cannot_connect(lab: Lab, daemon: Daemon) -> None:
     as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", sys.executable, "-c", CONNECT]
     refused = subprocess.run(lab.desk(*as_nobody), capture_output=True, text=True, check=False)
@@ -210,7 +241,7 @@ def test_what_the_unit_leaves_it_is_enough_to_watch_and_to_block(lab: Lab) -> No
                 break
             time.sleep(0.5)
         status, said = answer(lab.aegis("proposals", "approve", "P-1"), b"[y/N]", b"y\n")
-        assert (status, " live " in said) == (0, True), said
+        assert (status, "/32 is live: " in said) == (0, True), said
         assert not lab.reaches(INTRUDER)
         assert "XDP native" in subprocess.run(lab.aegis("doctor"), capture_output=True, text=True, check=False).stdout
     finally:
@@ -226,10 +257,10 @@ def test_under_a_service_manager_it_says_when_it_is_ready_and_ends_when_its_guar
         supervised = Daemon(lab, "env", f"NOTIFY_SOCKET={folder}/notify", "WATCHDOG_USEC=3000000")
         assert manager.recv(500) == b"READY=1"
         assert manager.recv(500).startswith(b"WATCHDOG=1\nSTATUS=")
-        children = Path(f"/proc/{supervised.process.pid}/task/{supervised.process.pid}/children")
-        [guard] = map(int, children.read_text(encoding="ascii").split())
-        os.kill(guard, signal.SIGKILL)
+        os.kill(supervised.guard(), signal.SIGKILL)
         assert supervised.process.wait(20) == 1
+        assert supervised.process.stdout is not None
+        assert "guard: the guard does not answer" in supervised.process.stdout.read()
         assert supervised.stop() == 1
 
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import pytest
 
 from engine.guard import layout
-from tests.lab.lab import BPFFS, Lab, missing_tools
+from tests.lab.lab import Lab, missing_tools
 from tests.lab.test_live import Program, children
+from tests.lab.wire import BPFFS
 
 pytestmark = [
     pytest.mark.root,

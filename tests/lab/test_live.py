@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.lab import attacks
-from tests.lab.lab import BPFFS, GUESSER, IFACE, INTRUDER, SCANNER, VISITOR, Lab, missing_tools
+from tests.lab.lab import GUESSER, INTRUDER, SCANNER, VISITOR, Lab, missing_tools
 from tests.lab.terminal import answer
+from tests.lab.wire import BPFFS, IFACE
 
 pytestmark = [
     pytest.mark.root,

@@ -104,7 +104,7 @@ def test_the_console_cannot_block_the_operators_own_flow() -> None:
             time.sleep(0.3)
         desk.wait_for("> Flows")
         desk.press("/")
-        desk.wait_for("words that a row must contain")
+        desk.wait_for("src: dst: ip:")
         desk.press(OPERATOR, "Enter")
         desk.wait_for("> Flows")
         desk.wait_for(f"> {OPERATOR}")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab import attacks
-from tests.lab.lab import IFACE, INTRUDER, VISITOR, Lab, missing_tools
+from tests.lab.lab import INTRUDER, VISITOR, Lab, missing_tools
 from tests.lab.tmux import Terminal
+from tests.lab.wire import IFACE
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(bool(missing_tools("tmux")), reason=f"the lab needs {', '.join(missing_tools('tmux'))}"),
 ]
-DEAF_S = 0.3
-"""The dialog does not listen to keys this soon after it appeared."""
 
 
 @pytest.fixture
@@ -41,14 +39,12 @@ def test_an_incident_is_replayed_while_the_host_is_watched_and_nothing_is_blocke
     console.press("Enter")
     console.wait_for("REPLAY INC-")
     console.press(">")
-    console.wait_for(r"ENDED(.|\n)*LIVE goes on: eth0, 1 incidents(.|\n)*1 PROPOSAL WAITING")
+    console.wait_for(r"ENDED(.|\n)*LIVE goes on: eth0, 1 incident,(.|\n)*1 PROPOSAL WAITING")
     console.press("1")
     console.wait_for(INTRUDER)
     console.press("b")
     console.wait_for("this is a replay")
-    time.sleep(DEAF_S + 0.1)
-    console.press("Escape")
-    console.wait_until_gone("this is a replay")
+    console.press_until("Escape", "this is a replay", shown=False)
     assert lab.reaches(INTRUDER)
     attacks.traversal(lab)
     console.press("4")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab import attacks
-from tests.lab.lab import IFACE, INTRUDER, VISITOR, Lab, missing_tools
+from tests.lab.lab import INTRUDER, VISITOR, Lab, missing_tools
 from tests.lab.tmux import Terminal
+from tests.lab.wire import IFACE
 
 pytestmark = [
     pytest.mark.root,
@@ -135,7 +136,7 @@ def _report(lab: Lab, terminal: Terminal) -> None:
     terminal.press("2")
     terminal.wait_for(f"> INC-.* {INTRUDER}")
     terminal.press("r")
-    terminal.wait_for("written: /var/lib/aegis/engine/reports/")
+    terminal.wait_for(r"sudo less\s+/var/lib/aegis/engine/reports/")
     found = ["find", "/var/lib/aegis/engine/reports", "-name", "INC-*.md", "-exec", "cat", "{}", "+"]
     written = subprocess.run(lab.desk(*found), capture_output=True, text=True, check=True).stdout
     assert INTRUDER in written
@@ -156,11 +157,9 @@ def _note(terminal: Terminal) -> None:
 
 def _suppress(lab: Lab, terminal: Terminal) -> None:
     terminal.press("x")
-    terminal.wait_for(r">\[ Cancel \]<")
-    terminal.press_until("Tab", ">Where")
-    for field in (">What", ">For", ">Reason"):
-        terminal.press_until("Tab", field)
-    terminal.type("the owner patches tonight")
+    terminal.wait_for(">Reason")
+    terminal.press_until("t", r">Reason +t")
+    terminal.type("he owner patches tonight")
     terminal.press("Enter")
     terminal.wait_for(r">\[ Suppress \]<")
     terminal.press("Enter")

@@ -48,15 +48,21 @@ class Terminal:
         """Press the keys of a text."""
         self._run("send-keys", "-l", text)
 
-    def press_until(self, key: str, pattern: str) -> str:
-        """Press a key until the screen shows what matches: a dialog that just opened does not listen at first."""
+    def press_until(self, key: str, pattern: str, *, shown: bool = True) -> str:
+        """Press a key until the screen shows what matches, or no longer does: a dialog does not listen at first."""
         for _ in range(PRESSES):
             self.press(key)
             try:
-                return self._wait(pattern, shown=True, timeout_s=ANSWER_S)
+                return self._wait(pattern, shown=shown, timeout_s=ANSWER_S)
             except TimeoutError:
                 continue
-        return self._wait(pattern, shown=True, timeout_s=0)
+        return self._wait(pattern, shown=shown, timeout_s=0)
+
+    def choose(self, *buttons: str) -> None:
+        """Go from button to button of a dialog with Tab, and press the last one."""
+        for button in buttons:
+            self.press_until("Tab", rf">\[ {button} \]<")
+        self.press("Enter")
 
     def screen(self) -> str:
         """Return what the terminal shows."""
