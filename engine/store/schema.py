@@ -103,12 +103,19 @@ def migrate(db: sqlite3.Connection) -> None:
     Raises:
         ValueError: the database was written by a later version of the program.
     """
+    if _layout(db) == len(MIGRATIONS):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    # Asked again where nobody else writes: another program may have brought the database forward meanwhile.
+    for migration in MIGRATIONS[_layout(db) :]:
+        migration(db)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS):d}")
+    db.execute("COMMIT")
+
+
+def _layout(db: sqlite3.Connection) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         msg = f"the database has layout {version}, this program knows {len(MIGRATIONS)}: use a newer aegis-tui"
         raise ValueError(msg)
-    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
-        db.execute("BEGIN IMMEDIATE")
-        migration(db)
-        db.execute(f"PRAGMA user_version = {number:d}")
-        db.execute("COMMIT")
+    return version

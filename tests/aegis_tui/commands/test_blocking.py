@@ -265,7 +265,7 @@ def test_what_the_engine_saw_of_a_handshake_is_told_and_spares_the_typed_address
     monkeypatch.setattr(blocking, "holder", lambda: Holder(1, "a daemon (PID 1)", daemon=True) if runs else None)
     types(ATTACKER)
     main(["blocks", "add", ATTACKER, "--for", "10m", "--iface", "eth0"])
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     known = completed and runs
     assert (f"{ATTACKER} completed a TCP handshake here" in out) is known
     assert ("no completed handshake of the source is known here" in out) is not known
