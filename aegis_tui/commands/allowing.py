@@ -31,7 +31,7 @@ def remove(arguments: argparse.Namespace) -> int:
 
 def list_allowed(arguments: argparse.Namespace) -> int:
     """List what is allowed, why and until when."""
-    with looking() as guard:
+    with looking(told=not arguments.json) as guard:
         found = guard.allowed()
     for item in found:
         say(json.dumps({"type": "allow", **asdict(item)}) if arguments.json else _row(item), as_json=arguments.json)

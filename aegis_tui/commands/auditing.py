@@ -39,7 +39,7 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Print every entry, oldest first."""
-    with looking() as guard:
+    with looking(told=not arguments.json) as guard:
         for entry in guard.audit():
             say(_json(entry) if arguments.json else _row(entry), as_json=arguments.json)
     return 0

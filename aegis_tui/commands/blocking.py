@@ -40,7 +40,7 @@ def list_blocks(arguments: argparse.Namespace) -> int:
     """List blocks as the kernel has them, or those that ended."""
     lines, halted, found = _lister(arguments), False, False
     try:
-        with looking() as guard:
+        with looking(told=not arguments.json) as guard:
             for page in guard.block_pages(ended=arguments.ended):
                 shown = _matching(page.blocks, arguments)
                 halted, found = page.halted, found or bool(shown)

@@ -96,8 +96,10 @@ class Untouched:
 
 
 @contextmanager
-def looking() -> Iterator[Look]:
-    """Ask the guard that runs, or one started for the command; where none has run yet, nobody, and say so.
+def looking(*, told: bool = True) -> Iterator[Look]:
+    """Ask the guard that runs, or one started for the command; where none has run yet, nobody, and say so if ``told``.
+
+    What prints JSON is for programs, which may read both outputs as one: it says nothing else.
 
     Raises:
         NoGuardError: none runs, and none can be started.
@@ -108,7 +110,8 @@ def looking() -> Iterator[Look]:
         client = connect()
     except OSError:
         if is_untouched():
-            say("aegis-tui: no guard has run on this host yet: nothing is stored", sys.stderr)
+            if told:
+                say("aegis-tui: no guard has run on this host yet: nothing is stored", sys.stderr)
             yield Untouched()
             return
         with guarded(looks=True) as guard:

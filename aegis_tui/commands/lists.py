@@ -54,7 +54,7 @@ def _tell(found: AddressList) -> None:
 
 def export_list(arguments: argparse.Namespace) -> int:
     """Print the blocks that drop packets now, as a list that ``blocks import`` takes."""
-    with looking() as guard:
+    with looking(told=not arguments.json) as guard:
         if not arguments.json:
             say(f"# blocks of aegis-tui in force at {moment(time.time())}; aegis-tui blocks import FILE --for 1h")
         for page in guard.block_pages():

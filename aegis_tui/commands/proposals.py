@@ -23,7 +23,7 @@ _WORDS_AT = 12
 
 def list_proposals(arguments: argparse.Namespace) -> int:
     """List proposals, newest first."""
-    with looking() as guard:
+    with looking(told=not arguments.json) as guard:
         found = [one for one in guard.proposals() if not arguments.filter or arguments.filter.matches(one)]
     lines = map(wire.event_line, found) if arguments.json else Table(PROPOSALS, terminal_width()).lines(found)
     for line in lines:

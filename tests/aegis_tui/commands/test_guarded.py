@@ -46,6 +46,18 @@ def test_looking_founds_nothing_where_no_guard_has_run(words: str, told: str) ->
     assert (done.stdout.startswith(told), done.stdout.count("\n")) == (True, 1 if told else 0), "and no file was made"
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces of its own")
+@pytest.mark.parametrize(
+    "words", ["blocks list", "blocks list --ended", "blocks export", "proposals list", "audit export", "allow list"]
+)
+def test_a_program_that_looks_where_no_guard_has_run_reads_nothing_but_json(words: str) -> None:
+    command = [sys.executable, "-m", "aegis_tui", *words.split(), "--json"]
+    alone = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", CLEAN_HOST, "sh", *command]
+    done = subprocess.run(alone, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("left", ["guard.db", "audit.key", "audit.head", "halted"])
 def test_a_host_is_not_untouched_once_a_guard_left_anything(
     left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
