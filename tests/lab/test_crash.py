@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,6 @@ ENDINGS: dict[str, Callable[[Terminal], None]] = {
     "SIGTERM": lambda console: os.kill(console.pid, signal.SIGTERM),
     "a hang-up": lambda console: console.close(),
 }
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 def _ended(lab: Lab) -> bool:

@@ -67,12 +67,6 @@ class Daemon:
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
-
-
-@pytest.fixture
 def daemon(lab: Lab) -> Iterator[Daemon]:
     made = Daemon(lab)
     yield made

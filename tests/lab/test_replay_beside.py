@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.lab import attacks
 from tests.lab.lab import INTRUDER, VISITOR, Lab, missing_tools
 from tests.lab.tmux import Terminal
-from tests.lab.wire import IFACE
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(bool(missing_tools("tmux")), reason=f"the lab needs {', '.join(missing_tools('tmux'))}"),
 ]
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
-
-
-@pytest.fixture
-def console(lab: Lab) -> Iterator[Terminal]:
-    terminal = Terminal(*lab.aegis("--iface", IFACE))
-    yield terminal
-    terminal.close()
 
 
 def test_an_incident_is_replayed_while_the_host_is_watched_and_nothing_is_blocked(lab: Lab, console: Terminal) -> None:

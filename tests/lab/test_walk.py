@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -31,12 +31,6 @@ TERMINALS = [
     pytest.param({"TERM": "xterm-256color", "NO_COLOR": "1"}, COLOURS, True, id="mono"),
 ]
 """Each with the codes that must not reach it, and whether the walk goes on after the undo, to the last key."""
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 @pytest.mark.parametrize(("environ", "forbidden", "to_the_end"), TERMINALS)
