@@ -69,12 +69,16 @@ class RemoteEngine(Petitions):
 
     async def run(self) -> None:
         """Stay attached until cancelled: when the daemon ends, look for it until it is back."""
+        task = asyncio.current_task()
         try:
             while True:
                 try:
                     await self._attach()
                 except* _LOST as group:
                     self._lose(_reason(group))
+                if task is not None and task.cancelling():
+                    # A task group that ends by an error swallows a cancellation that comes meanwhile (CPython 3.11).
+                    raise asyncio.CancelledError
                 await asyncio.sleep(AGAIN_S)
         finally:
             self._guard_line.close()

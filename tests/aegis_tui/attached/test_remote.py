@@ -153,3 +153,26 @@ async def test_a_daemon_that_goes_before_it_has_read_what_is_stored_replaces_not
     remote._lose("it hung up")
     last = remote.snapshot()
     assert (last.incidents, last.status.stale_since) == (scenario.snapshot().incidents, scenario.NOW)
+
+
+async def test_a_console_that_ends_just_as_its_daemon_does_looks_for_it_no_longer(tmp_path: Path) -> None:
+    class Ending(RemoteEngine):
+        async def _attach(self) -> None:
+            """Lose the daemon, and be told to end while the other tasks of the connection still end."""
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._slow())
+                await asyncio.sleep(0)
+                raise EOFError
+
+        async def _slow(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                asyncio.get_running_loop().call_soon(running.cancel)
+                await asyncio.sleep(0.01)
+
+    running = asyncio.create_task(Ending(cast(Usher, Ways(tmp_path))).run())
+    async with asyncio.timeout(30):
+        done, _ = await asyncio.wait([running])
+    assert running in done
+    assert running.cancelled()
