@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import signal
@@ -16,11 +17,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed and return its exit status: 0 done, 1 refused or failed, 2 bad input."""
     arguments = build_parser().parse_args(argv)
     arguments.own_process = argv is None
-    import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
-
-    from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415 - the same
+    from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415 - a fifth of the time that --help takes
 
     choose_zone(arguments)
+    status = _status_of(arguments)
+    if arguments.own_process and threading.active_count() > 1:
+        from aegis_tui.commands.ending import leave  # noqa: PLC0415 - only where something goes on
+
+        leave(status)
+    return status
+
+
+def _status_of(arguments: argparse.Namespace) -> int:
+    import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
+
     module, function = arguments.run.split(":")
     try:
         status = int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))
@@ -33,10 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    if arguments.own_process and threading.active_count() > 1:
-        from aegis_tui.commands.ending import leave  # noqa: PLC0415 - only where something goes on
-
-        leave(status)
     return status
 
 

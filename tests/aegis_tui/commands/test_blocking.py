@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aegis_tui.cli import main
-from aegis_tui.commands import blocking
+from aegis_tui.commands import blocking, stored
 from aegis_tui.commands.holder import Holder
 from engine import paths, wire
 from engine.guard.messages import BlockList
@@ -27,6 +28,7 @@ from tests.aegis_tui.commands.test_proposals import HOSTILE, PREFIX, proposed
 from tests.engine.bench import GuardThread
 from tests.factories import ATTACKER, flow, incident
 
+IS_ROOT = os.geteuid() == 0
 Find = Callable[[object], None]
 BLOCK = Block(
     PREFIX, BlockState.LIVE, ("eth0",), 2460.0, 412, 51200, 0.0, "P-7", "INC-1", "uid 1000 on pts/3", "log4shell",
@@ -263,6 +265,8 @@ def test_what_the_engine_saw_of_a_handshake_is_told_and_spares_the_typed_address
     asyncio.run(_stored(database, rows))
     monkeypatch.setattr(paths, "LIVE_DATABASE", database)
     monkeypatch.setattr(blocking, "holder", lambda: Holder(1, "a daemon (PID 1)", daemon=True) if runs else None)
+    if not IS_ROOT:  # only root can become the owner of a database, and the guard's fixture says that we are root
+        monkeypatch.setattr(stored, "as_owner", lambda arguments, path, kind, work: work())
     types(ATTACKER)
     main(["blocks", "add", ATTACKER, "--for", "10m", "--iface", "eth0"])
     out = " ".join(capsys.readouterr().out.split())

