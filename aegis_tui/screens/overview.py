@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 
+from aegis_tui.clock import is_utc
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, View, welcome
 from aegis_tui.widgets.bars import Bar, bits
@@ -45,7 +46,10 @@ class Overview(View):
     def __init__(self) -> None:
         super().__init__()
         self._polls = 0
-        self._flows_drawn: tuple[object, ...] = ()
+        self._flows_due: tuple[object, ...] = ()
+        """What the flows were drawn for last: another makes them be drawn at once."""
+        self._flows_told: tuple[object, ...] = ()
+        """All that can be read off the table, where that is taken: the same again is not drawn."""
         self._flows_seen: tuple[Flow, ...] = ()
 
     def body(self) -> ComposeResult:
@@ -80,22 +84,22 @@ class Overview(View):
         )
 
     def _draw_flows(self, scene: Scene) -> None:
-        table = self.query_one("#flows", Table)
-        due = (scene.shown is not scene.now, scene.notice, table.size, bool(scene.shown.flows))
-        self._polls += 1
-        # Flows that stand still are drawn at once: there may be no fourth poll that has news.
-        moving, self._flows_seen = scene.shown.flows != self._flows_seen, scene.shown.flows
-        if due == self._flows_drawn and moving and self._polls % FLOWS_EVERY:
-            return
-        self._flows_drawn = due
-        counters, status = scene.shown.counters, scene.now.status
+        table, shown = self.query_one("#flows", Table), scene.shown
+        counters, status = shown.counters, scene.now.status
         hint = "Wrong interface? aegis-tui --iface NAME." if status.mode != "replay" else "It is being opened."
         none = [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"]
-        table.fill(
-            flow_rows(scene.shown),
-            f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all",
-            welcome(scene) if scene.frozen or not status.source else none,
-        )
+        heading = f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all"
+        empty = [] if shown.flows else welcome(scene) if scene.frozen or not status.source else none
+        due = (shown is not scene.now, scene.notice, table.size, bool(shown.flows))
+        told = (due, heading, empty, shown.alerts, shown.flows, shown.scores, is_utc())
+        self._polls += 1
+        # Flows that stand still are drawn at once: there may be no fourth poll that has news.
+        moving, self._flows_seen = shown.flows != self._flows_seen, shown.flows
+        if told == self._flows_told or (due == self._flows_due and moving and self._polls % FLOWS_EVERY):
+            return
+        self._flows_due = due
+        taken = table.fill(flow_rows(shown), heading, empty)
+        self._flows_told = told if taken else ()
 
     def _draw_trace(self, scene: Scene) -> None:
         pane = self.query_one("#trace", TextPane)

@@ -80,9 +80,14 @@ class Footer(Bar):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[Line] = []
+        self._told: tuple[object, ...] = ()
 
     def draw(self, view: str, notice: Line, keymap: Keymap, dialog: Sequence[tuple[str, str]] = ()) -> None:
         """Show the hints of a view, or of the ``dialog`` above it, or the notice in as many rows as it needs."""
+        told = (view, notice, keymap, list(dialog), self.size.width)
+        if told == self._told:  # as at nearly every poll
+            return
+        self._told = told
         always = () if dialog else _always(keymap, notice)
         width = self.size.width - cell_len(plain(always))
         hints = dialog or keymap.hints(view)

@@ -163,16 +163,20 @@ class Table(Pane):
             return [one for one in self._arrangement.listing.items if key(one) in self.marked]
         return list(self._arrangement.shown)
 
-    def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> None:
-        """Replace the rows, a ``Listing`` of things or made ones; ``empty`` is what to say when there are none."""
+    def fill(self, rows: Sequence[Row], heading: str, empty: Sequence[str]) -> bool:
+        """Replace the rows, a ``Listing`` of things or made ones; ``empty`` is what to say when there are none.
+
+        Returns whether they are taken; a large table, or one that is being searched, leaves them for a later time.
+        """
         self._words, self._empty = heading, empty
         listing = ready(rows)
         if self._arrangement.may_wait(listing):
             self._draw()
-        else:
-            self._keep_cursor()
-            self._arrangement.listing = listing
-            self._arrange()
+            return False
+        self._keep_cursor()
+        self._arrangement.listing = listing
+        self._arrange()
+        return True
 
     def narrow(self, found: Filter | None) -> None:
         """Show only rows that match."""
