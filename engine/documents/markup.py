@@ -75,6 +75,13 @@ class _Page(HTMLParser):
         self._silent = ""
         """The element whose end is waited for; the first of several."""
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Read what begins with ``<!`` and return where it ends; some versions of Python give up at ``<![ ``."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i)  # as a browser does
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._silent:
             return

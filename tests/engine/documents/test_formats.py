@@ -82,6 +82,8 @@ def test_half_a_surrogate_and_a_zero_become_characters_that_can_be_stored() -> N
 
 
 @given(st.sampled_from(sorted(SUFFIXES)), st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
+@example(".htm", b"<![ ")
+@example(".htm", b"a<![ if IE]>b<![endif]>c")
 @example(".md", b"#\n```")
 @example(".csv", b"\r\r\n\0")
 def test_any_bytes_are_a_document_or_refused(suffix: str, content: bytes) -> None:
