@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -140,10 +140,7 @@ class Caseload:
         self._investigator = investigator
         for fault in investigator.faults:
             self._announcer.publish(fault)
-        if not gc.get_freeze_count():
-            # What is loaded now stays to the end: walking it again and again stops everything for 0.2 s.
-            gc.freeze()
-            give_back()
+        _settle()
         self.ready.set()
 
     def _load(self, door: HostDoor | None, names: Names, past: Past | None, now: float) -> Investigator:
@@ -275,6 +272,13 @@ class Caseload:
             self._announcer.fault(
                 "agent", f"cannot read the incidents that wait: {error}", "they come at the next start"
             )
+
+
+@cache
+def _settle() -> None:
+    """Once, since what is loaded now stays to the end: walking it again and again stops everything for 0.2 s."""
+    gc.freeze()
+    give_back()
 
 
 def _nowhere(_: str) -> None:

@@ -18,6 +18,9 @@ _BLANK = frozenset(
 )
 """Printable by Unicode's tables, yet drawn as nothing: fillers and variation selectors."""
 
+_UNCERTAIN, _UNCERTAIN_IN_LINES = re.compile("[^ -~]+"), re.compile("[^ -~\n]+")
+"""What has to be looked at character by character: all but the printable ASCII, of which most text is made."""
+
 _IDEOGRAPHIC_SPACE = "\u3000"
 
 _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
@@ -34,19 +37,23 @@ def escape(text: str | bytes, *, limit: int | None = None, keep_newlines: bool =
     decoded = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
     whole = len(decoded)
     kept = decoded if limit is None else decoded[:limit]
-    shown = _STACKED_MARKS.sub(_without_marks, _escape_all(kept, keep_newlines))
+    shown = _escape_all(kept, keep_newlines)
+    if not shown.isascii():
+        shown = _STACKED_MARKS.sub(_without_marks, shown)
     return shown if len(kept) == whole else f"{shown}[+{whole - len(kept)} characters]"
 
 
 def _escape_all(text: str, keep_newlines: bool) -> str:
-    if text.isprintable() and _BLANK.isdisjoint(text):
+    if text.isprintable() and (text.isascii() or _BLANK.isdisjoint(text)):
         return text
-    return "".join(_escape_one(character, keep_newlines) for character in text)
+    return (_UNCERTAIN_IN_LINES if keep_newlines else _UNCERTAIN).sub(_escape_run, text)
 
 
-def _escape_one(character: str, keep_newlines: bool) -> str:
-    if keep_newlines and character == "\n":
-        return character
+def _escape_run(found: re.Match[str]) -> str:
+    return "".join(map(_escape_one, found[0]))
+
+
+def _escape_one(character: str) -> str:
     if (character.isprintable() and character not in _BLANK) or character == _IDEOGRAPHIC_SPACE:
         return character
     if character in _SHORT:

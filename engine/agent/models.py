@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from ssl import SSLContext
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -130,6 +130,18 @@ class Chat(Protocol):
         ...
 
 
+def _tls(trust_env: bool) -> SSLContext:
+    import httpx2  # noqa: PLC0415 - heavy
+
+    return httpx2.create_ssl_context(trust_env=trust_env)
+
+
+@cache
+def _own_tls() -> SSLContext:
+    """Return what every endpoint on this host is checked with: no variable of the environment says otherwise."""
+    return _tls(trust_env=False)
+
+
 class Endpoint:
     """An OpenAI-compatible server; remembers what it does not know."""
 
@@ -144,9 +156,7 @@ class Endpoint:
     @cached_property
     def tls(self) -> SSLContext:
         """What its connections are checked with; kept, since reading the certificates takes 0.1 s."""
-        import httpx2  # noqa: PLC0415 - heavy
-
-        return httpx2.create_ssl_context(trust_env=not self.choice.is_loopback)
+        return _own_tls() if self.choice.is_loopback else _tls(trust_env=True)
 
     def leaving(self, text: str) -> str:
         """Return what of ``text`` leaves this program: without credentials, unless the endpoint is on loopback."""

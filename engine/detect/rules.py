@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import yara_x
@@ -84,11 +85,11 @@ class RuleDetector:
 
     def __init__(self, folder: Path, *, aside: bool = False) -> None:
         """Compile the rules of a folder; ``aside`` is for where a console answers keys meanwhile."""
-        files = sorted(folder.glob("*.yar"))
-        requests, answers = (aside and compiled_aside(folder)) or compiled(folder)
+        texts = tuple((file.name, file.read_bytes()) for file in sorted(folder.glob("*.yar")))
+        requests, answers = _compiled_once(folder, texts, aside)
         self.signatures = _signatures(requests, folder)
         self._rules = {Direction.TO_SERVER: requests, Direction.TO_CLIENT: answers}
-        self.version = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+        self.version = hashlib.sha256(b"".join(text for _, text in texts)).hexdigest()[:12]
         self.timeouts = 0
         self._streams: OrderedDict[tuple[str, Direction], _Stream] = OrderedDict()
         self._local = threading.local()
@@ -199,6 +200,14 @@ class RuleDetector:
             spans=(span,),
             excerpt=view.raw[start : start + _EXCERPT_BYTES],
         )
+
+
+@lru_cache(maxsize=2)
+def _compiled_once(
+    folder: Path, texts: tuple[tuple[str, bytes], ...], aside: bool
+) -> tuple[yara_x.Rules, yara_x.Rules]:
+    """Return a folder's compiled rules; a comparison, and the next replay, need the same ones again."""
+    return (aside and compiled_aside(folder)) or compiled(folder)
 
 
 def compiled(folder: Path) -> tuple[yara_x.Rules, yara_x.Rules]:

@@ -202,6 +202,17 @@ class Map:
             if value is not None:
                 yield key, value
 
+    def column(self) -> bytes:
+        """Return the values of an array map one after another, read in one call."""
+        token = ctypes.create_string_buffer(max(self.key_size, 8))
+        keys = ctypes.create_string_buffer(self.key_size * self.max_entries)
+        values = ctypes.create_string_buffer(self.value_size * self.max_entries)
+        count = ctypes.c_uint32(self.max_entries)
+        code = _libbpf().bpf_map_lookup_batch(self.fd, None, token, keys, values, ctypes.byref(count), None)
+        if code != -errno.ENOENT:
+            _checked(code, f"cannot list map {self.name}")
+        return values.raw
+
     def _batches(self) -> Iterator[tuple[bytes, bytes]]:
         token = ctypes.create_string_buffer(max(self.key_size, 8))
         keys = ctypes.create_string_buffer(self.key_size * _BATCH)

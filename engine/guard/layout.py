@@ -49,7 +49,6 @@ _COUNT_ONLY = 1
 _WHOLE_OF = {4: 32, 16: 128}
 """By the size of a key that has no prefix length in it."""
 _DE_BRUIJN = 0x03F7_9D71_B4CB_0A89
-_CELLS = 65536
 _CELL_BITS = {4: 16, 6: 48}
 """How many leading bits of an address choose its cell."""
 
@@ -205,20 +204,18 @@ _LENGTH_AT = bytes(
 )
 
 
-def cells(version: int, keys: Iterable[bytes]) -> dict[bytes, int]:
-    """Return the bits that the kernel must find in the cells, by the cell's key, for prefixes to be looked for."""
-    found: dict[bytes, int] = {}
+def cells(version: int, keys: Iterable[bytes]) -> tuple[dict[int, int], int]:
+    """Return the bits that the kernel must find for prefixes to be looked for: by cell, and in every cell."""
+    found: dict[int, int] = {}
     everywhere = 0
     for key in keys:
         bit = length_bit(net_length(key))
         if net_length(key) < _CELL_BITS[version]:
             everywhere |= bit
             continue
-        at = U32.pack(_cell_of(version, key))
+        at = _cell_of(version, key)
         found[at] = found.get(at, 0) | bit
-    if everywhere:
-        return {at: found.get(at, 0) | everywhere for at in map(U32.pack, range(_CELLS))}
-    return found
+    return found, everywhere
 
 
 def _cell_of(version: int, key: bytes) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.host.ip import canonical_ip
@@ -120,7 +121,8 @@ def typed_matches(typed: str, prefix: str) -> bool:
         return False
 
 
-def kernel_allow(protected: Protected) -> dict[str, str]:
+@lru_cache(maxsize=2)
+def kernel_allow(protected: Protected) -> Mapping[str, str]:
     """Return the prefixes for the kernel's allow map, which is consulted before the blocks, and what each is.
 
     The first are those that a person would be cut off without: where the map is full, it holds them.
@@ -128,7 +130,7 @@ def kernel_allow(protected: Protected) -> dict[str, str]:
     spared: dict[str, str] = {}
     for network, _, name in _spared(protected):
         spared.setdefault(str(network), name)
-    return spared
+    return MappingProxyType(spared)
 
 
 class Sparing(NamedTuple):

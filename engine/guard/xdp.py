@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -201,9 +202,12 @@ class XdpBlocker:
         if more != used:
             self._maps["aegis_lengths"].put(slot, layout.pack_lengths(more))
         cells = self._maps[layout.CELL_MAPS[version]]
-        needed = layout.cells(version, keys)
-        held = {at: layout.U64.unpack(cells.get(at) or bytes(8))[0] for at in needed}
-        fresh = [(at, layout.U64.pack(held[at] | bits)) for at, bits in needed.items() if bits & ~held[at]]
+        needed, everywhere = layout.cells(version, keys)
+        fresh = [
+            (U32.pack(at), layout.U64.pack(held | bits))
+            for at, held in _held(cells, None if everywhere else needed)
+            if (bits := needed.get(at, 0) | everywhere) & ~held
+        ]
         if fresh:
             cells.put_many(fresh)
 
@@ -213,11 +217,14 @@ class XdpBlocker:
         self._nets[version] = Counter(layout.net_length(key) for key in keys)
         slot = U32.pack(layout.LENGTHS_AT[version])
         self._maps["aegis_lengths"].put(slot, layout.pack_lengths(self._nets[version]))
-        wanted = {at: layout.U64.pack(bits) for at, bits in layout.cells(version, keys).items()}
-        cells, none = self._maps[layout.CELL_MAPS[version]], layout.U64.pack(0)
-        changed = [(at, wanted.get(at, none)) for at, held in cells.items() if held != wanted.get(at, none)]
-        if changed:
-            cells.put_many(changed)
+        cells = self._maps[layout.CELL_MAPS[version]]
+        needed, everywhere = layout.cells(version, keys)
+        held, wanted = _numbers(cells.column()), array("Q", [everywhere]) * cells.max_entries
+        for at, bits in needed.items():
+            wanted[at] |= bits
+        if held != wanted:
+            numbered = enumerate(zip(held, wanted, strict=True))
+            cells.put_many([(U32.pack(at), layout.U64.pack(new)) for at, (old, new) in numbered if old != new])
 
     def entry(self, prefix: str) -> Entry | None:
         """Return the entry of exactly this prefix, or None where there is none."""
@@ -294,6 +301,19 @@ def _migrate_layout(pin_root: Path) -> None:
             f"cannot use the maps in {pin_root}: they have layout {found}, this program knows {layout.LAYOUT}; "
             "`aegis-tui panic-unblock` lets everything pass"
         )
+
+
+def _numbers(column: bytes) -> array[int]:
+    numbers = array("Q")
+    numbers.frombytes(column)
+    return numbers
+
+
+def _held(cells: bpf.Map, some: Iterable[int] | None) -> Iterable[tuple[int, int]]:
+    """Return the number of some of the cells, or of all, each with what it holds."""
+    if some is None:
+        return enumerate(_numbers(cells.column()))
+    return [(at, layout.U64.unpack(cells.get(U32.pack(at)) or bytes(8))[0]) for at in some]
 
 
 def _take_down(pin_root: Path) -> None:

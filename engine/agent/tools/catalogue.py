@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,6 +50,12 @@ class NoArguments(Arguments):
     """Holds nothing: the question is about this host."""
 
 
+@cache
+def _schema_of(arguments: type[Arguments]) -> dict[str, Any]:
+    """Pydantic takes longer to write a schema down than most tools take to answer."""
+    return arguments.model_json_schema()
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool as a model sees it."""
@@ -59,7 +66,7 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """Return the function schema of the chat completions API."""
-        parameters = self.arguments.model_json_schema()
+        parameters = _schema_of(self.arguments)
         properties = parameters.get("properties", {})
         fields = {name: {k: v for k, v in entry.items() if k != "title"} for name, entry in properties.items()}
         shape = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
