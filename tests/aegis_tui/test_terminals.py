@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.bench import few_rules
+
 SGR = re.compile(rb"\x1b\[([\d;:]*)m")
 WALK = ((b"?", b"Keys and signs"), (b"?", b"CRIT"), (b":", b"tab completes"), (b"the", b"other colours"))
 """Keys, and the words that show that they were taken: help, and the command line with its completions."""
@@ -21,11 +23,13 @@ WALK = ((b"?", b"Keys and signs"), (b"?", b"CRIT"), (b":", b"tab completes"), (b
 
 def _written(environ: Mapping[str, str], state: Path) -> bytes:
     """Start the demo on a terminal of its own, walk through it, and return all that it wrote."""
+    rules = str(few_rules())
     process, terminal = pty.fork()
     if process == 0:
         own = {"COLUMNS": "80", "LINES": "24", "XDG_STATE_HOME": str(state), "XDG_CONFIG_HOME": str(state), **environ}
         kept = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR", "LC_ALL")}
-        os.execve(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8"], kept | own)
+        program = [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8", "--rules", rules]
+        os.execve(sys.executable, program, kept | own)
     try:
         shown = _until(terminal, b"CRIT")
         for keys, words in WALK:

@@ -40,9 +40,10 @@ from tests.engine.bench import (
 from tests.factories import SYN, conversation, frame, ipv4, pcap_file, tcp
 from tests.model_server import Refuse, Reply, Request, Say, Stall, serving
 
-FLOOD_SOURCES = 300_000
-FLOOD_RSS_MB = 700
-"""Twice what an idle engine takes, of which the model, the analyst and the rules are the larger part."""
+FLOOD_SOURCES = 200_000
+"""Three times as many as the flow table has places."""
+FLOOD_RSS_MB = 650
+"""A third more than the full table and the engine take; the model, the analyst and the rules are the larger part."""
 
 VERDICT = json.dumps({"conclusion": "malicious", "severity": "critical", "summary": "An exploit.", "ask_block": True})
 KINDS = ("alert", "incident", "verdict", "proposal")

@@ -50,7 +50,7 @@ def in_memory(bench: Bench) -> World:
 
 def folder() -> str:
     shared_memory = Path("/dev/shm")
-    return tempfile.mkdtemp(prefix="aegis-", dir=shared_memory if shared_memory.is_dir() else None)
+    return tempfile.mkdtemp(prefix="aegis-", dir=shared_memory if os.access(shared_memory, os.W_OK) else None)
 
 
 def begun(seed: int) -> Machine:
