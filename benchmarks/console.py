@@ -2,6 +2,7 @@
 
 ``idle``, ``busy`` and ``large`` run the console over an engine that costs next to nothing (``terminal/host.py``), so
 that CPU is the console's own part; start, memory and hang-up are those of ``aegis-tui demo`` with the real engine.
+``attached`` is all of this for a console at a daemon, whose engine costs next to nothing too (``terminal/daemon.py``).
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import asyncio
 import json
 import math
 import random
+import signal
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.terminal import usage
 from benchmarks.terminal.pseudoterminal import Terminal, environment
 from engine import wire
 from engine.store.database import Store, open_store
@@ -27,7 +32,10 @@ from tests.factories import alert, flow, incident
 DEMO = [sys.executable, "-m", "aegis_tui", "demo", "--speed", "16"]
 HOST = [sys.executable, "-m", "benchmarks.terminal.host"]
 BARE = [sys.executable, "-m", "benchmarks.terminal.bare"]
-FRAME = rb"AEGIS"
+DAEMON = [sys.executable, "-m", "benchmarks.terminal.daemon"]
+ATTACHED = [sys.executable, "-m", "tests.aegis_tui.consoleside"]
+FRAME, HINTS, TOLD = rb"AEGIS", rb"quit", rb"INC-"
+"""``HINTS`` are the last line of the first frame; ``TOLD`` is what only an engine knows."""
 HELP, ESCAPE = "?", "\x1b"
 MEASURED_S = 15.0
 STARTS, STEPS = 5, 60
@@ -42,7 +50,7 @@ def main() -> int:
     wanted = sys.argv[1:]
     missed = 0
     print(f"{'what':58} {'measured':>10} {'limit':>8}", flush=True)
-    for part in (start, loading, idle, busy, large, database, hang_up):
+    for part in (start, loading, idle, busy, large, database, hang_up, attached):
         if wanted and part.__name__ not in wanted:
             continue
         for name, value, limit, unit in part():
@@ -186,6 +194,60 @@ def _outlived(after_s: float) -> float:
         terminal.wait_for(FRAME)
         terminal.pump(after_s)
         return terminal.hang_up()
+
+
+def attached() -> Iterator[Figure]:
+    """Yield what a console at a daemon takes to start, costs at both ends, and how long it outlives its terminal."""
+    firsts = []
+    with _daemon("quiet") as (console, _):
+        for _ in range(STARTS):
+            terminal = console()
+            terminal.wait_for(TOLD)
+            firsts.append(time.monotonic() - terminal.began)
+            terminal.hang_up()
+    yield f"attached, what the engine knows, median of {STARTS}", statistics.median(firsts) * 1000, math.inf, "ms"
+    for kind, cpu, sent in (("quiet", 1, 200), ("busy", 5, 8_000), ("crowd", 5, 8_000)):
+        with _daemon(kind) as (console, daemon):
+            terminal = console()
+            terminal.pump(5)
+            began, used, beside = time.monotonic(), terminal.cpu_s(), usage.cpu_s([daemon.pid])
+            came = terminal.pump(MEASURED_S)
+            took = time.monotonic() - began
+            yield f"attached, {kind}, 160x50: CPU of a core", (terminal.cpu_s() - used) / took * 100, cpu, "%"
+            yield f"attached, {kind}, 160x50: to the terminal", came / took, sent, "B/s"
+            share = (usage.cpu_s([daemon.pid]) - beside) / took * 100
+            yield f"its daemon, {kind}: CPU for one console", share, math.inf, "%"
+            terminal.hang_up()
+    for name, meanwhile in MEANWHILE.items():
+        took_s = []
+        for _ in range(LOADS):
+            with _daemon("quiet") as (console, daemon):
+                terminal = console()
+                terminal.wait_for(TOLD if meanwhile else HINTS)
+                if meanwhile:
+                    daemon.send_signal(meanwhile)
+                took_s.append(terminal.hang_up())
+        yield f"attached, gone after hang-up, {name}, longest of {LOADS}", max(took_s) * 1000, 2000, "ms"
+
+
+MEANWHILE = {"while it attaches": 0, "daemon gone": signal.SIGKILL, "daemon stopped": signal.SIGSTOP}
+"""What becomes of the daemon just before the terminal is gone."""
+
+
+@contextmanager
+def _daemon(kind: str) -> Iterator[tuple[Callable[[], Terminal], subprocess.Popen[bytes]]]:
+    """Run an engine that consoles attach to; gives what attaches one, and the engine's process."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = environment(folder)
+        daemon = subprocess.Popen([*DAEMON, kind, folder], env=given, stdout=subprocess.PIPE)
+        assert daemon.stdout is not None
+        with daemon.stdout as said:
+            said.readline()
+            try:
+                yield lambda: Terminal([*ATTACHED, folder], 160, 50, given), daemon
+            finally:
+                daemon.kill()
+                daemon.wait()
 
 
 def _host(kind: str, columns: int, rows: int) -> Terminal:

@@ -26,10 +26,10 @@ class Inquiries:
         self._view = view
         self._reports = reports
 
-    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+    async def search(self, query: str, k: int = 5, base: str = "") -> tuple[Passage, ...]:
         """Return the passages nearest to a query; ``base`` names one collection of documents."""
         investigator = await self._caseload.investigator()
-        return await asyncio.to_thread(investigator.knowledge.search, query, k, base)
+        return tuple(await asyncio.to_thread(investigator.knowledge.search, query, k, base))
 
     async def ask(self, question: str, incident_id: str = "", k: int = 5, base: str = "") -> SourcedAnswer:
         """Return what is known to a question, with its sources; raises ``LookupError`` for an unknown incident."""
@@ -56,13 +56,13 @@ class Inquiries:
         investigator = await self._caseload.investigator()
         return await asyncio.to_thread(investigator.preview, view)
 
-    async def save_report(self, incident_id: str, lang: str = "en") -> Sequence[str]:
+    async def save_report(self, incident_id: str, lang: str = "en") -> tuple[str, ...]:
         """Write the report of an incident in every form, and return the files; raises ``LookupError``."""
         from engine.agent.report import save_report  # noqa: PLC0415 - only where it is asked for
 
         view = await self._view(incident_id)
         files = await asyncio.to_thread(save_report, self._reports, view, FORMS, lang)
-        return [str(file) for file in files]
+        return tuple(map(str, files))
 
     async def report(self, incident_id: str, form: str = "md", lang: str = "en") -> str:
         """Return the report of an incident.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from engine.filter import parse
 from engine.guard.blocker import Attached
 from engine.stored import Stored
 from engine.suppression import make, preview
@@ -206,7 +207,7 @@ class FakeEngine:
             raise LookupError("nothing is known")
         return self.answer_is
 
-    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+    async def search(self, query: str, k: int = 5, base: str = "") -> tuple[Passage, ...]:
         """Return the passages of the answer a test set."""
         self.asked.append(("search", query, k, base))
         return self.answer_is.passages if self.answer_is else ()
@@ -216,10 +217,10 @@ class FakeEngine:
         self.asked.append(("preview", incident_id))
         return self.leaving
 
-    async def save_report(self, incident_id: str) -> Sequence[str]:
+    async def save_report(self, incident_id: str) -> tuple[str, ...]:
         """Name the files of a report."""
         self.asked.append(("save_report", incident_id))
-        return [f"{self.reports}/{incident_id}{suffix}" for suffix in (".md", ".json", ".html")]
+        return tuple(f"{self.reports}/{incident_id}{suffix}" for suffix in (".md", ".json", ".html"))
 
     async def suppress(self, target: str, detector: str, label: str, reason: str, by: str, ttl_s: float) -> Suppression:
         """Hide what a person asks for."""
@@ -255,9 +256,10 @@ class FakeEngine:
         self.state = replace(self.state, status=replace(self.state.status, decider=""))
 
     async def library(self, words: str = "", after: tuple[float, str] | None = None) -> LibraryPage:
-        """Return a page of what a test put on the shelf, as far as it contains the words."""
+        """Return a page of what a test put on the shelf, as far as a filter lets it through."""
         self.asked.append(("library", words, after))
-        fitting = [one for one in self.shelf if words in one.incident.title]
+        wanted = parse(words)
+        fitting = [one for one in self.shelf if not wanted or wanted.matches(one)]
         ids = [one.incident.id for one in fitting]
         start = ids.index(after[1]) + 1 if after else 0
         page, rest = fitting[start : start + self.page], fitting[start + self.page :]

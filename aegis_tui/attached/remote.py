@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from engine.stored import Stored
 
 AGAIN_S = 1.0
-RULES_S = 2.0
 EVENTS = 4096
 """Events a subscriber may be behind; when full the oldest is dropped, as at the engine."""
 INFORM_S = 5.0
@@ -69,16 +67,12 @@ class RemoteEngine(Petitions):
 
     async def run(self) -> None:
         """Stay attached until cancelled: when the daemon ends, look for it until it is back."""
-        task = asyncio.current_task()
         try:
             while True:
                 try:
                     await self._attach()
-                except* _LOST as group:
-                    self._lose(_reason(group))
-                if task is not None and task.cancelling():
-                    # A task group that ends by an error swallows a cancellation that comes meanwhile (CPython 3.11).
-                    raise asyncio.CancelledError
+                except _LOST as error:
+                    self._lose("it hung up" if isinstance(error, EOFError) else str(error))
                 await asyncio.sleep(AGAIN_S)
         finally:
             self._guard_line.close()
@@ -95,20 +89,12 @@ class RemoteEngine(Petitions):
         if self._fault is not None:
             self._tell(replace(self._fault, message="", remedy="", cleared=True))
             self._fault = None
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read_rules(line), name="rules")
-            await line.listen(self._tell)
+        await line.listen(self._tell)
 
     def _meet(self, guard: GuardClient) -> None:
         """Learn from the guard who it takes this console for, and what is reached without a gateway."""
         self._who = people.in_words(guard.hello().approver)
         self.connected = guard.addresses().connected
-
-    async def _read_rules(self, line: Line) -> None:
-        while True:
-            with contextlib.suppress(OSError, LookupError, ValueError):
-                self._rules = await line.ask("suppressions")
-            await asyncio.sleep(RULES_S)
 
     def _lose(self, reason: str) -> None:
         """Keep what was shown last, and say once that it stands still."""
@@ -149,7 +135,7 @@ class RemoteEngine(Petitions):
         return self._shown[1]
 
     def _take(self, line: Line) -> None:
-        self._snapshot, self._role = line.snapshot, line.role
+        self._snapshot, self._role, self._rules = line.snapshot, line.role, line.rules
         if not line.snapshot.status.loading:
             self._known = line.snapshot
 
@@ -195,7 +181,7 @@ class RemoteEngine(Petitions):
         found: SourcedAnswer = await self._connected().ask("ask", question, incident_id)
         return found
 
-    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+    async def search(self, query: str, k: int = 5, base: str = "") -> tuple[Passage, ...]:
         """Return the passages of the knowledge base nearest to a query."""
         found: tuple[Passage, ...] = await self._connected().ask("search", query, k, base)
         return found
@@ -219,7 +205,7 @@ class RemoteEngine(Petitions):
         """Return what would be sent to the endpoint about an incident; empty where nothing leaves."""
         return str(await self._connected().ask("preview", incident_id))
 
-    async def save_report(self, incident_id: str) -> Sequence[str]:
+    async def save_report(self, incident_id: str) -> tuple[str, ...]:
         """Write the report of an incident in every form beside the daemon's database, and return the files."""
         found: tuple[str, ...] = await self._connected().ask("save_report", incident_id)
         return found
@@ -233,7 +219,6 @@ class RemoteEngine(Petitions):
         """Hide from now on what is in a scope; 0 seconds is until a person ends it."""
         self._must_decide()
         rule: Suppression = await self._connected().ask("suppress", target, detector, label, reason, by, ttl_s)
-        self._rules = (rule, *self._rules)
         return rule
 
     async def end_suppression(self, rule_id: str) -> None:
@@ -246,9 +231,9 @@ class RemoteEngine(Petitions):
         found: SuppressionPreview = await self._connected().ask("preview_suppression", target, detector, label)
         return found
 
-    def suppressions(self) -> Sequence[Suppression]:
-        """Return the rules as last read."""
-        return self._rules
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Return the rules as last told."""
+        return self._rules if self._line is None else self._line.rules
 
     async def note(self, incident_id: str, text: str, by: str) -> Note:
         """Store what a person writes beside an incident."""
@@ -304,10 +289,3 @@ class RemoteEngine(Petitions):
                 await self._connected().ask(question, name, line)
         except (OSError, LookupError, ValueError):
             return
-
-
-def _reason(error: BaseException) -> str:
-    """Return what the first error in a group of groups says."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return "it hung up" if isinstance(error, EOFError) else str(error)

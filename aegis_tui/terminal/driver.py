@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
 import termios
+from collections.abc import Callable
 from queue import Full
 from typing import Any
 
@@ -34,6 +36,7 @@ class HangUpDriver(LinuxDriver):
         super().__init__(*args, **options)
         encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
         self._gate = Gate(os.environ, encoding)
+        self._loop = asyncio.get_running_loop()
 
     def start_application_mode(self) -> None:
         """Take the terminal over, without what was typed while nothing was on it.
@@ -50,8 +53,22 @@ class HangUpDriver(LinuxDriver):
         if again:  # what was just found is our own
             self.attrs_before = attributes
 
+    def _sigtstp_application(self, *_: object) -> None:
+        self._soon(super()._sigtstp_application)
+
     def _sigcont_application(self, *_: object) -> None:
-        """Take the terminal over again, also where it was never given away; not for a console that is leaving."""
+        self._soon(self._take_over_again)
+
+    def _soon(self, obey: Callable[[], None]) -> None:
+        """Obey a signal between two steps of the event loop.
+
+        It comes anywhere, also where this thread holds the lock of the writer's queue: it would wait for itself.
+        """
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            self._loop.call_soon_threadsafe(obey)
+
+    def _take_over_again(self) -> None:
+        """Take the terminal over, also where it was never given away; not for a console that is leaving."""
         if not self._app._exit:
             super()._sigcont_application()
 

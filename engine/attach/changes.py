@@ -1,14 +1,19 @@
-"""What changed from one snapshot to the next, and the next one made of it again: exactly, whatever happened between."""
+"""What changed from one snapshot to the next, and the next one made of it again, whatever happened between.
+
+It is the same but for the first bytes of flows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any, get_args, get_origin, get_type_hints
 
-from engine.attach.values import Parts, packer, parts, unpacker
-from engine.types import Counters, Snapshot, Status
+from engine.attach.values import Parts, column, packer, parts, unpacker
+from engine.types import Counters, Flow, Snapshot, Status
 
 _UNTOLD = Status("live", "", "", "", "", blocking=False, loading="asking the daemon")
 EMPTY = Snapshot(_UNTOLD, Counters(), 0.0, (), {}, (), (), (), (), ())
@@ -16,6 +21,11 @@ EMPTY = Snapshot(_UNTOLD, Counters(), 0.0, (), {}, (), (), (), (), ())
 Change = dict[str, Any]
 _KEYS = ("id", "prefix", "ability")
 """What names a row: only to find it again, since a found one is compared whole."""
+_MOST_ROWS = 1_000_000
+"""Runs may name a row many times over."""
+_KEPT: tuple[int, ...] = ()
+"""Old rows as they were: no part of them changed."""
+_NEW = (-1,)
 
 
 @cache
@@ -32,7 +42,7 @@ def between(old: Snapshot, new: Snapshot) -> Change:
         if before is now or before == now:
             continue
         if get_origin(hint) is tuple:
-            change[name] = _runs(before, now, get_args(hint)[0])
+            change[name] = _rows_between(before, now, get_args(hint)[0])
         elif isinstance(now, Mapping):
             change[name] = _entries(before, now, packer(get_args(hint)[1]))
         else:
@@ -48,71 +58,96 @@ def applied(old: Snapshot, change: Mapping[str, Any]) -> Snapshot:
         if name not in change:
             found[name] = before
         elif get_origin(hint) is tuple:
-            found[name] = _unrolled(before, change[name], get_args(hint)[0])
+            found[name] = _rows_applied(before, change[name], get_args(hint)[0])
         elif isinstance(before, Mapping):
-            found[name] = _merged(before, change[name], unpacker(get_args(hint)[1]))
+            found[name] = _merged(before, change[name], get_args(hint)[1])
         else:
             found[name] = unpacker(hint)(change[name])
     return Snapshot(**found)
 
 
-def _runs(old: Sequence[Any], new: Sequence[Any], kind: Any) -> list[Any]:
-    """Return rows as runs: ``[first, count]`` of the old ones, ``[at, 0, {part: value}]`` for one of them that changed,
-    or new ones in a list of their own.
+def _rows_between(old: Sequence[Any], new: Sequence[Any], kind: Any) -> Change:
+    """Return the order of the rows, as runs of the old ones, of ``new`` ones, and of those that went on.
+
+    Those are the old ones with other values in some parts, sent column by column: of a flow its counters, and not
+    again its ends. Rows with the same parts changed are in one group of ``more``.
     """
-    pack, into = packer(kind), parts(kind)
-    places = {_key(row): at for at, row in enumerate(old)}
-    runs: list[Any] = []
+    key, into = _key(kind), _sent(kind)
+    places = dict(zip(map(key, old), range(len(old)), strict=True))
+    fresh: list[Any] = []
+    groups: dict[tuple[int, ...], list[tuple[int, Any]]] = {}
+    order: list[tuple[tuple[int, ...], int]] = []
     for row in new:
-        at = places.get(_key(row), -1)
-        known = at >= 0 and (old[at] is row or old[at] == row)
-        last = runs[-1] if runs else None
-        if known and type(last) is list and len(last) == 2 and last[0] + last[1] == at:
-            last[1] += 1
-        elif known:
-            runs.append([at, 1])
-        elif at >= 0:
-            runs.append([at, 0, _patch(into, old[at], row)])
-        elif isinstance(last, dict):
-            last["+"].append(pack(row))
+        at = places.get(key(row))
+        if at is None:
+            order.append((_NEW, len(fresh)))
+            fresh.append(into.pack_row(row))
+            continue
+        changed = _KEPT if old[at] is row else _changed(into.take(old[at]), into.take(row))
+        if changed:
+            group = groups.setdefault(changed, [])
+            order.append((changed, len(group)))
+            group.append((at, into.take(row)))
         else:
-            runs.append({"+": [pack(row)]})
+            order.append((_KEPT, at))
+    sizes = (0, len(old), len(fresh), *map(len, groups.values()))
+    starts = dict(zip((_KEPT, _NEW, *groups), accumulate(sizes), strict=False))
+    change: Change = {"rows": _runs([starts[pool] + at for pool, at in order])}
+    if fresh:
+        change["new"] = fresh
+    if groups:
+        change["more"] = [_group(into, changed, group) for changed, group in groups.items()]
+    return change
+
+
+def _changed(before: Sequence[Any], now: Sequence[Any]) -> tuple[int, ...]:
+    pairs = enumerate(zip(before, now, strict=True))
+    return tuple([number for number, (one, other) in pairs if one is not other and one != other])
+
+
+def _group(into: Parts, changed: tuple[int, ...], rows: list[tuple[int, Any]]) -> list[Any]:
+    columns = [[into.pack[number](taken[number]) for _, taken in rows] for number in changed]
+    return [list(changed), [at for at, _ in rows], *columns]
+
+
+def _runs(order: list[int]) -> list[int]:
+    """Return ``[first, count, first, count ...]``."""
+    runs: list[int] = []
+    due = -1
+    for at in order:
+        if at == due:
+            runs[-1] += 1
+        else:
+            runs += (at, 1)
+        due = at + 1
     return runs
 
 
-def _patch(into: Parts, old: Any, new: Any) -> Change:
-    """Return the parts that changed: of a flow its counters, and not again its first bytes."""
-    pairs = enumerate(zip(into.take(old), into.take(new), strict=True))
-    return {str(at): into.pack[at](now) for at, (before, now) in pairs if before is not now and before != now}
-
-
-def _patched(into: Parts, old: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        msg = "object expected"
-        raise ValueError(msg)
-    made = list(into.take(old))
-    for name, value in patch.items():
-        at = int(name)
-        if not 0 <= at < len(made):
-            msg = f"{len(made)} parts expected"
-            raise ValueError(msg)
-        made[at] = into.unpack[at](value)
-    return into.make(*made)
-
-
-def _unrolled(old: Sequence[Any], runs: Any, kind: Any) -> tuple[Any, ...]:
-    unpack, into = unpacker(kind), parts(kind)
+def _rows_applied(old: Sequence[Any], change: Any, kind: Any) -> tuple[Any, ...]:
+    change, into = _object(change), _sent(kind)
+    pool = [*old, *into.rows(_list(change.get("new", [])))]
+    for group in _list(change.get("more", [])):
+        pool += _gone_on(old, _list(group), into)
+    runs = _numbers(change.get("rows"), _MOST_ROWS)
     rows: list[Any] = []
-    for run in _list(runs):
-        if isinstance(run, dict):
-            rows += [unpack(row) for row in _list(run.get("+"))]
-            continue
-        first, count = (*_list(run), -1, -1)[:2]
-        if not (type(first) is int and type(count) is int and 0 <= first < len(old) and 0 <= count <= len(old) - first):
+    for first, count in zip(runs[::2], runs[1::2], strict=True):
+        if first + count > len(pool) or len(rows) > _MOST_ROWS:
             msg = "a run of rows that are not there"
             raise ValueError(msg)
-        rows += old[first : first + count] if len(run) == 2 else [_patched(into, old[first], run[-1])]
+        rows += pool[first : first + count]
     return tuple(rows)
+
+
+def _gone_on(old: Sequence[Any], group: list[Any], into: Parts) -> list[Any]:
+    """Return old rows with the columns of some parts replaced."""
+    changed, places, *columns = map(_list, group)
+    made = list(zip(*[into.take(old[at]) for at in _numbers(places, len(old))], strict=True))
+    for number, values in zip(_numbers(changed, len(made)), columns, strict=True):
+        if len(values) != len(places):
+            msg = f"{len(places)} values expected"
+            raise ValueError(msg)
+        made[number] = tuple(into.columns[number](values))
+    return into.make(made)
 
 
 def _entries(old: Mapping[str, Any], new: Mapping[str, Any], pack: Any) -> Change:
@@ -120,21 +155,45 @@ def _entries(old: Mapping[str, Any], new: Mapping[str, Any], pack: Any) -> Chang
     return {"+": changed, "-": [key for key in old if key not in new]}
 
 
-def _merged(old: Mapping[str, Any], change: Any, unpack: Any) -> dict[str, Any]:
-    if not (isinstance(change, dict) and isinstance(change.get("+"), dict)):
-        msg = "object expected"
-        raise ValueError(msg)
-    gone = {key for key in _list(change.get("-")) if isinstance(key, str)}
+def _merged(old: Mapping[str, Any], change: Any, kind: Any) -> dict[str, Any]:
+    change = _object(change)
+    gone, more = set(column(str)(_list(change.get("-")))), _object(change.get("+"))
     kept = {key: value for key, value in old.items() if key not in gone}
-    return kept | {key: unpack(value) for key, value in change["+"].items()}
+    return kept | dict(zip(more, column(kind)(list(more.values())), strict=True))
 
 
-def _key(row: Any) -> Any:
-    return next((found for name in _KEYS if (found := getattr(row, name, None))), None)
+def _sent(kind: Any) -> Parts:
+    """Return the parts of a row that are sent: of a flow not its first bytes, up to 1 KiB that no list shows.
+
+    An alert's flow has them.
+    """
+    return parts(kind, "head", (b"", b"")) if kind is Flow else parts(kind)
+
+
+@cache
+def _key(kind: Any) -> Callable[[Any], Any]:
+    names = {field.name for field in fields(kind)}
+    return attrgetter(next(name for name in _KEYS if name in names))
+
+
+def _numbers(value: Any, below: int) -> list[int]:
+    """Return the places that a list holds."""
+    found: list[int] = column(int)(_list(value))  # type: ignore[assignment]  # the same list
+    if found and not (min(found) >= 0 and max(found) < below):
+        msg = "a place that is not there"
+        raise ValueError(msg)
+    return found
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         msg = "list expected"
+        raise ValueError(msg)
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        msg = "object expected"
         raise ValueError(msg)
     return value

@@ -9,11 +9,11 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from engine.attach import frames
-from engine.attach.changes import between
+from engine.attach.changes import EMPTY, between
 from engine.attach.peer import GARBAGE, Peer, Told
 from engine.attach.roles import Roles
 from engine.attach.socket import peer as peer_of
-from engine.attach.view import ConsoleDoor
+from engine.attach.view import MirroredEngine, Rules
 from engine.types import Snapshot
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ class AttachDoor:
         self._listener, self._facts, self._owners = listener, facts, owners
         self._roles = Roles()
         self._peers: set[Peer] = set()
-        self._now: Snapshot | None = None
+        self._now, self._rules = EMPTY, Rules()
         self._changes: dict[int, tuple[Snapshot, dict[str, Any]]] = {}
         """What turns the snapshot of an address in memory, kept beside it, into the present one."""
 
     async def serve(self, engine: EngineDoor) -> None:
         """Serve until cancelled."""
         with self._listener:
-            await self._let_in(engine)
+            await self._let_in(cast(MirroredEngine, engine))
 
-    async def _let_in(self, engine: EngineDoor) -> None:
+    async def _let_in(self, engine: MirroredEngine) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick(engine), name="attach: tick")
             while True:
@@ -67,44 +67,44 @@ class AttachDoor:
                 return sock
             sock.close()
 
-    async def _attend(self, sock: socket.socket, engine: EngineDoor) -> None:
+    async def _attend(self, sock: socket.socket, engine: MirroredEngine) -> None:
         """Serve one console to its end; whatever it sends, and however it goes, is no matter of the engine's."""
         try:
             reader, writer = await asyncio.open_unix_connection(sock=sock, limit=frames.ASKED_BYTES)
             with contextlib.closing(writer.transport):
-                await self._serve(Peer(reader, writer, cast(ConsoleDoor, engine), self._roles, self._facts), engine)
+                await self._serve(Peer(reader, writer, engine, self._roles, self._facts), engine)
         except* EOFError:
             pass  # a look whether a daemon runs; of a console that attached, its peer tells
         except* GARBAGE as group:
             log.info("a console is gone: %s", group.exceptions[0])
 
-    async def _serve(self, peer: Peer, engine: EngineDoor) -> None:
+    async def _serve(self, peer: Peer, engine: MirroredEngine) -> None:
         if len(self._peers) >= CONSOLES:
             await peer.turn_away(f"{CONSOLES} consoles are attached already")
             return
         self._peers.add(peer)
         queue = engine.subscribe()
+        self._look(engine)
         try:
             await peer.serve(queue, self._told)
         finally:
             engine.unsubscribe(queue)
             self._peers.discard(peer)
 
-    async def _tick(self, engine: EngineDoor) -> NoReturn:
-        """Take one snapshot for all consoles, while there are any."""
+    async def _tick(self, engine: MirroredEngine) -> NoReturn:
         while True:
             if self._peers:
-                self._now = engine.snapshot()
-                self._changes = {}
-                for peer in self._peers:
-                    peer.wake()
+                self._look(engine)
             await asyncio.sleep(TICK_S)
 
+    def _look(self, engine: MirroredEngine) -> None:
+        """Take one snapshot for all consoles; one that just came need not wait for the others' next."""
+        self._now, self._rules, self._changes = engine.snapshot(), engine.suppressions(), {}
+        for peer in self._peers:
+            peer.wake()
+
     def _told(self, base: Snapshot) -> Told:
-        """Return the present snapshot and what leads to it, worked out once for all consoles that stand at ``base``."""
-        now = self._now
-        if now is None:
-            return base, {}
+        """Return the present state and what leads to it, worked out once for all consoles that stand at ``base``."""
         if id(base) not in self._changes:
-            self._changes[id(base)] = base, between(base, now)
-        return now, self._changes[id(base)][1]
+            self._changes[id(base)] = base, between(base, self._now)
+        return Told(self._now, self._changes[id(base)][1], self._rules)

@@ -12,13 +12,13 @@ from engine.attach import frames
 from engine.attach.changes import EMPTY, applied
 from engine.attach.roles import Role
 from engine.attach.values import unpacker
-from engine.attach.view import Pushed, methods, schema
+from engine.attach.view import Pushed, Rules, methods, schema
 from engine.types import Event
 
 WELCOME_S = 10.0
 GONE = "the engine is gone; this console looks for it"
 _ERRORS: dict[str, type[Exception]] = {one.__name__: one for one in (PermissionError, LookupError, ValueError, OSError)}
-_unpack_event = unpacker(Pushed)
+_unpack_event, _unpack_rules, _unpack_role = unpacker(Pushed), unpacker(Rules), unpacker(Role)
 
 
 class Line:
@@ -30,7 +30,7 @@ class Line:
         self._reader, self._writer = reader, writer
         self.block_ttl_s = block_ttl_s
         """Of a block that a person asks for, by the engine's settings."""
-        self.snapshot = EMPTY
+        self.snapshot, self.rules = EMPTY, Rules()
         self.role = role
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
@@ -51,7 +51,7 @@ class Line:
                 message = await frames.read(reader, frames.TOLD_BYTES)
             if not isinstance(facts := message.get("welcome"), dict):
                 raise PermissionError(str(message.get("refused", "the engine does not answer as one")))
-            ttl_s, role = unpacker(float)(facts.get("block_ttl_s")), unpacker(Role)(message.get("role"))
+            ttl_s, role = unpacker(float)(facts.get("block_ttl_s")), _unpack_role(message.get("role"))
         except BaseException:
             writer.transport.abort()
             raise
@@ -110,8 +110,10 @@ class Line:
     def _take(self, message: dict[str, Any], tell: Callable[[Event], None]) -> None:
         if isinstance(change := message.get("change"), dict):
             self.snapshot = applied(self.snapshot, change)
+        if (rules := message.get("rules")) is not None:
+            self.rules = _unpack_rules(rules)
         if (role := message.get("role")) is not None:
-            self.role = unpacker(Role)(role)
+            self.role = _unpack_role(role)
         for event in message.get("events") or ():
             tell(_unpack_event(event))
         if "n" in message:

@@ -7,19 +7,18 @@ import inspect
 import logging
 import sqlite3
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from engine.attach import frames
 from engine.attach.changes import EMPTY, Change
 from engine.attach.roles import Role, Roles
 from engine.attach.values import packer
-from engine.attach.view import DECIDES, ConsoleDoor, Pushed, methods, schema
+from engine.attach.view import DECIDES, ConsoleDoor, Pushed, Rules, methods, schema
 from engine.text import escape
 from engine.types import Event, Snapshot
 
 log = logging.getLogger(__name__)
 
-Told = tuple[Snapshot, Change]
 GARBAGE = (OSError, ValueError, EOFError)
 """How a console goes: hung up, too slow (``TimeoutError`` is an ``OSError``), or sending what makes no sense."""
 REFUSED = (OSError, LookupError, ValueError, RuntimeError, sqlite3.Error)
@@ -33,8 +32,16 @@ WHO = 64
 LINE = 400
 EVENTS = 256
 """Events in one frame; the others go with the next."""
-_pack_event = packer(Pushed)
+_pack_event, _pack_rules = packer(Pushed), packer(Rules)
 _PUSHED = tuple(Pushed.__args__)
+
+
+class Told(NamedTuple):
+    """The present state, and what leads to it."""
+
+    now: Snapshot
+    change: Change
+    rules: Rules
 
 
 class Peer:
@@ -49,7 +56,7 @@ class Peer:
         facts: dict[str, Any],
     ) -> None:
         self._reader, self._writer, self._engine, self._roles, self._facts = reader, writer, engine, roles, facts
-        self._base = EMPTY
+        self._base, self._rules = EMPTY, Rules()
         self._number = 0
         self._role: Role | None = None
         self._due = asyncio.Event()
@@ -89,8 +96,10 @@ class Peer:
         while True:
             await self._due.wait()
             self._due.clear()
-            self._base, change = look(self._base)
+            self._base, change, rules = look(self._base)
             message: dict[str, Any] = {"change": change} if change else {}
+            if rules != self._rules:
+                message["rules"], self._rules = _pack_rules(rules), rules
             pushed = [event for event in _taken(events) if isinstance(event, _PUSHED)]
             if pushed:
                 message["events"] = [_pack_event(event) for event in pushed]

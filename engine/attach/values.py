@@ -1,7 +1,8 @@
 """Values as lists in the order of their fields, and back, strictly: compiled once from the types.
 
 Both ends are the same program, which a digest of the types makes sure of; so names are left out, and a flow takes a
-fifth of the time that it takes by name.
+fifth of the time that it takes by name. What comes is checked and turned column by column, the same part of all the
+rows at once: a tenth of the steps that Python takes value by value.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 Turn = Callable[[Any], Any]
+TurnAll = Callable[[Sequence[Any]], Sequence[Any]]
+"""Turns all values of a column, or raises ``ValueError`` where one makes no sense."""
+Make = Callable[[Sequence[Sequence[Any]]], list[Any]]
+"""Makes records of their columns."""
 _PLAIN = (str, int, float, bool)
 
 
@@ -39,45 +45,73 @@ def packer(hint: Any) -> Turn:
         return _pack_mapping(packer(arguments[1]))
     if _is_many(hint):
         return _pack_many(packer(arguments[0]))
-    return _pack_record(tuple(map(packer, _kinds(hint))), _getter(hint))
+    return parts(hint).pack_row
+
+
+def unpacker(hint: Any) -> Turn:
+    """Return what turns JSON into a value of a type, or raises ``ValueError``."""
+    turn = column(hint)
+    return lambda value: turn((value,))[0]
 
 
 @cache
-def unpacker(hint: Any) -> Turn:  # noqa: PLR0911 - one return for each kind of type
-    """Return what turns JSON into a value of a type, or raises ``ValueError``."""
+def column(hint: Any) -> TurnAll:  # noqa: PLR0911 - one return for each kind of type
+    """Return what turns many values that JSON held into values of a type."""
     if hint is float:
-        return _unpack_float
+        return _floats
     if hint in _PLAIN or hint is type(None):
-        return _exactly(hint)
+        return partial(_all_of, hint)
     if _is_choice(hint):
-        return hint  # type: ignore[no-any-return]  # raises ValueError on what is no member
+        return partial(_choices, {str(member): member for member in hint})
     if hint is bytes:
-        return _unpack_bytes
+        return _octets
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _unpack_union(arguments)
+        return _one_by_one(_unpack_union(arguments))
     if origin is not None and issubclass(origin, Mapping):
-        return _unpack_mapping(unpacker(arguments[1]))
+        return _one_by_one(partial(_unpack_mapping, column(arguments[1])))
     if _is_many(hint):
-        return _unpack_many(unpacker(arguments[0]))
-    make = tuple if origin is tuple else hint
-    return _unpack_record(tuple(map(unpacker, _kinds(hint))), make)
+        return partial(_lists, column(arguments[0]))
+    return parts(hint).rows
 
 
 class Parts(NamedTuple):
-    """How a record is taken apart, and how each part is sent."""
+    """How records are taken apart, how each part is sent, and how they are made again."""
 
     take: Turn
     pack: tuple[Turn, ...]
-    unpack: tuple[Turn, ...]
-    make: Any
+    turned: tuple[tuple[int, Turn], ...]
+    """Those parts that JSON cannot hold as they are."""
+    columns: tuple[TurnAll, ...]
+    make: Make
+
+    def pack_row(self, row: Any) -> list[Any]:
+        """Return a record as JSON can hold it."""
+        packed = list(self.take(row))
+        for number, pack in self.turned:
+            packed[number] = pack(packed[number])
+        return packed
+
+    def rows(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return the records that JSON held."""
+        if not values:
+            return values
+        columns = list(zip(*_all_of(list, values), strict=True))
+        if len(columns) != len(self.columns):
+            msg = f"{len(self.columns)} parts expected"
+            raise ValueError(msg)
+        return self.make([turn(part) for turn, part in zip(self.columns, columns, strict=True)])
 
 
 @cache
-def parts(hint: Any) -> Parts:
-    """Return the parts of a record's type."""
-    kinds = _kinds(hint)
-    return Parts(_getter(hint), tuple(map(packer, kinds)), tuple(map(unpacker, kinds)), hint)
+def parts(hint: Any, left_out: str = "", instead: Any = None) -> Parts:
+    """Return the parts of a record's type; one may be ``left_out``, and is made again as something else."""
+    kinds, make = _kinds(hint, left_out), _maker(hint)
+    if left_out:
+        make = partial(_with_part, make, _names(hint).index(left_out), instead)
+    pack = tuple(map(packer, kinds))
+    turned = tuple((number, turn) for number, turn in enumerate(pack) if turn is not _same)
+    return Parts(_getter(hint, left_out), pack, turned, tuple(map(column, kinds)), make)
 
 
 def digest(*hints: Any) -> str:
@@ -116,7 +150,7 @@ def _names(kind: Any) -> tuple[str, ...]:
     return tuple(kind._fields) if hasattr(kind, "_fields") else tuple(field.name for field in fields(kind))
 
 
-def _kinds(hint: Any) -> list[Any]:
+def _kinds(hint: Any, left_out: str = "") -> list[Any]:
     """Return the types of a record's parts, in order."""
     if get_origin(hint) is tuple:
         return list(get_args(hint))
@@ -124,27 +158,15 @@ def _kinds(hint: Any) -> list[Any]:
         msg = f"values of {hint} cannot be sent"
         raise TypeError(msg)
     told = get_type_hints(hint)
-    return [told[name] for name in _names(hint)]
+    return [told[name] for name in _names(hint) if name != left_out]
 
 
-def _getter(hint: Any) -> Turn:
+def _getter(hint: Any, left_out: str = "") -> Turn:
     """Return what takes a record apart into a sequence."""
     if get_origin(hint) is tuple or hasattr(hint, "_fields"):
         return _same
-    names = _names(hint)
+    names = [name for name in _names(hint) if name != left_out]
     return attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-
-
-def _pack_record(turns: tuple[Turn, ...], parts: Turn) -> Turn:
-    changed = [(number, turn) for number, turn in enumerate(turns) if turn is not _same]
-
-    def pack(value: Any) -> list[Any]:
-        packed = list(parts(value))
-        for number, turn in changed:
-            packed[number] = turn(packed[number])
-        return packed
-
-    return pack
 
 
 def _pack_many(turn: Turn) -> Turn:
@@ -165,60 +187,67 @@ def _pack_union(kinds: tuple[Any, ...]) -> Turn:
     return lambda value: [type(value).__name__, turns[type(value)](value)]
 
 
-def _exactly(kind: type) -> Turn:
-    def check(value: Any) -> Any:
-        if type(value) is not kind:
-            msg = f"{kind.__name__} expected"
-            raise ValueError(msg)
-        return value
-
-    return check
+def _with_part(make: Make, at: int, instead: Any, columns: Sequence[Sequence[Any]]) -> list[Any]:
+    return make([*columns[:at], [instead] * len(columns[0]), *columns[at:]])
 
 
-def _unpack_float(value: Any) -> float:
-    if type(value) not in (int, float):
+def _maker(hint: Any) -> Make:
+    """Return what makes records of their columns."""
+    if get_origin(hint) is tuple:
+        return lambda columns: list(zip(*columns, strict=True))
+    if hasattr(hint, "_fields"):  # its own constructor takes thrice as long
+        make = partial(tuple.__new__, hint)
+        return lambda columns: list(map(make, zip(*columns, strict=True)))
+    return lambda columns: list(map(hint, *columns))
+
+
+def _all_of(kind: type, values: Sequence[Any]) -> Sequence[Any]:
+    if not {kind}.issuperset(map(type, values)):
+        msg = f"{kind.__name__} expected"
+        raise ValueError(msg)
+    return values
+
+
+def _floats(values: Sequence[Any]) -> Sequence[Any]:
+    found = set(map(type, values))
+    if not found <= {int, float}:
         msg = "number expected"
         raise ValueError(msg)
     try:
-        return float(value)
+        return list(map(float, values)) if int in found else values
     except OverflowError as error:
         raise ValueError(str(error)) from None
 
 
-def _unpack_bytes(value: Any) -> bytes:
-    if type(value) is not str:
-        msg = "base64 expected"
-        raise ValueError(msg)
+def _choices(members: Mapping[str, StrEnum], values: Sequence[Any]) -> Sequence[Any]:
     try:
-        return base64.b64decode(value, validate=True)
+        return list(map(members.__getitem__, _all_of(str, values)))
+    except KeyError as error:
+        raise ValueError(f"none of those expected: {error}") from None
+
+
+def _octets(values: Sequence[Any]) -> Sequence[Any]:
+    try:
+        return [binascii.a2b_base64(value, strict_mode=True) for value in _all_of(str, values)]
     except binascii.Error as error:
         raise ValueError(str(error)) from None
 
 
-def _unpack_many(turn: Turn) -> Turn:
-    return lambda value: tuple([turn(item) for item in _listed(value)])
+def _one_by_one(turn: Turn) -> TurnAll:
+    return lambda values: list(map(turn, values))
 
 
-def _unpack_mapping(turn: Turn) -> Turn:
-    def unpack(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            msg = "object expected"
-            raise ValueError(msg)
-        return {key: turn(item) for key, item in value.items()}
-
-    return unpack
+def _lists(turn: TurnAll, values: Sequence[Any]) -> Sequence[Any]:
+    _all_of(list, values)
+    turned = iter(turn(list(chain.from_iterable(values))))
+    return [tuple(islice(turned, len(value))) for value in values]
 
 
-def _unpack_record(turns: tuple[Turn, ...], make: Any) -> Turn:
-    def unpack(value: Any) -> Any:
-        parts = _listed(value)
-        if len(parts) != len(turns):
-            msg = f"{len(turns)} parts expected"
-            raise ValueError(msg)
-        made = [turn(part) for turn, part in zip(turns, parts, strict=True)]
-        return make(made) if make is tuple else make(*made)
-
-    return unpack
+def _unpack_mapping(turn: TurnAll, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        msg = "object expected"
+        raise ValueError(msg)
+    return dict(zip(value, turn(list(value.values())), strict=True))
 
 
 def _unpack_union(kinds: tuple[Any, ...]) -> Turn:
@@ -236,13 +265,6 @@ def _unpack_union(kinds: tuple[Any, ...]) -> Turn:
         return turns[name](part)
 
     return unpack
-
-
-def _listed(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        msg = "list expected"
-        raise ValueError(msg)
-    return value
 
 
 def _pair(value: Any) -> tuple[str, Any]:

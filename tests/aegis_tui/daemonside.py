@@ -1,4 +1,7 @@
-"""A real engine and a guard that several can talk to, and consoles' engines attached to both."""
+"""A real engine and a guard that several can talk to, and consoles' engines attached to both.
+
+``python -m tests.aegis_tui.daemonside FOLDER`` runs the engine and its guard, with an attack and a proposal.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 import os
 import select
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +20,8 @@ from aegis_tui.attached.remote import RemoteEngine
 from aegis_tui.attached.usher import ENGINE, GUARD, Usher
 from engine.attach.door import AttachDoor
 from engine.attach.socket import listen, reach
-from tests.engine.bench import GuardThread, Running, Wire, live_plan, running
+from engine.types import Proposal
+from tests.engine.bench import GuardThread, Running, Wire, attack, live_plan, running
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, Bench
 
 PATIENCE_S = 20
@@ -114,3 +119,16 @@ async def until(seen: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not seen():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.02)
+
+
+async def _serve(folder: Path) -> None:
+    wire = Wire()
+    async with daemon(folder, wire) as (at_work, _):
+        wire.send(attack())
+        await at_work.hears(Proposal)
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1])))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -153,7 +152,7 @@ class Slow(Host):
 
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def search(self, query: str, k: int = 5, base: str = "") -> Sequence[Passage]:
+    async def search(self, query: str, k: int = 5, base: str = "") -> tuple[Passage, ...]:
         """Find nothing, in the end."""
         await self.ready.wait()
         return ()

@@ -41,9 +41,22 @@ async def test_it_mirrors_the_engine(tmp_path: Path) -> None:
         assert remote.snapshot().alerts == engine.snapshot().alerts
         assert await remote.incident(incident_id) == await engine.incident(incident_id)
         assert (await remote.impact([ATTACKER])).flows == 1
-        assert tuple(remote.suppressions()) == tuple(engine.suppressions())
         with pytest.raises(LookupError):
             await remote.incident("INC-nothing")
+
+
+async def test_rules_are_told_to_every_console_as_they_change_and_known_while_the_engine_is_gone(
+    tmp_path: Path,
+) -> None:
+    async with daemon(tmp_path, Wire()), console(tmp_path) as mary, console(tmp_path) as tom:
+        assert (tuple(mary.suppressions()), tuple(tom.suppressions())) == ((), ())
+        rule = await mary.suppress("", "scan", "", "ours", "mary", 60.0)
+        await until(lambda: [one.id for one in tom.suppressions()] == [rule.id])
+        await mary.end_suppression(rule.id)
+        await until(lambda: all(0 < one.ends_at < rule.ends_at for one in tom.suppressions()))
+        known = tom.suppressions()
+        tom._lose("it hung up")
+        assert tom.suppressions() == known
 
 
 async def test_the_one_that_decides_blocks_through_a_connection_of_its_own(tmp_path: Path) -> None:
@@ -148,31 +161,31 @@ async def test_a_daemon_that_goes_before_it_has_read_what_is_stored_replaces_not
 ) -> None:
     remote, role = RemoteEngine(cast(Usher, Ways(tmp_path))), Role(True, "root on pts/2", 1)
     for mirrored in (scenario.snapshot(), EMPTY):
-        remote._line = cast(Line, SimpleNamespace(snapshot=mirrored, role=role))
+        remote._line = cast(Line, SimpleNamespace(snapshot=mirrored, role=role, rules=()))
         assert remote.snapshot().incidents == mirrored.incidents
     remote._lose("it hung up")
     last = remote.snapshot()
     assert (last.incidents, last.status.stale_since) == (scenario.snapshot().incidents, scenario.NOW)
 
 
-async def test_a_console_that_ends_just_as_its_daemon_does_looks_for_it_no_longer(tmp_path: Path) -> None:
-    class Ending(RemoteEngine):
-        async def _attach(self) -> None:
-            """Lose the daemon, and be told to end while the other tasks of the connection still end."""
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._slow())
+@pytest.mark.parametrize("sooner", ["the daemon", "the console"])
+async def test_a_console_that_ends_just_as_its_daemon_does_looks_for_it_no_longer(tmp_path: Path, sooner: str) -> None:
+    async with daemon(tmp_path, Wire()):
+        for turns in range(40):
+            running, line = await _attached(tmp_path)
+            first, then = (line.close, running.cancel) if sooner == "the daemon" else (running.cancel, line.close)
+            first()
+            for _ in range(turns):
                 await asyncio.sleep(0)
-                raise EOFError
+            then()
+            async with asyncio.timeout(30):
+                await asyncio.wait([running])
+            assert running.cancelled()
 
-        async def _slow(self) -> None:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                asyncio.get_running_loop().call_soon(running.cancel)
-                await asyncio.sleep(0.01)
 
-    running = asyncio.create_task(Ending(cast(Usher, Ways(tmp_path))).run())
-    async with asyncio.timeout(30):
-        done, _ = await asyncio.wait([running])
-    assert running in done
-    assert running.cancelled()
+async def _attached(folder: Path) -> tuple[asyncio.Task[None], Line]:
+    remote = RemoteEngine(cast(Usher, Ways(folder)))
+    running = asyncio.create_task(remote.run())
+    await until(lambda: remote._line is not None)
+    assert remote._line is not None
+    return running, remote._line

@@ -18,14 +18,16 @@ from textual.app import App
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from aegis_tui.terminal.driver import HangUpDriver
+from tests.engine.bench import few_rules
 
 
 def _console_until(word: bytes, typed_ahead: bytes = b"") -> tuple[int, int]:
     """Start the demo on a terminal of its own, and return it and its process once a word is on screen."""
+    rules = str(few_rules())
     process, terminal = pty.fork()
     if process == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
-        os.execv(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8"])
+        os.execv(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8", "--rules", rules])
     os.write(terminal, typed_ahead)
     shown, until = b"", time.monotonic() + 30
     while word not in shown and time.monotonic() < until:
@@ -102,6 +104,38 @@ def test_a_console_that_is_told_to_go_on_has_one_reader_and_leaves_the_terminal_
     assert _gone_within(process, 8)
     assert b"1 reads, 1 writes" in shown
     assert after == before
+    os.close(terminal)
+
+
+CONTINUED_WHILE_WRITING = """
+import os, signal
+from textual.app import App
+from aegis_tui.terminal.driver import HangUpDriver
+
+class Writing(App[None]):
+    def on_mount(self):
+        self.set_timer(0.2, self.interrupt)
+
+    def interrupt(self):
+        with self._driver._writer_thread._queue.mutex:
+            os.kill(os.getpid(), signal.SIGCONT)
+        self.set_timer(0.5, self.exit)
+
+app = Writing()
+app.driver_class = HangUpDriver
+app.run()
+"""
+
+
+def test_a_console_that_is_told_to_go_on_while_it_writes_does_not_wait_for_itself() -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
+        os.execv(sys.executable, [sys.executable, "-c", CONTINUED_WHILE_WRITING])
+    with contextlib.suppress(OSError):  # the last byte was read
+        while select.select([terminal], [], [], 8)[0]:
+            os.read(terminal, 65536)
+    assert _gone_within(process, 8)
     os.close(terminal)
 
 

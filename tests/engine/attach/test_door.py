@@ -109,7 +109,7 @@ async def test_a_console_that_does_not_read_holds_up_nobody(tmp_path: Path) -> N
         with at.reach() as deaf:
             deaf.setblocking(True)
             deaf.settimeout(5)
-            ask = frames.frame({"n": 1, "ask": "suppressions", "with": []})
+            ask = frames.frame({"n": 1, "ask": "preview", "with": ["INC-1"]})
             with contextlib.suppress(TimeoutError):
                 deaf.settimeout(0.5)
                 deaf.sendall(frames.frame(HELLO) + ask * 20_000)
