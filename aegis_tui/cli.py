@@ -15,10 +15,13 @@ from aegis_tui.arguments.parser import build_parser
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed and return its exit status: 0 done, 1 refused or failed, 2 bad input."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = build_parser(words).parse_args(words)
     arguments.own_process = argv is None
-    from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415 - a fifth of the time that --help takes
+    from aegis_tui.commands.starting import loading  # noqa: PLC0415 - a fifth of the time that --help takes
 
+    with loading():
+        from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415
     choose_zone(arguments)
     status = _status_of(arguments)
     if arguments.own_process and threading.active_count() > 1:
@@ -31,9 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _status_of(arguments: argparse.Namespace) -> int:
     import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
 
+    from aegis_tui.commands.starting import loading  # noqa: PLC0415
+
     module, function = arguments.run.split(":")
     try:
-        status = int(getattr(importlib.import_module(f"aegis_tui.commands.{module}"), function)(arguments))
+        with loading():
+            command = importlib.import_module(f"aegis_tui.commands.{module}")
+        status = int(getattr(command, function)(arguments))
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_reads()

@@ -43,7 +43,6 @@ from engine.store.writer import Writer
 from engine.suppressing import Suppressing
 from engine.suppression import Suppressions
 from engine.tally import Tally
-from engine.telling import Telling
 from engine.transport import Transport
 from engine.triage import SEEN_FLOWS, Triage
 from engine.types import (
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     from engine.edge.view import Door
     from engine.hostdoor import HostDoor
     from engine.hostfacts import Past
+    from engine.telling import Telling
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ class Engine:
         shelf = Shelf(self._open_store, self._writer.settled, plan.reports.with_name("packs"))
         self.library, self.everything, self.save_pack = shelf.library, shelf.everything, shelf.save_pack
         told = self._announcer
-        self._telling = Telling(plan.settings, told.attended, told.fault, told.clear) if plan.tells else None
+        self._telling = _telling(plan, told) if plan.tells else None
         self._filing = Filing(inquiries.save_report, self._announcer.fault, self._announcer.clear)
         self.filed = self._filing.done
         self._notary = Notary(self._note_trace, self._writer.drained, self._announcer.fault, self._announcer.clear)
@@ -383,7 +383,7 @@ class Engine:
             if len(self.shut_doors) == len(self.plan.doors) and not self.plan.open_readers:
                 self._deserted.set()
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Wait for something, but not once the engine is told to stop: what is left waits in the database."""
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(work, name="work")
@@ -391,11 +391,15 @@ class Engine:
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
             working.cancel()
             stopping.cancel()
+        return None if working.cancelled() else working.result()
 
     async def _work(self) -> None:
-        self._detectors = await aside(self._load_detectors)
+        detectors = await self._unless_stopped(aside(self._load_detectors))
+        if detectors is None:
+            return
+        self._detectors = detectors
         self._judges.set()
-        for fault in (*self.plan.faults, *self._detectors.faults):
+        for fault in (*self.plan.faults, *detectors.faults):
             self._announcer.publish(fault)
         if self.plan.live:
             desk = self._desk()
@@ -582,3 +586,9 @@ class Engine:
 
 def _unknown(_: FiveTuple) -> str:
     return ""
+
+
+def _telling(plan: Plan, told: Announcer) -> Telling:
+    from engine.telling import Telling  # noqa: PLC0415 - only where somebody is to be told
+
+    return Telling(plan.settings, told.attended, told.fault, told.clear)

@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.alerts import content_id
+from engine.guard.client import GuardClient
 from engine.guard.clock import RateLimit
 from engine.guard.messages import Attachment, Welcome
 from engine.guard.policy import default_prefix
@@ -244,8 +246,11 @@ class Decisions(Petitions):
         self.take_in(welcome)
         if self._halting.changes(welcome.halted):
             await self._tell_halt(blocks)
+        there = {block.prefix for block in blocks}
+        gone = [block for block in self._state.blocks if block.prefix not in there]
         self._state.blocks = tuple(blocks)
         self._state.blocks_total, self._state.dropped_packets = page.total, page.packets
+        await self._tell_removed(gone)
 
     async def _tell_halt(self, blocks: Sequence[Block]) -> None:
         """Tell each incident whose block a halt lifted, or what became of it when the halt ended."""
@@ -255,6 +260,16 @@ class Decisions(Petitions):
             who = ""
         for incident_id, line in self._halting.told(who, self._state.blocks, blocks):
             self._note(incident_id, line)
+
+    async def _tell_removed(self, gone: Sequence[Block]) -> None:
+        """Tell each incident whose block a person removed, here or with a command."""
+        for prefix, incident_id in [(one.prefix, one.incident_id) for one in gone if one.incident_id]:
+            try:
+                who = await self._guard().ask(partial(GuardClient.remover, prefix=prefix))
+            except OSError:
+                return
+            if who:
+                self._note(incident_id, f"removed the block of {prefix}, by {who}")
 
     def take_in(self, welcome: Welcome) -> None:
         """Take over what the guard can do, and say once what it cannot, and once that it can again."""

@@ -7,15 +7,23 @@ import inspect
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
+from engine import config
 from engine.config import LIMITS, Settings
+
+
+@cache
+def source() -> str:
+    """Return the text that the settings were loaded from, as it was when it was first asked for."""
+    return Path(config.__file__).read_text(encoding="utf-8")
 
 
 @cache
 def meanings() -> Mapping[str, str]:
     """Return what each setting means, in its order; values and other names stand in double backquotes."""
-    (tree,) = ast.parse(inspect.getsource(Settings)).body
-    assert isinstance(tree, ast.ClassDef)  # noqa: S101 - the source of a class is one
+    classes = (node for node in ast.parse(source()).body if isinstance(node, ast.ClassDef))
+    tree = next(node for node in classes if node.name == Settings.__name__)
     return {
         field.target.id: inspect.cleandoc(str(ast.literal_eval(below.value))).replace("\n", " ")
         for field, below in pairwise(tree.body)

@@ -25,8 +25,8 @@ KNOWN = 4096
 """Incidents remembered; then the oldest is forgotten."""
 SUMMED_UP = 10
 """Held-back lines that one message names; the others are counted."""
-TOLD_FAULTS = frozenset({"capture", "store", "guard"})
-"""Abilities without which nothing is watched, kept or blocked."""
+TOLD_FAULTS = frozenset({"capture", "interface", "store", "guard"})
+"""Abilities without which something is not watched, kept or blocked."""
 
 
 class Notice(NamedTuple):

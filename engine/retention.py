@@ -6,15 +6,18 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from engine.agent.report.ageing import Day, days_of, incidents_of, remove_day
 from engine.plan import Plan
 from engine.store import expiry
 from engine.store.database import Store
 from engine.store.writer import Writer
 from engine.types import Storage
+
+if TYPE_CHECKING:
+    from engine.agent.report.ageing import Day
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +105,7 @@ class Retention:
             return True
         old = [day.name for day in await self._days() if _last(day) < now - SPARED_S]
         if old:
-            await asyncio.to_thread(remove_day, self._reports, old[0])
+            await self._remove(old[0])
             return True
         ids = await store.ids(expiry.first_incidents(now - SPARED_S, now))
         self._retire(ids, now, "the disk budget was used up")
@@ -113,8 +116,15 @@ class Retention:
 
     async def _remove_reports(self, store: Store, day: str) -> None:
         """Remove the reports of a day but those of incidents that are kept."""
+        from engine.agent.report.ageing import incidents_of  # noqa: PLC0415 - its room is not loaded before it is used
+
         names = await asyncio.to_thread(incidents_of, self._reports, day)
-        await asyncio.to_thread(remove_day, self._reports, day, await store.known(names))
+        await self._remove(day, await store.known(names))
+
+    async def _remove(self, day: str, kept: Collection[str] = ()) -> None:
+        from engine.agent.report.ageing import remove_day  # noqa: PLC0415 - as above
+
+        await asyncio.to_thread(remove_day, self._reports, day, kept)
 
     def _retire(self, ids: list[str], now: float, why: str) -> None:
         for incident_id in ids:
@@ -124,7 +134,7 @@ class Retention:
             log.info("%d incidents were removed: %s", len(ids), why)
 
     async def _days(self) -> list[Day]:
-        return await asyncio.to_thread(days_of, self._reports)
+        return await asyncio.to_thread(_days_of, self._reports)
 
     async def _used(self, store: Store) -> int:
         return await store.used_bytes() + sum(day.bytes for day in await self._days())
@@ -133,6 +143,12 @@ class Retention:
 def _ahead() -> float:
     """Return how far the wall clock, which whoever serves the time sets, is ahead of the one since the boot."""
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _days_of(folder: Path) -> list[Day]:
+    from engine.agent.report.ageing import days_of  # noqa: PLC0415 - in the thread: its room takes a while to load
+
+    return days_of(folder)
 
 
 def _last(day: Day) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from aegis_tui.arguments import asking, blocking, incidents, running, upkeep
+from aegis_tui.arguments.flags import Parsers
 from aegis_tui.arguments.reader import Reader
 from engine.version import VERSION
 
@@ -21,33 +22,33 @@ examples:
   sudo aegis-tui panic-unblock            let every packet pass, whatever else is broken
 """
 
-_COMMANDS = (
-    running.add_replay,
-    running.add_demo,
-    incidents.add_incidents,
-    incidents.add_packs,
-    incidents.add_suppress,
-    incidents.add_note,
-    asking.add_triage,
-    asking.add_questions,
-    asking.add_knowledge,
-    blocking.add_proposals,
-    blocking.add_blocks,
-    blocking.add_panic,
-    blocking.add_allow,
-    blocking.add_audit,
-    upkeep.add_checks,
-    running.add_serve,
-    running.add_token,
-    running.add_daemon,
-    running.add_attach,
-    upkeep.add_shell,
+_COMMANDS: tuple[tuple[str, Callable[[Parsers], None]], ...] = (
+    ("replay", running.add_replay),
+    ("demo", running.add_demo),
+    ("incidents show report packets", incidents.add_incidents),
+    ("export verify", incidents.add_packs),
+    ("suppress", incidents.add_suppress),
+    ("note", incidents.add_note),
+    ("triage", asking.add_triage),
+    ("ask", asking.add_questions),
+    ("knowledge", asking.add_knowledge),
+    ("proposals", blocking.add_proposals),
+    ("blocks", blocking.add_blocks),
+    ("panic-unblock", blocking.add_panic),
+    ("allow", blocking.add_allow),
+    ("audit", blocking.add_audit),
+    ("doctor config", upkeep.add_checks),
+    ("serve", running.add_serve),
+    ("token", running.add_token),
+    ("daemon", running.add_daemon),
+    ("attach", running.add_attach),
+    ("log completions", upkeep.add_shell),
 )
-"""In the order in which ``--help`` lists them."""
+"""In the order in which ``--help`` lists them; each with the names of what it adds."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of every command, or of no more than it takes to read these ``words``."""
     parser: argparse.ArgumentParser = Reader(
         prog="aegis-tui",
         description="A terminal security console for one Linux server. Blocks nothing without a person's word.",
@@ -58,11 +59,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(run="live:run")
     running.live_flags(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in _COMMANDS:
+    for add in _needed(words):
         add(commands)
     _take_utc(parser)
     _keep_what_came_first(parser)
     return parser
+
+
+def _needed(words: Sequence[str] | None) -> list[Callable[[Parsers], None]]:
+    """Return what adds the command that the first word names; what is no command's name may need all of them."""
+    every = [add for _, add in _COMMANDS]
+    if words is None:
+        return every
+    return [add for names, add in _COMMANDS if words and words[0] in names.split()] or (every if words else [])
 
 
 def _take_utc(parser: argparse.ArgumentParser, default: object = False) -> None:

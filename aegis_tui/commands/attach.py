@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import socket
@@ -13,6 +12,7 @@ from aegis_tui.commands.guarded import need_root
 from aegis_tui.commands.holder import Holder, daemon_pid, holder
 from aegis_tui.commands.person import ask
 from aegis_tui.commands.settings import effective
+from aegis_tui.commands.starting import loading
 from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
 
@@ -42,10 +42,11 @@ def attached(arguments: argparse.Namespace) -> int:
     from aegis_tui.attached.usher import Usher  # noqa: PLC0415 - before anything else is opened or started
 
     usher = Usher.start()
-    from aegis_tui.attached.remote import RemoteEngine  # noqa: PLC0415
-    from aegis_tui.commands.console import preferences_of, show  # noqa: PLC0415 - textual only where a console is
-    from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
-    from engine.privileges import drop  # noqa: PLC0415
+    with loading():
+        from aegis_tui.attached.remote import RemoteEngine  # noqa: PLC0415
+        from aegis_tui.commands.console import preferences_of, show  # noqa: PLC0415 - textual only where a console is
+        from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
+        from engine.privileges import drop  # noqa: PLC0415
 
     found = effective(arguments)
     preferences = preferences_of(found, paths.LIVE_DATABASE.parent)
@@ -53,7 +54,6 @@ def attached(arguments: argparse.Namespace) -> int:
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     engine = RemoteEngine(usher)
     workshop = Workshop(found.settings, state=paths.LIVE_DATABASE.parent)
-    gc.freeze()  # what is loaded stays to the end: nobody need walk it again and again
     return show(engine, engine.run, preferences=preferences, studio=workshop)
 
 

@@ -17,7 +17,7 @@ from aegis_tui.commands.settings import effective, keymap
 from aegis_tui.commands.terminal import in_browser, need_terminal
 from aegis_tui.terminal.driver import HangUpDriver
 from engine import config, paths
-from engine.meanings import meanings
+from engine.meanings import source
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -58,7 +58,7 @@ def preferences_of(found: config.Effective, state: Path | None = None) -> Prefer
         ValueError: the keys do not fit; the text names the file and the key.
     """
     chosen = found.settings
-    meanings()  # read now: later this process may not read its source, or another version lies there
+    source()  # read now: later this process may not read it, or another version lies there
     return Preferences(
         theme=chosen.theme,
         density=chosen.density,

@@ -45,7 +45,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     ifaces = settings.interface or tuple(_interfaces())
     yield from _survived("kernel", lambda: [_kernel()])
     yield from _survived("privileges", lambda: [_privileges()])
-    yield from _survived("interface", lambda: map(_interface, ifaces))
+    yield from _survived("interface", lambda: [_interface(name, wanted=bool(settings.interface)) for name in ifaces])
     yield from _survived("dataplane", lambda: examine_dataplane(ifaces))
     yield from _survived("capture", lambda: [_capture()])
     yield from _survived("sqlite", lambda: [_sqlite()])
@@ -99,7 +99,7 @@ def _interfaces() -> list[str]:
     return [name for _, name in socket.if_nameindex()][:8]
 
 
-def _interface(name: str) -> Check:
+def _interface(name: str, *, wanted: bool) -> Check:
     import psutil  # noqa: PLC0415 - only this check needs it
 
     found = psutil.net_if_stats().get(name)
@@ -109,6 +109,8 @@ def _interface(name: str) -> Check:
     driver = device.resolve().name if device.exists() else "virtual"
     speed = f"{found.speed} Mb/s" if found.speed else "speed unknown"
     detail = f"{name}: {'up' if found.isup else 'down'}, MTU {found.mtu}, {speed}, driver {driver}"
+    if wanted and not found.isup:
+        return Check("interface", Health.DEGRADED, f"{detail}; nothing is seen of it", f"ip link set {name} up")
     if found.mtu > XDP_MTU:
         return Check("interface", Health.DEGRADED, detail, "native XDP may refuse this MTU; generic XDP is used then")
     return Check("interface", Health.OK, f"{detail}")

@@ -1,4 +1,4 @@
-"""The end of a program with a console: what is being written is waited for, what only loads, reads or asks is not."""
+"""The end of a program: what is being written is waited for, what only loads, reads or asks is not."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from typing import Any, NoReturn
 
 GRACE_S = 0.5
 """How long a report or an export that is being written may take."""
+UNATTENDED_GRACE_S = 10.0
+"""The same where no person waits for the end; a unit has 30 s."""
 
 
-def run_to_end(main: Callable[[], Coroutine[Any, Any, object]]) -> None:
+def run_to_end(main: Callable[[], Coroutine[Any, Any, object]], grace_s: float = GRACE_S) -> None:
     """Run on an event loop of its own, and wait for the threads that it leaves behind, but not for long.
 
     ``asyncio.run`` waits for them without end: for a guard that does not answer, or an endpoint that is slow.
     """
-    asyncio.run(_with_grace(main))
+    asyncio.run(_with_grace(main, grace_s))
 
 
-async def _with_grace(main: Callable[[], Coroutine[Any, Any, object]]) -> None:
+async def _with_grace(main: Callable[[], Coroutine[Any, Any, object]], grace_s: float) -> None:
     loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(thread_name_prefix="asyncio")
     loop.set_default_executor(threads)
     try:
@@ -32,7 +34,7 @@ async def _with_grace(main: Callable[[], Coroutine[Any, Any, object]]) -> None:
     finally:
         waits = threading.Thread(target=threads.shutdown, daemon=True, name="grace")
         waits.start()
-        waits.join(GRACE_S)
+        waits.join(grace_s)
         loop.set_default_executor(ThreadPoolExecutor(1))  # which asyncio.run waits for, and nobody uses
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aegis_tui.commands.doors import configured
+from aegis_tui.commands.ending import UNATTENDED_GRACE_S, run_to_end
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.rows import count
 from aegis_tui.commands.settings import effective, endpoint_addresses, keymap
@@ -28,12 +29,12 @@ from engine.types import Fault
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from aegis_tui.commands.captures import Captures
     from aegis_tui.commands.output import Printer
     from engine.core import Engine
     from engine.edge.view import Door
     from engine.guard.client import GuardClient
     from engine.intake import Intake
-    from engine.sources.live import LivePcap
     from engine.types import Event
 
 FLOWS_SHOWN = 400
@@ -45,7 +46,7 @@ class Watch:
     """What was opened while there were privileges to open it."""
 
     guard: GuardClient
-    sources: list[LivePcap]
+    captures: Captures
     faults: tuple[Fault, ...]
     listener: socket.socket | None = None
     """Where consoles attach, if they may."""
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     printer = Printer(arguments.json, arguments.extra, wanted=arguments.filter)
     engine = build(watch, settings, printer, opened=opened)
     try:
-        asyncio.run(headless(engine, printer))
+        run_to_end(partial(headless, engine, printer), UNATTENDED_GRACE_S)
     finally:
         farewell(engine)
     return 2 if tell_failures(engine) else 0
@@ -105,7 +106,8 @@ def launch(settings: Settings, *, may_approve: bool) -> GuardClient:
     """Start the guard, which takes a while to come up.
 
     Raises:
-        ValueError: there is no such interface.
+        ValueError: no interface is named.
+        LookupError: there is none of those named.
         PermissionError: this is not root.
     """
     check(settings.interface)
@@ -127,24 +129,27 @@ def begin(settings: Settings, guard: GuardClient, *, attachable: bool = False) -
 
     Raises:
         PermissionError: the guard does not start; the text says why.
+        CaptureError: no interface can be watched.
     """
+    from aegis_tui.commands.captures import open_captures  # noqa: PLC0415 - loads libpcap
     from engine.privileges import drop, engine_user, ensure_engine_state  # noqa: PLC0415
 
     guard.greet()
     ensure_engine_state(engine_user(os.environ), paths.LIVE_STATE)
-    sources = _open_sources(settings)
+    opened = open_captures(settings.interface, promiscuous=settings.promiscuous)
     listener = listen() if attachable else None
     dropped = drop(os.environ)
     log_to(paths.LIVE_DATABASE.parent, settings.log_level)
-    log.info("watching %s", " ".join(settings.interface))
-    return Watch(guard, sources, (dropped.fault,) if dropped.fault else (), listener)
+    log.info("watching %s", opened.names)
+    return Watch(guard, opened, tuple(filter(None, (dropped.fault, opened.fault))), listener)
 
 
 def check(ifaces: tuple[str, ...]) -> None:
-    """Refuse what cannot be watched.
+    """Refuse where nothing can be watched.
 
     Raises:
-        ValueError: no interface is named, or there is no such interface.
+        ValueError: no interface is named.
+        LookupError: there is none of those named.
         PermissionError: this is not root.
     """
     present = [name for _, name in socket.if_nameindex()]
@@ -152,19 +157,12 @@ def check(ifaces: tuple[str, ...]) -> None:
         daemon = "start the daemon (sudo systemctl start aegis-tui) and attach"
         msg = f"name an interface with --iface (here: {', '.join(present)}), {daemon}, or try `aegis-tui demo`"
         raise ValueError(msg)
-    for iface in ifaces:
-        if iface not in present:
-            msg = f"there is no interface {iface!r} here, only {', '.join(present)}"
-            raise ValueError(msg)
+    if not set(ifaces) & set(present):
+        msg = f"there is no interface {' or '.join(map(repr, ifaces))} here, only {', '.join(present)}"
+        raise LookupError(msg)
     if os.geteuid() != 0:
         msg = f"capturing on {ifaces[0]} needs root: sudo aegis-tui --iface {ifaces[0]} (replay and demo do not)"
         raise PermissionError(msg)
-
-
-def _open_sources(settings: Settings) -> list[LivePcap]:
-    from engine.sources.live import LivePcap  # noqa: PLC0415 - loads libpcap
-
-    return [LivePcap(iface, promiscuous=settings.promiscuous) for iface in settings.interface]
 
 
 def build(
@@ -180,13 +178,12 @@ def build(
     from engine.hostdoor import HostDoor  # noqa: PLC0415
     from engine.intake import Intake  # noqa: PLC0415
 
-    readers = [
-        Intake(source, max_flows=settings.max_flows, live=True, view_flows=view_flows) for source in watch.sources
-    ]
+    sources = watch.captures.sources
+    readers = [Intake(source, max_flows=settings.max_flows, live=True, view_flows=view_flows) for source in sources]
     known = watch.guard.addresses()
     plan = Plan(
         source="live",
-        title=" ".join(settings.interface),
+        title=watch.captures.names,
         open_readers=[partial(_opened, reader) for reader in readers],
         settings=settings,
         database=paths.LIVE_DATABASE,

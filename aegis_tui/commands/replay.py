@@ -6,20 +6,20 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aegis_tui.commands.confined import confine_to_home
-from aegis_tui.commands.live import headless, tell_failures
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.recorded import HOST_SUFFIX, captures, plan_of_files, plan_of_incident
 from aegis_tui.commands.settings import effective
-from aegis_tui.commands.stored import ask
+from aegis_tui.commands.starting import loading
 from aegis_tui.commands.terminal import say
 from engine import paths
-from engine.keeping import left_as_stored
 from engine.plan import Plan
-from engine.store.database import Store
-from engine.stored import Stored, stored_of
+
+if TYPE_CHECKING:
+    from engine.store.database import Store
+    from engine.stored import Stored
 
 __all__ = ["DEMO", "HOST_SUFFIX"]
 
@@ -65,9 +65,10 @@ def _pace(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def library(arguments: argparse.Namespace, folder: Path | None = None) -> int:
     """Open the console on what is stored, and on the captures of a folder."""
-    from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - textual only for a console
-    from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
-    from engine.core import Engine  # noqa: PLC0415
+    with loading():
+        from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - textual: console only
+        from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
+        from engine.core import Engine  # noqa: PLC0415
 
     found = effective(arguments)
     confine_to_home(arguments)
@@ -84,16 +85,24 @@ def start(arguments: argparse.Namespace, plan: Plan) -> int:
         from aegis_tui.commands.comparing import run as compare  # noqa: PLC0415 - only where it is asked for
 
         return compare(arguments, plan)
-    from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after the input is known to be right
-    from engine.core import Engine  # noqa: PLC0415
-
     log_to(paths.user_state(), plan.settings.log_level)
     if not arguments.headless:
-        from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - textual only for a console
-        from aegis_tui.commands.studio import Workshop, replayed  # noqa: PLC0415
+        with loading():
+            from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - textual: console only
+            from aegis_tui.commands.studio import Workshop, replayed  # noqa: PLC0415
 
+            replay = replayed(plan)
         found = effective(arguments)
-        return run_console(replayed(plan), "replay", preferences_of(found), Workshop(found.settings))
+        return run_console(replay, "replay", preferences_of(found), Workshop(found.settings))
+    return _run_headless(arguments, plan)
+
+
+def _run_headless(arguments: argparse.Namespace, plan: Plan) -> int:
+    from aegis_tui.commands.live import headless, tell_failures  # noqa: PLC0415 - the console needs none of these
+    from aegis_tui.commands.output import Printer  # noqa: PLC0415
+    from engine.core import Engine  # noqa: PLC0415
+    from engine.keeping import left_as_stored  # noqa: PLC0415
+
     printer = Printer(arguments.json, arguments.extra, wanted=arguments.filter)
     engine = Engine(plan, on_event=printer)
     asyncio.run(headless(engine, printer))
@@ -109,6 +118,8 @@ def load_incident(arguments: argparse.Namespace) -> Stored:
     Raises:
         LookupError: there is no such incident.
     """
+    from aegis_tui.commands.stored import ask  # noqa: PLC0415 - only where an incident was named
+    from engine.stored import Stored, stored_of  # noqa: PLC0415
 
     async def load(store: Store, incident_id: str) -> Stored:
         view = await store.view(incident_id)

@@ -10,11 +10,13 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegis_tui.commands import doors, live
 from aegis_tui.commands.confined import confine_to_home
+from aegis_tui.commands.ending import UNATTENDED_GRACE_S, run_to_end
 from aegis_tui.commands.holder import holder
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.settings import effective
@@ -83,7 +85,7 @@ def _watch(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door
     engine = live.build(watch, settings, printer, opened=(*opened, *more))
     closing.stop = engine.stop
     try:
-        asyncio.run(live.headless(engine))
+        run_to_end(partial(live.headless, engine), UNATTENDED_GRACE_S)
     finally:
         live.farewell(engine)
     return 2 if live.tell_failures(engine) else 0

@@ -220,6 +220,10 @@ class GuardClient:
         """Return who halted or resumed last, or nothing where that is not known."""
         return self._ask(messages.LastHalt(), messages.Done).detail
 
+    def remover(self, prefix: str) -> str:
+        """Return who removed the block of a prefix, or nothing where no person did, or that is not known."""
+        return self._ask(messages.Remover(prefix), messages.Done).detail
+
     def verify_audit(self) -> messages.Audit:
         """Return whether the audit chain is whole."""
         return self._ask(messages.VerifyAudit(), messages.Audit)

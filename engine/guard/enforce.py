@@ -28,6 +28,7 @@ MANY = 5000
 LOOK_NS = 2 * 10**9
 WAITING = "waiting for the addresses of this host, which a block must not cut off"
 UNKNOWN = "what the kernel holds is not known"
+REMOVERS = 10_000
 
 
 class Enforcer:
@@ -42,6 +43,8 @@ class Enforcer:
         self._was_halted = False
         self.halt_changed_by = ""
         """Who halted or resumed last; empty where that is not known."""
+        self.removers: dict[str, str] = {}
+        """Who took the block of a prefix back last, in words, since this guard started; at most ``REMOVERS``."""
         self._spared: tuple[str, ...] | None = None
         """What the kernel's allow map holds; None while that is not known, and then no drop is written."""
         self._passing = policy.Spared({})
@@ -125,6 +128,8 @@ class Enforcer:
         """Write orders just approved; each write is read back."""
         prefixes = {order.prefix for order in orders}
         self.watches.forget(prefixes)
+        for prefix in prefixes:
+            self.removers.pop(prefix, None)
         if self._plane.blocker is not None:
             # What cannot be taken out now is a count-only entry of nobody, and goes when they are reconciled.
             with suppress(OSError):
@@ -158,6 +163,9 @@ class Enforcer:
         self._orders.end(gone, "removed", by=who, proposal=orders[0].proposal_id)
         for order in orders:
             self._writer.forget(order)
+        self.removers |= dict.fromkeys(prefixes, who)
+        for prefix in list(self.removers)[:-REMOVERS]:
+            del self.removers[prefix]
         self.watches.forget(prefixes)
         self._take_out(prefixes)
 

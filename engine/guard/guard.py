@@ -234,6 +234,8 @@ class Guard:
                 return self._note_halt(channel)
             case messages.LastHalt():
                 return messages.Done(self._enforcer.halt_changed_by)
+            case messages.Remover(prefix):
+                return messages.Done(self._enforcer.removers.get(prefix, ""))
             case messages.VerifyAudit():
                 entries, problems = self._ledger.book.chain.verify()
                 return messages.Audit(entries, tuple(problems))

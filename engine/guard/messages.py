@@ -220,6 +220,13 @@ class LastHalt:
 
 
 @dataclass(frozen=True, slots=True)
+class Remover:
+    """Asks who removed the block of a prefix, in words; a guard that was started since does not know."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyAudit:
     """Asks whether the audit chain is whole."""
 
@@ -525,6 +532,7 @@ Request = (
     | Resume
     | NoteHalt
     | LastHalt
+    | Remover
     | VerifyAudit
     | Allow
     | Disallow

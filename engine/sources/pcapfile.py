@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-
-import cypcap
+from typing import TYPE_CHECKING
 
 from engine.types import Capture, Frame
+
+if TYPE_CHECKING:
+    import cypcap
 
 BATCH_FRAMES = 256
 """Frames handed over at a time."""
@@ -75,6 +77,8 @@ class PcapFile:
 
     def _fill(self, batch: list[Frame], records: Iterator[tuple[cypcap.Pkthdr, bytes]]) -> str | None:
         """Append the next frames; return what went wrong, if anything did."""
+        import cypcap  # noqa: PLC0415 - loads libpcap, which the console's first frame does without
+
         try:
             batch.extend(
                 _new(Frame, (ts if 0.0 <= (ts := header.ts) <= LATEST_TS else _within(ts), data, header.len))
@@ -85,6 +89,8 @@ class PcapFile:
         return None
 
     def _open(self) -> cypcap.Pcap:
+        import cypcap  # noqa: PLC0415 - as above
+
         try:
             return cypcap.open_offline(str(self._path))
         except cypcap.Error as error:

@@ -66,6 +66,20 @@ async def test_an_attack_leads_to_a_proposal_and_a_person_s_yes_to_a_block(tmp_p
     assert view.decisions[1].endswith(f"removed the block of 203.0.113.9/32, by {who}")
 
 
+async def test_a_removal_with_a_command_is_told_once_to_the_incident_whose_block_it_was(tmp_path: Path) -> None:
+    wire = Wire()
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path, wire), guard.door) as at_work:
+            wire.send(attack())
+            block = await _approved(at_work, await at_work.hears(Proposal))
+            await guard.door.ask(lambda client: client.remove(block.prefix))
+            for _ in range(2):
+                await at_work.engine.decisions.look()
+    (view,) = await stored(tmp_path)
+    (told,) = view.decisions[1:]
+    assert told.endswith(f"removed the block of {block.prefix}, by {in_words(PERSON)}")
+
+
 async def test_a_panic_is_told_to_the_incident_whose_block_it_lifted(tmp_path: Path) -> None:
     wire = Wire()
     with guarding(tmp_path) as guard:

@@ -119,6 +119,7 @@ def test_without_an_interval_each_comes_by_itself() -> None:
 def test_a_fault_that_stops_capture_or_store_is_told_and_a_lesser_one_is_not() -> None:
     told = notices()
     assert taken(told, 10, Fault("llm", "is down", "wait", 0)) is None
+    assert taken(notices(), 10, Fault("interface", "eth1 is not watched: it is down", "restart", 0)) is not None
     capture = taken(told, 10, Fault("capture", "eth0 went away", "check the interface", 0))
     assert capture == Notice(
         "web1: capture does not work", "eth0 went away\nWhat helps: check the interface", grave=True

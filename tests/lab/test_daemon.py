@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM
 
@@ -40,13 +41,13 @@ except OSError as error:
 class Daemon:
     """The daemon at the desk."""
 
-    def __init__(self, lab: Lab, *confined: str) -> None:
-        enter, program = lab.desk(), lab.aegis("daemon", "--iface", IFACE)
+    def __init__(self, lab: Lab, *confined: str, asked: Sequence[str] = (IFACE,), watched: str = IFACE) -> None:
+        enter, program = lab.desk(), lab.aegis("daemon", *(word for iface in asked for word in ("--iface", iface)))
         command = [*enter, *confined, *program[len(enter) :]]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
-        assert said == f"watching {IFACE}; a console: sudo aegis-tui attach\n"
+        assert said == f"watching {watched}; a console: sudo aegis-tui attach\n"
 
     def lives(self) -> bool:
         return self.process.poll() is None
@@ -117,7 +118,7 @@ def test_both_consoles_see_an_attack_and_the_one_that_took_over_blocks_it(
     assert lab.reaches(INTRUDER)
 
     second.press("D")
-    second.wait_for("decides now and will only watch")
+    second.wait_for("will only watch")
     second.press("y")
     first.wait_for("watching")
     approve(second)
@@ -188,6 +189,24 @@ def test_a_block_from_another_terminal_knows_that_the_attacker_is_not_forged(lab
     assert not lab.reaches(INTRUDER)
 
 
+def test_a_block_that_a_command_removes_is_told_in_the_timeline_of_its_incident(
+    lab: Lab, daemon: Daemon, attach: Attach
+) -> None:
+    attacks.log4shell(lab)
+    asked = lab.aegis("proposals", "approve", "P-1")
+    until = time.monotonic() + 30
+    while (done := answer(asked, b"[y/N]", b"y\n"))[0]:
+        assert time.monotonic() < until, done
+    attach().wait_for("1 block")  # the engine has read it back
+    assert answer(lab.aegis("blocks", "remove", INTRUDER), b"\0", b"")[0] == 0
+    incident = _incidents(lab, INTRUDER).split()
+    (incident_id,) = (word for word in incident if word.startswith("INC-"))
+    until = time.monotonic() + 30
+    while "removed the block of" not in (told := _shown(lab, incident_id)):
+        assert time.monotonic() < until, told
+    assert re.search(rf"removed the block of {INTRUDER}/32, by \S+ on pts/\d+", told), told
+
+
 def test_an_incident_is_found_by_the_process_that_the_host_named_behind_it(lab: Lab, daemon: Daemon) -> None:
     attacks.log4shell(lab)
     until = time.monotonic() + 30
@@ -199,6 +218,10 @@ def test_an_incident_is_found_by_the_process_that_the_host_named_behind_it(lab: 
 def _incidents(lab: Lab, words: str) -> str:
     asked = lab.aegis("incidents", "--filter", words)
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+
+
+def _shown(lab: Lab, incident_id: str) -> str:
+    return subprocess.run(lab.aegis("show", incident_id), capture_output=True, text=True, check=True).stdout
 
 
 def test_a_stranger_cannot_connect(lab: Lab, daemon: Daemon) -> None:
@@ -242,13 +265,20 @@ def test_what_the_unit_leaves_it_is_enough_to_watch_and_to_block(lab: Lab) -> No
         assert confined.stop() == 0
 
 
-def test_under_a_service_manager_it_says_when_it_is_ready_and_ends_when_its_guard_is_gone(lab: Lab) -> None:
+@contextmanager
+def service_manager() -> Iterator[tuple[str, socket.socket]]:
+    """Give a place to tell of a service, and the socket that hears of it."""
     with tempfile.TemporaryDirectory(prefix="aegis-notify-") as folder, socket.socket(AF_UNIX, SOCK_DGRAM) as manager:
         Path(folder).chmod(0o755)
         manager.bind(f"{folder}/notify")
         Path(folder, "notify").chmod(0o777)
         manager.settimeout(20)
-        supervised = Daemon(lab, "env", f"NOTIFY_SOCKET={folder}/notify", "WATCHDOG_USEC=3000000")
+        yield f"{folder}/notify", manager
+
+
+def test_under_a_service_manager_it_says_when_it_is_ready_and_ends_when_its_guard_is_gone(lab: Lab) -> None:
+    with service_manager() as (place, manager):
+        supervised = Daemon(lab, "env", f"NOTIFY_SOCKET={place}", "WATCHDOG_USEC=3000000")
         assert manager.recv(500) == b"READY=1"
         assert manager.recv(500).startswith(b"WATCHDOG=1\nSTATUS=")
         os.kill(supervised.guard(), signal.SIGKILL)
@@ -261,3 +291,68 @@ def test_under_a_service_manager_it_says_when_it_is_ready_and_ends_when_its_guar
 def test_doctor_tells_of_the_daemon(lab: Lab, daemon: Daemon) -> None:
     told = subprocess.run(lab.aegis("doctor", "--iface", IFACE), capture_output=True, text=True, check=False).stdout
     assert f"process {daemon.process.pid}; a console at it: sudo aegis-tui" in told, told
+
+
+def test_an_interface_that_is_missing_keeps_the_others_from_nothing_and_is_watched_once_it_comes(
+    lab: Lab, attach: Attach
+) -> None:
+    ip = ["ip", "-n", lab.inside, "link"]
+    both = (IFACE, "later0")
+    assert "later0 does not exist" in _examined(lab, "later0")
+    with service_manager() as (place, _):
+        first = Daemon(lab, "env", f"NOTIFY_SOCKET={place}", asked=both)
+        try:
+            console = attach()
+            console.press("5")
+            console.wait_for("later0 is not watched: No such device exists")
+            attacks.log4shell(lab)
+            console.wait_for("1 open")
+            subprocess.run([*ip, "add", "later0", "type", "veth", "peer", "name", "later1"], check=True)
+            assert re.search(r"later0: down, .*; nothing is seen of it", _examined(lab, "later0"))
+            assert first.lives()
+            subprocess.run([*ip, "set", "later0", "up"], check=True)
+            assert first.process.wait(20) == 1
+            assert first.process.stdout is not None
+            said = first.process.stdout.read()
+            assert "interface: later0 is not watched: No such device exists\n" in said
+            assert "interface: later0 is up; starting again to watch it\n" in said
+        finally:
+            first.stop()
+    assert Daemon(lab, asked=both, watched="eth0 later0").stop() == 0
+
+
+def _examined(lab: Lab, iface: str) -> str:
+    asked = lab.aegis("doctor", "--iface", iface)
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+
+
+def test_where_none_of_its_interfaces_is_up_it_is_refused_with_a_status_that_systemd_tries_again(lab: Lab) -> None:
+    subprocess.run(
+        ["ip", "-n", lab.inside, "link", "add", "down0", "type", "veth", "peer", "name", "down1"], check=True
+    )
+    for iface, why in (("down0", "cannot read capture down0: That device is not up"), ("no0", "there is no interface")):
+        refused = subprocess.run(lab.aegis("daemon", "--iface", iface), capture_output=True, text=True, check=False)
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
+
+
+def test_wrong_settings_are_refused_with_a_status_that_systemd_does_not_try_again(lab: Lab) -> None:
+    wrong = subprocess.run(
+        lab.aegis("daemon", "--iface", IFACE, "--threshold", "7"), capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, "threshold must be from 0 to 1" in wrong.stderr) == (2, True), wrong.stderr
+
+
+def test_it_ends_when_told_while_it_still_loads(lab: Lab, attach: Attach) -> None:
+    with tempfile.TemporaryDirectory(prefix="aegis-model-") as folder:
+        Path(folder).chmod(0o755)
+        os.mkfifo(f"{folder}/model.json")  # who reads it waits for ever
+        Path(folder, "model.json").chmod(0o644)
+        daemon = Daemon(lab, "env", f"AEGIS_MODEL={folder}/model.onnx")
+        guard = daemon.guard()
+        try:
+            attach().wait_for("reading what is stored")
+        finally:
+            assert daemon.stop() == 0
+    assert not Path(f"/proc/{guard}").exists()
+    noted = subprocess.run(lab.aegis("audit", "export"), capture_output=True, text=True, check=True).stdout
+    assert re.search(r" stop .*\n.* export .*\n\Z", noted), noted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -45,6 +46,16 @@ def process(box: Box) -> str:
     return box.run("systemctl", "show", "--property=MainPID", "aegis-tui")
 
 
+def result(box: Box) -> str:
+    """Return how the unit ended, whether it waits for another start, and how often it was started again."""
+    shown = box.run("systemctl", "show", "--property=ActiveState,ExecMainStatus,NRestarts", "aegis-tui")
+    return " ".join(sorted(shown.split()))
+
+
+def journal(box: Box) -> str:
+    return box.run("journalctl", "--unit=aegis-tui", "--output=cat", "--no-pager")
+
+
 def approve_the_first(box: Box) -> None:
     """Answer the question on a terminal."""
     until(lambda: "P-1" in box.ask("proposals", "list"), "a proposal")
@@ -71,3 +82,33 @@ def test_what_a_person_approved_outlives_whatever_systemd_does(lab: Lab) -> None
     with Box(disk, lab.inside) as booted_again:
         until(lambda: blocks_by_xdp(booted_again), "XDP")
         assert (lab.reaches(INTRUDER), lab.reaches(VISITOR)) == (False, True)
+
+
+def test_what_a_person_has_to_mend_is_said_and_not_tried_again(lab: Lab) -> None:
+    settings = lab.home / "box" / "etc" / "aegis" / "config.toml"
+    with Box(lab.home / "box", lab.inside) as box:
+        until(lambda: active(box), "the unit")
+        right = settings.read_text(encoding="ascii")
+        settings.write_text(f"{right}threshold = 7\n", encoding="ascii")
+        box.run("systemctl", "restart", "aegis-tui")
+        until(lambda: result(box) == "ActiveState=failed ExecMainStatus=2 NRestarts=0", "an end that is the last")
+        assert "config.toml: threshold must be from 0 to 1" in journal(box)
+        settings.write_text(right, encoding="ascii")
+        box.run("systemctl", "restart", "aegis-tui")
+        assert active(box)
+
+
+def test_an_interface_that_comes_late_is_waited_for_and_taken_up(lab: Lab) -> None:
+    settings = lab.home / "box" / "etc" / "aegis" / "config.toml"
+    with Box(lab.home / "box", lab.inside) as box:
+        until(lambda: active(box), "the unit")
+        settings.write_text('interface = ["late0"]\n', encoding="ascii")
+        box.run("systemctl", "restart", "aegis-tui")
+        until(
+            lambda: bool(re.search("ExecMainStatus=1 NRestarts=[1-9]", result(box))), "another start after a failed one"
+        )
+        assert "there is no interface 'late0' here" in journal(box)
+        ip = ["ip", "-n", lab.inside, "link"]
+        subprocess.run([*ip, "add", "late0", "type", "veth", "peer", "name", "late1"], check=True)
+        subprocess.run([*ip, "set", "late0", "up"], check=True)
+        until(lambda: "watching late0; a console: sudo aegis-tui attach" in journal(box), "the interface")

@@ -55,3 +55,28 @@ def test_no_flag_before_a_command_is_lost_to_the_command_s_own_default() -> None
         assert getattr(parser.parse_args(words), dest) == getattr(parser.parse_args([words[-1], *words[:-1]]), dest)
     assert parser.parse_args(["incidents"]).json is False
     assert parser.parse_args(["--threshold", "0.5", "replay", "a", "--threshold", "0.7"]).threshold == 0.7
+
+
+def _offered(parser: argparse.ArgumentParser) -> list[str]:
+    return [
+        name for action in parser._actions if isinstance(action, argparse._SubParsersAction) for name in action.choices
+    ]
+
+
+@pytest.mark.parametrize("name", _offered(build_parser()))
+def test_a_command_is_read_the_same_where_no_other_was_prepared(name: str) -> None:
+    alone, among_all = (_commands(parser) for parser in (build_parser([name]), build_parser()))
+    told = {command.prog: command.format_help() for command in among_all}
+    found = {command.prog: command.format_help() for command in alone if command.prog != "aegis-tui"}
+    assert f"aegis-tui {name}" in found
+    assert found == {prog: told[prog] for prog in found}
+
+
+@pytest.mark.parametrize("words", [["demo"], ["show", "INC-1"], []], ids=str)
+def test_no_more_is_prepared_than_the_words_need(words: list[str]) -> None:
+    assert len(_offered(build_parser(words))) < 6 < len(_offered(build_parser()))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["dmeo"], ["--iface", "eth0", "demo"]], ids=str)
+def test_whatever_may_need_every_command_finds_it(words: list[str]) -> None:
+    assert _offered(build_parser(words)) == _offered(build_parser())

@@ -51,6 +51,19 @@ from tests.engine.bench import Wire, live_plan
 engine = Engine(live_plan(Path(sys.argv[1]), Wire()), detectors=threading.Event().wait)
 leave(show(engine, partial(engine.run, stay=True), preferences=Preferences()))
 """
+UNATTENDED = """
+import sys, threading
+from functools import partial
+from pathlib import Path
+from aegis_tui.commands.ending import UNATTENDED_GRACE_S, leave, run_to_end
+from aegis_tui.commands.live import headless
+from engine.core import Engine
+from tests.engine.bench import Wire, live_plan
+
+engine = Engine(live_plan(Path(sys.argv[1]), Wire()), detectors=threading.Event().wait)
+run_to_end(partial(headless, engine), UNATTENDED_GRACE_S)
+leave(3)
+"""
 
 
 @pytest.mark.parametrize("wait", ["aside", "asyncio.to_thread"], ids=["loads", "asks"])
@@ -133,3 +146,20 @@ def test_a_console_that_still_loads_ends_with_all_written_and_nothing_left(
     assert _left_open_at(tmp_path) == 0
     with pytest.raises(ProcessLookupError):
         os.killpg(terminal.pid, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_engine_without_a_console_that_still_loads_ends_when_told_with_all_written(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", UNATTENDED, str(tmp_path)]) as process:
+        until = time.monotonic() + PATIENCE_S
+        while not (tmp_path / "aegis.db").exists() or not _left_open_at(tmp_path):
+            assert time.monotonic() < until, "the engine did not begin"
+            time.sleep(0.05)
+        process.send_signal(number)
+        try:
+            assert process.wait(PATIENCE_S) == 3
+        finally:
+            process.kill()
+    assert _left_open_at(tmp_path) == 0

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from aegis_tui.commands import serve
 from aegis_tui.commands.holder import Holder
 from engine import paths
 from engine.edge import token
-from tests.engine.bench import furnish
+from tests.engine.bench import few_rules, furnish
 from tests.engine.edge.door import LINE
 
 LAUNCHER = "import sys; from aegis_tui.cli import main; sys.exit(main())"
@@ -32,15 +33,27 @@ def environment(state: Path) -> dict[str, str]:
     return {**os.environ, "XDG_STATE_HOME": str(state), "XDG_CONFIG_HOME": str(state)}
 
 
+def words(state: Path, *arguments: str) -> list[str]:
+    """Return how ``serve`` is started with few rules, and a knowledge base that is made already."""
+    furnish(state)
+    return [sys.executable, "-P", "-c", LAUNCHER, "serve", "--rules", str(few_rules()), *arguments]
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """Return a port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield str(other.getsockname()[1])
+
+
 class Served:
     """``serve --json`` as a process, up to the lines that tell of its doors."""
 
     def __init__(self, state: Path, *arguments: str, doors: int = 2) -> None:
-        furnish(state)
-        command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--json", *arguments]
         self.process = subprocess.Popen(
-            command, env=environment(state), cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            words(state, "--json", *arguments), env=environment(state), cwd=paths.ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         assert self.process.stdout is not None
         self.lines = [json.loads(self.process.stdout.readline()) for _ in range(doors)]
         self.doors = {line["name"]: line["address"] for line in self.lines if line["type"] == "door"}
@@ -89,7 +102,7 @@ def test_a_token_rotated_by_the_command_counts_in_the_open_doors(served: Served,
 
 
 def test_a_plain_line_tells_the_address_and_where_the_token_lies(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--http-port", "0", "--no-mcp"]
+    command = words(tmp_path, "--http-port", "0", "--no-mcp")
     with subprocess.Popen(
         command, env=environment(tmp_path), cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -101,28 +114,26 @@ def test_a_plain_line_tells_the_address_and_where_the_token_lies(tmp_path: Path)
     assert line.endswith(f"(token: {tmp_path}/aegis/token)\n")
 
 
-def test_a_taken_port_is_a_fault_and_the_other_door_serves(served: Served, tmp_path: Path) -> None:
-    port = served.doors["http"].rsplit(":", 1)[1]
-    second = Served(tmp_path / "second", "--http-port", port, "--mcp-port", "0")
-    by_type = {line["type"]: line for line in second.lines}
+def test_a_taken_port_is_a_fault_and_the_other_door_serves(taken: str, tmp_path: Path) -> None:
+    served = Served(tmp_path, "--http-port", taken, "--mcp-port", "0")
+    by_type = {line["type"]: line for line in served.lines}
     assert (by_type["door"]["name"], by_type["fault"]["ability"]) == ("mcp", "http")
     assert "Address already in use" in by_type["fault"]["message"]
-    assert second.end(signal.SIGTERM)[0] == 0
+    assert served.end(signal.SIGTERM)[0] == 0
 
 
-def test_a_server_that_nobody_can_reach_ends_and_says_so(served: Served, tmp_path: Path) -> None:
-    port = served.doors["http"].rsplit(":", 1)[1]
-    command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--json", "--no-mcp", "--http-port", port]
+def test_a_server_that_nobody_can_reach_ends_and_says_so(taken: str, tmp_path: Path) -> None:
+    command = words(tmp_path, "--json", "--no-mcp", "--http-port", taken)
     done = subprocess.run(
-        command, env=environment(tmp_path / "alone"), cwd=paths.ROOT, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
+        command, env=environment(tmp_path), cwd=paths.ROOT, capture_output=True, check=False, timeout=60
+    )
     assert done.returncode == 2
     assert b"Address already in use" in done.stdout
 
 
 async def test_an_mcp_client_starts_it_over_stdio(tmp_path: Path) -> None:
-    arguments = ["-P", "-c", LAUNCHER, "serve", "--stdio"]
-    server = StdioServerParameters(command=sys.executable, args=arguments, env=environment(tmp_path), cwd=paths.ROOT)
+    program, *arguments = words(tmp_path, "--stdio")
+    server = StdioServerParameters(command=program, args=arguments, env=environment(tmp_path), cwd=paths.ROOT)
     async with asyncio.timeout(90), Client(stdio_client(server)) as client:
         told = await client.call_tool("triage_event", {"line": LINE})
         listed = await client.call_tool("list_incidents", {})
@@ -131,9 +142,8 @@ async def test_an_mcp_client_starts_it_over_stdio(tmp_path: Path) -> None:
 
 
 def test_a_client_that_closes_its_end_ends_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-c", LAUNCHER, "serve", "--stdio"]
     done = subprocess.run(
-        command, env=environment(tmp_path), cwd=paths.ROOT, input=b"",
+        words(tmp_path, "--stdio"), env=environment(tmp_path), cwd=paths.ROOT, input=b"",
         capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout, b"Traceback" in done.stderr) == (0, b"", False)

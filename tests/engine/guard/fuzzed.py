@@ -35,6 +35,7 @@ REQUESTS: tuple[messages.Request, ...] = (
     messages.ExportAudit(0),
     messages.NoteTrace("INC-00000001", 12, "ab" * 32, "cd" * 32),
     messages.NotedTraces(0),
+    messages.Remover("203.0.113.9/32"),
 )
 """One of each request that adds no entry, whoever sends it: a mutant of these that is still valid writes no map."""
 WRITING: tuple[messages.Request, ...] = (

@@ -586,6 +586,17 @@ def test_a_resumed_halt_names_who_resumed_and_the_next_one_starts_anew(bench: Be
     assert bench.ask(messages.NoteHalt(), ROOTS) == messages.Done("noted")
 
 
+def test_it_tells_who_removed_a_block_as_long_as_that_is_the_last_that_became_of_it(bench: Bench) -> None:
+    prefix = "203.0.113.8/32"
+    asked = messages.Remover(prefix)
+    bench.block(prefix)
+    assert bench.ask(asked, HEADLESS) == messages.Done("")
+    bench.ask(messages.Remove(prefix))
+    assert bench.ask(asked, HEADLESS) == messages.Done(people.in_words(PERSON))
+    bench.block(prefix)
+    assert bench.ask(asked, HEADLESS) == messages.Done("")
+
+
 def test_the_audit_chain_is_exported_whole_in_pages(bench: Bench) -> None:
     for number in range(700):
         bench.ledger.book.note(1.0, "test", number=number)

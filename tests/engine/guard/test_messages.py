@@ -55,6 +55,7 @@ REQUESTS: list[messages.Request] = [
     messages.Resume(restore=False),
     messages.NoteHalt(),
     messages.LastHalt(),
+    messages.Remover("203.0.113.9/32"),
     messages.VerifyAudit(),
     messages.Allow("203.0.113.0/24", "office", 0.0),
     messages.Disallow("203.0.113.0/24"),
