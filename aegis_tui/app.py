@@ -12,8 +12,9 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -27,14 +28,10 @@ from aegis_tui.acting.replaying import ToldByReplay
 from aegis_tui.bridge import REFUSALS, EngineView, Told, listen
 from aegis_tui.keyboard.keys import INCIDENT_VIEWS
 from aegis_tui.screens.ask import Ask
-from aegis_tui.screens.blocks import BlocksScreen
 from aegis_tui.screens.decision import Decision
-from aegis_tui.screens.health import HealthScreen
-from aegis_tui.screens.incident import IncidentScreen
 from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.overview import FlowOpened, Overview
 from aegis_tui.screens.replay import ReplayScreen
-from aegis_tui.screens.suppressions import SuppressionsScreen
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.terminal import still
 from aegis_tui.widgets.line import Line, line
@@ -63,6 +60,20 @@ UNKNOWN = "not known now"
 PANIC_HINT = "sudo aegis-tui panic-unblock"
 
 
+SECOND = (
+    "incident", "blocks", "health", "suppressions", "batch_dialog", "block_dialog", "suppress_dialog", "note",
+    "command_line", "palette", "help", "copying",
+)  # fmt: skip
+"""Screens that the first frame does without. They are loaded right after it, before anybody asks for one: days later
+another version may lie on the disk, or this process may not read it."""
+
+
+def _made(module: str, name: str) -> Screen[None]:
+    """Return a view of one of those modules."""
+    found: Screen[None] = getattr(import_module(f"aegis_tui.screens.{module}"), name)()
+    return found
+
+
 class AegisApp(JudgingApp):
     """The views over one engine, and the way between them."""
 
@@ -70,12 +81,12 @@ class AegisApp(JudgingApp):
     TITLE = "Aegis"
     SCREENS: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
         "overview": Overview,
-        "incident": IncidentScreen,
-        "blocks": BlocksScreen,
+        "incident": partial(_made, "incident", "IncidentScreen"),
+        "blocks": partial(_made, "blocks", "BlocksScreen"),
         "replay": ReplayScreen,
         "library": LibraryScreen,
-        "health": HealthScreen,
-        "suppressions": SuppressionsScreen,
+        "health": partial(_made, "health", "HealthScreen"),
+        "suppressions": partial(_made, "suppressions", "SuppressionsScreen"),
     }
 
     def __init__(
@@ -118,8 +129,16 @@ class AegisApp(JudgingApp):
         self.poll()
         self.set_interval(POLL_S, lambda: self.poll(again=False))
         self.run_worker(listen(self.engine.subscribe(), self.post_message), name="bridge")
-        if self._start is not None:
-            self.call_after_refresh(self._start_engine, self._start)
+        self.call_after_refresh(self._load_second, iter(SECOND))
+
+    def _load_second(self, modules: Iterator[str]) -> None:
+        """Load what the first frame did without, keys between one and the next, then start the engine."""
+        module = next(modules, "")
+        if module:
+            import_module(f"aegis_tui.screens.{module}")
+            self.call_later(self._load_second, modules)
+        elif self._start is not None:
+            self._start_engine(self._start)
 
     def _start_engine(self, start: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
@@ -135,9 +154,11 @@ class AegisApp(JudgingApp):
         try:
             return await super().run_async(**options)
         finally:
-            if self._engine_at_work is not None:
+            if (engine := self._engine_at_work) is not None:
+                if not engine.is_cancelled:  # it began as the console ended, after all others had been told to
+                    engine.cancel()
                 with contextlib.suppress(WorkerError), leaving():
-                    await self._engine_at_work.wait()
+                    await engine.wait()
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:
@@ -278,7 +299,8 @@ class AegisApp(JudgingApp):
 
     def _load_ended(self, snapshot: Snapshot) -> None:
         shown = (
-            any(isinstance(screen, BlocksScreen) for screen in self.screen_stack) and snapshot.status.mode != "replay"
+            any(isinstance(screen, View) and screen.view == "blocks" for screen in self.screen_stack)
+            and snapshot.status.mode != "replay"
         )
         if shown and self._polls % ENDED_EVERY == 0:
             self.begin("ended", self._fetch_ended)
@@ -371,6 +393,7 @@ class AegisApp(JudgingApp):
     def action_filter(self) -> None:
         """Ask for the filter's words."""
         if isinstance(self.screen, View):
+            self.say("")
             self.screen.open_filter()
 
     def action_sort(self, step: int) -> None:

@@ -17,7 +17,6 @@ from aegis_tui.bridge import EngineView
 from aegis_tui.clock import clock, is_utc, show_utc, zone
 from aegis_tui.keyboard.history import History
 from aegis_tui.keyboard.keymap import Keymap, help_of, use
-from aegis_tui.screens.copying import Copying, values_of
 from aegis_tui.screens.reading import Reading
 from aegis_tui.screens.view import View
 from aegis_tui.widgets import theme
@@ -141,6 +140,8 @@ class AppearingApp(InquiringApp):
         """Offer the values under the cursor."""
         if not isinstance(self.screen, View | Reading):
             return
+        from aegis_tui.screens.copying import Copying, values_of  # noqa: PLC0415 - not before the first frame
+
         values = values_of(self.screen.pane())
         if not values:
             self.say("nothing here to copy")

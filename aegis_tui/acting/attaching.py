@@ -19,7 +19,7 @@ class AttachingApp(BlockingApp):
             self.say("this console decides already" if status.consoles else "this console hosts the engine and decides")
             return
         decider = foreign(status.decider)
-        loses = "nobody decides now" if decider == NOBODY else f"{decider} decides now and will only watch"
+        loses = "nobody decides now" if decider == NOBODY else f"{decider} will only watch"
         self.push_screen(
             Ask(f"Decide at this console? {loses}.  y yes, any other key no", {"y": "yes"}), self._answered
         )

@@ -18,9 +18,6 @@ from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.keyboard.keymap import Keymap, screen_of
 from aegis_tui.keyboard.typeahead import TypeaheadApp
 from aegis_tui.screens.ask import Ask, AskWords
-from aegis_tui.screens.batch_dialog import BatchDialog
-from aegis_tui.screens.block_dialog import TERM_WORDS, TERMS, BlockDialog
-from aegis_tui.screens.blocks import BlocksScreen
 from aegis_tui.screens.decision import Decision
 from aegis_tui.screens.dialog import Dialog
 from aegis_tui.screens.view import View
@@ -65,6 +62,10 @@ class BlockingApp(TypeaheadApp):
     def looked_at(self) -> Aim | None:
         """Return what the keys on rows are about where no row is under the cursor."""
         return None
+
+    def shows(self, view: str) -> bool:
+        """Return whether a person looks at this view."""
+        return isinstance(self.screen, View) and self.screen.view == view
 
     def _aim(self) -> Aim | None:
         return (self.screen.aim() or self.looked_at()) if isinstance(self.screen, View) else None
@@ -145,18 +146,23 @@ class BlockingApp(TypeaheadApp):
         else:
             self._run(self._review(aim), "review")
 
+    def proposed(self) -> set[str]:
+        """Return what is asked already: what is not among it was made by a key or a command just now."""
+        return {proposal.id for proposal in self.engine.snapshot().proposals}
+
     async def _review(self, aim: Aim) -> None:
         try:
-            waiting = self._waiting(aim)
-            known = {proposal.id for proposal in self.engine.snapshot().proposals}
-            proposal = waiting or await self.engine.propose(aim.address, aim.incident_id)
+            known = self.proposed()
+            proposal = self._waiting(aim) or await self.engine.propose(aim.address, aim.incident_id)
             await self._open(proposal, made=proposal.id not in known)
         except REFUSALS as refusal:
             self.say(f"no proposal: {foreign(str(refusal))}", "danger")
 
     async def _review_all(self, prefixes: Sequence[str], table: Table) -> None:
         try:
-            await self._open(await self.engine.propose_list(prefixes, LIST_REASON), prefixes, table)
+            known = self.proposed()
+            proposal = await self.engine.propose_list(prefixes, LIST_REASON)
+            await self._open(proposal, prefixes, table, made=proposal.id not in known)
         except REFUSALS as refusal:
             self.say(f"no proposal for {len(prefixes)} rows: {foreign(str(refusal))}", "danger")
 
@@ -167,6 +173,9 @@ class BlockingApp(TypeaheadApp):
         incident = await self._incident_of_terms(proposal)
         if not isinstance(self.screen, View):
             return
+        from aegis_tui.screens.batch_dialog import BatchDialog  # noqa: PLC0415 - not before the first frame
+        from aegis_tui.screens.block_dialog import BlockDialog  # noqa: PLC0415
+
         dialog: Decision = (
             BatchDialog(self.engine, review, known, self._monotonic)
             if review.proposal.terms.action == "block list"
@@ -182,6 +191,7 @@ class BlockingApp(TypeaheadApp):
                 table.unmark()
             self.poll()
 
+        self.say("")  # what was said before is no news in a dialog, and hides its keys
         self.push_screen(dialog, closed)
 
     async def _withdraw(self, proposal_id: str, token: str) -> None:
@@ -235,7 +245,7 @@ class BlockingApp(TypeaheadApp):
         self._ask_then(f"Let {what} pass again?  y yes, any other key no", lambda: self._undo(prefixes))
 
     def _to_undo(self, snapshot: Snapshot) -> list[str]:
-        table = self._table() if isinstance(self.screen, BlocksScreen) else None
+        table = self._table() if self.shows("blocks") else None
         in_force = {block.prefix for block in snapshot.blocks if not block.watch}
         if table is not None and table.marked:
             return [aim.address for aim in table.marked.values() if aim.in_force and aim.address in in_force]
@@ -286,6 +296,8 @@ class BlockingApp(TypeaheadApp):
                 f"{self.keymap.first('extend')} asks for another term of a block: choose one on {screen_of('blocks')}"
             )
             return
+        from aegis_tui.screens.block_dialog import TERM_WORDS, TERMS  # noqa: PLC0415 - not before the first frame
+
         prefix = aim.address
 
         def answered(answer: str | None) -> None:
@@ -294,17 +306,19 @@ class BlockingApp(TypeaheadApp):
 
         words = "  ".join(f"{n + 1}: {word}" for n, word in enumerate(TERM_WORDS))
         keys = {str(n + 1): str(n) for n in range(len(TERMS))}
-        self.push_screen(Ask(f"Block {prefix} for, from now:  {words}  esc", keys), answered)
+        self.push_screen(Ask(f"Block {prefix}, from now on, for:\n{words}  esc", keys), answered)
 
     async def _extend(self, prefix: str, ttl_s: float) -> None:
         try:
-            await self._open(await self.engine.extend(prefix, ttl_s))
+            known = self.proposed()
+            proposal = await self.engine.extend(prefix, ttl_s)
+            await self._open(proposal, made=proposal.id not in known)
         except REFUSALS as refusal:
             self.say(f"cannot propose another term for {prefix}: {foreign(str(refusal))}", "danger")
 
     def action_refuse(self) -> None:
         """Ask once whether to refuse the proposal of the row; where no blocks are shown, the key is another's."""
-        if not isinstance(self.screen, BlocksScreen):
+        if not self.shows("blocks"):
             self.action_report()
             return
         aim = self._aim()

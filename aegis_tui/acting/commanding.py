@@ -13,10 +13,7 @@ from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.keyboard.completing import TIMES, Known, problem
 from aegis_tui.keyboard.keymap import commands, help_of, named, serves
 from aegis_tui.keyboard.keys import APP_COMMANDS, DIALOG_COMMANDS, PANE_COMMANDS, Command
-from aegis_tui.screens.command_line import CommandLine
 from aegis_tui.screens.decision import Decision
-from aegis_tui.screens.help import Help
-from aegis_tui.screens.palette import Palette
 from aegis_tui.screens.reading import Reading
 from aegis_tui.screens.view import View
 from aegis_tui.widgets import theme
@@ -70,10 +67,14 @@ class CommandingApp(AppearingApp):
 
     def action_command_line(self, text: str = "") -> None:
         """Ask for a command."""
+        from aegis_tui.screens.command_line import CommandLine  # noqa: PLC0415 - not before the first frame
+
         self.push_screen(CommandLine(self.known(), self.lines.lines, text), self._given_line)
 
     def action_palette(self) -> None:
         """Offer the commands of this screen."""
+        from aegis_tui.screens.palette import Palette  # noqa: PLC0415 - not before the first frame
+
         view = self._view()
         every = (*APP_COMMANDS, *PANE_COMMANDS)
         offered = [command for command in every if serves(command, view) and command.name != "palette"]
@@ -126,10 +127,12 @@ class CommandingApp(AppearingApp):
     async def _review_for(self, target: str, ttl_s: float | None) -> None:
         """Open the dialog on a proposal of these terms: it asks, and nothing else blocks."""
         try:
+            known = self.proposed()
             proposal = self._waiting(Aim(target)) or await self.engine.propose(target, "")
+            made = proposal.id not in known
             if ttl_s is not None and proposal.terms.ttl_s != ttl_s:
                 proposal = await self.engine.revise(proposal.id, proposal.terms.prefix, ttl_s)
-            await self._open(proposal)
+            await self._open(proposal, made=made)
         except REFUSALS as refusal:
             self.say(f"no proposal: {foreign(str(refusal))}", "danger")
 
@@ -242,6 +245,8 @@ class CommandingApp(AppearingApp):
 
     def action_help(self) -> None:
         """Show the keys of the screen, or of the dialog that is open."""
+        from aegis_tui.screens.help import Help  # noqa: PLC0415 - not before the first frame
+
         if isinstance(self.screen, Decision):
             keys = [(command.shown, command.help) for command in DIALOG_COMMANDS if not command.pair]
             self.push_screen(Help(keys, "Keys of this dialog, esc closes the help", signs=False))

@@ -11,9 +11,7 @@ from aegis_tui.bridge import REFUSALS, EngineView
 from aegis_tui.commands.person import name_of_person
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.ask import Ask
-from aegis_tui.screens.suppress_dialog import SuppressDialog
 from aegis_tui.screens.suppress_facts import Subject, subject_of
-from aegis_tui.screens.suppressions import SuppressionsScreen
 from aegis_tui.screens.view import View
 from aegis_tui.widgets.rules import is_in_force
 from aegis_tui.widgets.safe import foreign
@@ -86,6 +84,8 @@ class JudgingApp(ExportingApp):
         if self.engine.snapshot().status.mode == "replay":
             self.say("a replay hides what was hidden when it was recorded: suppress in the live console")
             return
+        from aegis_tui.screens.suppress_dialog import SuppressDialog  # noqa: PLC0415 - not before the first frame
+
         dialog = SuppressDialog(self.engine, subjects, self._person(), self._monotonic)
 
         def closed(_: None) -> None:
@@ -95,6 +95,7 @@ class JudgingApp(ExportingApp):
                     table.unmark()
             self.poll()
 
+        self.say("")
         self.push_screen(dialog, closed)
 
     async def _tells_of(self, key: str, aim: Aim) -> Subject:
@@ -130,7 +131,7 @@ class JudgingApp(ExportingApp):
     def action_end_suppression(self) -> None:
         """Ask whether to end the rule of the row, or all marked ones."""
         table = self._table()
-        if table is None or not isinstance(self.screen, SuppressionsScreen) or self.only_watches():
+        if table is None or not self.shows("suppressions") or self.only_watches():
             return
         now = self.engine.snapshot().now
         in_force = {rule.id: rule for rule in self.engine.suppressions() if is_in_force(rule, now)}
@@ -170,6 +171,7 @@ class JudgingApp(ExportingApp):
                 self.say(f"not stored; {self.keymap.first('note')} brings the text back until you quit")
 
         begun = self._begun.get(incident_id, "")
+        self.say("")
         self.push_screen(NoteDialog(f"{incident_id} {aim.address}", NOTE_CHARS, begun), written)
 
     def _note_of(self, words: str) -> None:

@@ -28,8 +28,9 @@ block = "B"
 alert-next = ["n", "ctrl+n"]
 ```
 
-At the start this is refused, with the file and the key: a name that is no command, a key that is none, a key that would
-do two things on one screen, and for {openers} a key that the dialog before a block answers to.
+At the start this is refused, with the file and the key: a name that is no command, a key that is none, one that few
+terminals send (`super+`, `hyper+`, `meta+`), a key that would do two things on one screen, and for {openers} a key
+that the dialog before a block answers to.
 """
 
 

@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 
 from textual import events
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from aegis_tui.screens.decision import Decision
-from aegis_tui.screens.dialog import Dialog
-from aegis_tui.screens.note import NoteDialog
+from aegis_tui.screens.dialog import Dialog, Form
 from aegis_tui.screens.view import View
 from aegis_tui.terminal.painting import PaintingApp
 from aegis_tui.widgets.controls import Choice, Push
+from aegis_tui.widgets.field import Lines
 
 OPENING_S = 1.0
 """How long a key waits for what an earlier one opens, or for text that is not yet in its field."""
@@ -47,12 +47,12 @@ class TypeaheadApp(PaintingApp):
         if not of_view and not self._moves_in_dialog(event):
             return False
         self.app_focus = True
-        if isinstance(self.focused, Input | TextArea):
+        if isinstance(self.focused, Input | Lines):
             await self._typed()
         return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
 
     def _moves_in_dialog(self, event: events.Key) -> bool:
-        if not isinstance(self.screen, Dialog | NoteDialog):
+        if not isinstance(self.screen, Dialog | Form):
             return False
         # Before a block an enter that comes with the text in one packet presses nothing.
         leaves_field = isinstance(self.focused, Input) and not isinstance(self.screen, Decision)

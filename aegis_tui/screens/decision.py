@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -20,7 +20,7 @@ from aegis_tui.keyboard.keymap import key_of, screen_of
 from aegis_tui.keyboard.keys import dialog_bindings
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.block_facts import Fact, Preview, on_trial
-from aegis_tui.screens.dialog import STATUS_ROWS, Dialog
+from aegis_tui.screens.dialog import STATUS_ROWS, Dialog, Frame
 from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.field import Field, LabelledField
 from aegis_tui.widgets.line import Paragraph, paragraph
@@ -116,7 +116,7 @@ class Decision(Dialog):
 
     def compose(self) -> ComposeResult:
         """Lay out facts, controls and buttons; Cancel comes first."""
-        with Vertical(id="frame"):
+        with Frame():
             yield Pane("", id="facts")
             yield from self.controls()
             typed = Field(id="typed", compact=True, placeholder=self.type_here, select_on_focus=False)
@@ -147,6 +147,10 @@ class Decision(Dialog):
         self.draw(self._engine.snapshot())
 
     # --- drawing ---
+
+    def redraw(self) -> None:
+        """Draw the record as it is now."""
+        self.draw(self._engine.snapshot())
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw the record again: time runs, and after the block its counter."""
@@ -181,7 +185,7 @@ class Decision(Dialog):
             return [self._said, *leaves]
         off = self.why_off()
         if off:
-            return [paragraph(("Block is off: ", "hit" if self._blocking_off else "warn"), off), *leaves]
+            return [paragraph(("Block is off:", "hit" if self._blocking_off else "warn"), " ", off), *leaves]
         return [paragraph("Nothing happens until you press Block.  ←→ choose  tab terms"), *leaves]
 
     def trials(self, snapshot: Snapshot) -> list[Block]:
@@ -291,12 +295,12 @@ class Decision(Dialog):
         except (TimeoutError, ConnectionError) as lost:
             # The yes may have arrived all the same: only the answer did not.
             why = "; ".join(filter(None, (foreign(str(lost)), no_answer())))
-            self._said = paragraph(("not known whether blocked: ", "danger"), why)
+            self._said = paragraph(("not known whether blocked:", "danger"), " ", why)
         except REFUSALS as refusal:
-            self._said = paragraph(("not blocked: ", "danger"), foreign(str(refusal)) or no_answer())
+            self._said = paragraph(("not blocked:", "danger"), " ", foreign(str(refusal)) or no_answer())
         else:
             self._done = block
-            self._said = None if block else paragraph(("not blocked: ", "danger"), "the guard executed nothing")
+            self._said = None if block else paragraph(("not blocked:", "danger"), " the guard executed nothing")
         self._busy = ""
         if self._done:
             self.query_one("#cancel").focus()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import ModalScreen
 
 from aegis_tui.keyboard.keys import common_dialog_bindings
@@ -18,6 +22,27 @@ DEAF_S = 0.3
 """Keys this soon after the dialog appears were meant for the screen below it."""
 
 STATUS_ROWS = 2
+
+
+class Form:
+    """Marks what is no dialog of this kind but has its controls, between which tab leads as well."""
+
+
+class Frame(Vertical):
+    """The frame of a dialog, which tells it when there is another width to draw for: at first there is none."""
+
+    class Widened(Message):
+        """The width is another one."""
+
+    def __init__(self) -> None:
+        super().__init__(id="frame")
+        self._width = 0
+
+    def on_resize(self) -> None:
+        """Tell of a new width; the height follows what is drawn."""
+        if self.size.width != self._width:
+            self._width = self.size.width
+            self.post_message(self.Widened())
 
 
 class Dialog(ModalScreen[None]):
@@ -44,6 +69,14 @@ class Dialog(ModalScreen[None]):
         self._monotonic = monotonic
         self._shown_at: float | None = None
         self._more_facts = False
+
+    @abstractmethod
+    def redraw(self) -> None:
+        """Draw everything again."""
+
+    @on(Frame.Widened)
+    def _drawn_for_another_width(self) -> None:
+        self.redraw()
 
     def keys_heard(self) -> list[tuple[str, str]]:
         """Return keys and labels for the footer below."""

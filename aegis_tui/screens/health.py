@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from aegis_tui.screens.view import Scene, View
-from aegis_tui.widgets.line import Paragraph, paragraph
+from aegis_tui.widgets.line import Paragraph, inked, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
@@ -141,7 +141,8 @@ def _sum(name: str, total: int, parts: dict[str, int], explained: bool) -> list[
 
 def _number(name: str, number: int, explained: bool, style: str) -> Paragraph:
     gloss = GLOSSES.get(name.strip(), "") if explained else ""
-    return paragraph((f"{name:<20}{number:>14,}", style), (f"   {gloss}" if gloss else "", "dim"))
+    told = (*inked(f"{name:<20}", style), *inked(f"{number:>14,}", style))
+    return paragraph(*told, (f"   {gloss}" if gloss else "", "dim"))
 
 
 def _queue(name: str, filled: int, size: int, plain_bars: bool, explained: bool) -> Paragraph:
@@ -150,9 +151,10 @@ def _queue(name: str, filled: int, size: int, plain_bars: bool, explained: bool)
     cells = min(BAR_CELLS, round(ratio * BAR_CELLS))
     style = "danger" if ratio >= PRESSING else "warn" if ratio >= 0.5 else ""
     word = " FULL" if ratio >= 1 else ""
-    room = f"{size:,}{word}"
-    bar = f"queue {name:<14}{full * cells}{empty * (BAR_CELLS - cells)} {ratio:>4.0%} of {room:<{11 * explained}}"
-    return paragraph((bar, style), (f" {GLOSSES.get(name, '')}" if explained else "", "dim"))
+    bar = f"{full * cells}{empty * (BAR_CELLS - cells)}"
+    figure = f" {ratio:>4.0%} of {f'{size:,}{word}':<{11 * explained}}"
+    told = (*inked(f"queue {name:<14}", style), (bar, style), *inked(figure, style))
+    return paragraph(*told, (f" {GLOSSES.get(name, '')}" if explained else "", "dim"))
 
 
 HERE = "(on this host)"
@@ -168,8 +170,8 @@ def abilities(snapshot: Snapshot) -> list[Ability]:
     rows = [
         _capture(status, broken),
         _blocking(status, broken),
-        ("model", "MISSING" if "model" in broken else "ok", status.model),
-        ("rules", "MISSING", "no rule is loaded") if "rules" in broken else None,
+        ("model", "MISSING" if "model" in broken else "ok", status.model + _see(broken & {"model"})),
+        ("rules", "MISSING", "no rule is loaded; see rules below") if "rules" in broken else None,
         _analyst(status, broken),
         ("knowledge", *_worn(broken, KNOWLEDGE, "ATT&CK, playbooks and your documents")),
         _store(status, broken),
@@ -189,9 +191,13 @@ KNOWN = frozenset(
 
 
 def _analyst(status: Status, broken: set[str]) -> Ability:
-    if troubled := sorted(broken & {"llm", "agent"}):
-        return "analyst", "DEGRADED", f"{status.analyst}; see {' and '.join(troubled)} below"
-    return "analyst", "ok", status.analyst
+    troubled = broken & {"llm", "agent"}
+    return "analyst", "DEGRADED" if troubled else "ok", status.analyst + _see(troubled)
+
+
+def _see(troubled: set[str]) -> str:
+    """Return where it is said what is wrong, behind what there is."""
+    return f"; see {' and '.join(sorted(troubled))} below" if troubled else ""
 
 
 def _worn(broken: set[str], names: tuple[str, ...], text: str) -> tuple[str, str]:
@@ -202,17 +208,20 @@ def _worn(broken: set[str], names: tuple[str, ...], text: str) -> tuple[str, str
 def _capture(status: Status, broken: set[str]) -> Ability:
     if status.stale_since:
         return "capture", "MISSING", f"the daemon does not answer since {clock(status.stale_since)}"
-    words = DOINGS.get(status.mode, status.mode).format(status.source)
-    return "capture", "MISSING" if "capture" in broken else "ok", words
+    if "capture" in broken:
+        return "capture", "MISSING", f"packets of {status.source} are not read; see capture below"
+    return "capture", "ok", DOINGS.get(status.mode, status.mode).format(status.source)
 
 
 def _blocking(status: Status, broken: set[str]) -> Ability:
     troubled = broken & {"blocking", "guard", "bpf", "daemon"}
     if status.blocking:
-        return "blocking", "DEGRADED" if troubled else "ok", f"{status.dataplane}: approved blocks are enforced"
+        words = f"{status.dataplane}: approved blocks are enforced{_see(troubled)}"
+        return "blocking", "DEGRADED" if troubled else "ok", words
     if status.mode in ("replay", "library") and not troubled:
         return "blocking", "off", "nothing is watched here that could be blocked"
-    return "blocking", "MISSING" if troubled else "off", f"{status.dataplane}; nothing can be blocked"
+    remedy = _see(troubled) or ": start without no_dataplane to block"
+    return "blocking", "MISSING" if troubled else "off", f"{status.dataplane}; nothing can be blocked{remedy}"
 
 
 def _store(status: Status, broken: set[str]) -> Ability | None:
@@ -226,8 +235,8 @@ def _store(status: Status, broken: set[str]) -> Ability | None:
     room = f"{used:,.{0 if used >= 10 else 1}f} MB{budget}; " if storage.used_bytes else ""
     kept = f"incidents kept {storage.keep_days}d" if storage.keep_days else "incidents kept for ever"
     over = bool(storage.budget_bytes) and storage.used_bytes > storage.budget_bytes
-    see = f"; see {' and '.join(sorted(troubled))} below" if troubled else ""
-    return "disk", "DEGRADED" if over or troubled else "ok", f"{room}{kept}{see}"
+    going = "; the oldest is being removed" if over and "disk budget" not in troubled else ""
+    return "disk", "DEGRADED" if over or troubled else "ok", f"{room}{kept}{going}{_see(troubled)}"
 
 
 def _spending(status: Status, now: float) -> Ability | None:
@@ -248,7 +257,9 @@ def _told_far_away(status: Status, broken: set[str]) -> Ability:
     number = status.receivers
     if not number:
         return "notify", "off", "nobody far away is told: docs/notifications.md"
-    return "notify", "DEGRADED" if "notify" in broken else "ok", f"{number} receiver{'' if number == 1 else 's'}"
+    troubled = broken & {"notify"}
+    words = f"{number} receiver{'' if number == 1 else 's'}{_see(troubled)}"
+    return "notify", "DEGRADED" if troubled else "ok", words
 
 
 def _leaving(status: Status) -> Ability:

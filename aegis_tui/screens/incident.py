@@ -26,6 +26,14 @@ FEWEST_ROWS, MOST_ROWS, EMPTY_ROWS = 5, 10, 9
 """Of the table of alerts, with heading and titles."""
 
 
+UNTOLD = {
+    "timeline": "Alerts, what the analyst and people did, and their notes appear here in the order of time.",
+    "trace": "What the analyst asks of whom, and what it is told, appears here step by step.",
+    "processes": "The processes behind the incident appear here as a tree.",
+}
+NO_BYTES = "The bytes of the selected alert, and what was recorded of this host, appear here."
+
+
 class IncidentScreen(View):
     """The selected incident."""
 
@@ -61,11 +69,10 @@ class IncidentScreen(View):
         if incident is None or view is None or view.incident.id != incident.id:
             alerts.styles.height = EMPTY_ROWS
             alerts.fill((), "Incident", ["Reading the incident …"] if incident else welcome(scene))
-            for pane in self.query(TextPane):
-                pane.write(())
-            if incident is None:
-                self.query_one("#verdict", TextPane).write(_teaching(), "Verdict, proposals")
-            self.query_one("#evidence", HexPane).draw((), None)
+            self.query_one("#verdict", TextPane).write(_teaching()[: 1 if incident else None], "Verdict, proposals")
+            for name, untold in UNTOLD.items():
+                self.query_one(f"#{name}", TextPane).write([paragraph(untold)])
+            self.query_one("#evidence", HexPane).draw([paragraph(NO_BYTES)], None)
             return
         alerts.styles.height = max(FEWEST_ROWS, min(MOST_ROWS, len(scene.alerts()) + 2))
         alerts.fill(alert_rows(scene.alerts()), heading(incident), ())

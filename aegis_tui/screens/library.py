@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from aegis_tui.bridge import CaptureFile
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.view import Scene, Shelved, View
 from aegis_tui.widgets.filterfield import FilterField
 from aegis_tui.widgets.line import Span
@@ -25,7 +26,7 @@ ENTRY_COLUMNS = (
     Column("opened", 16, 2),
     Column("sev", 4, 1),
     Column("target", 12, 0, cap=39, full=IPV4, ends=True),
-    Column("class", 8, 7, cap=20, full=8),
+    Column("class", 8, 7, cap=24, full=8),
     Column("story", 17, 3, cap=40, full=17, flex=True),
     Column("verdict", 10, 4),
     Column("disposition", 11, 5),
@@ -86,8 +87,8 @@ class LibraryScreen(View):
         shelf = scene.library
         self.query_one("#shelved", Table).fill(
             Listing(_gravest_first(shelf), lambda one: one.incident.id, _entry, KINDS[LibraryEntry], {}),
-            f"Library · stored incidents {_number(shelf)}",
-            ("What is stored is read …",) if shelf.reading else NO_INCIDENT,
+            f"Library · stored incidents {'found ' if self.query_one(FilterField).found else ''}{_number(shelf)}",
+            self._none(shelf),
         )
         if shelf.more and not shelf.reading and len(shelf.entries) < self.query_one("#shelved", Table).room:
             self.post_message(self.MoreWanted())
@@ -96,6 +97,15 @@ class LibraryScreen(View):
             f"Captures {len(shelf.captures)}" + (f" in {foreign(shelf.folder, 60)}" if shelf.folder else ""),
             NO_CAPTURE if shelf.folder else NO_FOLDER,
         )
+
+    def _none(self, shelf: Shelved) -> Sequence[str]:
+        """Return what to say where no incident is listed: none was looked up yet, found, or ever stored."""
+        if shelf.reading:
+            return ("What is stored is read …",)
+        wanted = self.query_one(FilterField).found
+        if wanted:
+            return (f"No stored incident matches '{wanted}'. {key_of('back')} clears the filter.",)
+        return NO_INCIDENT
 
     def chosen(self) -> tuple[str, str]:
         """Return the incident's id, or the path of the capture, on which the person stands."""

@@ -12,8 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from aegis_tui.screens.dialog import Form
 from aegis_tui.widgets.controls import Push
-from aegis_tui.widgets.field import MARK
+from aegis_tui.widgets.field import MARK, Lines
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import visible
@@ -27,7 +28,7 @@ class Written(NamedTuple):
     """Whether the person wants it stored; a text that is not is kept to be gone on with."""
 
 
-class Page(TextArea):
+class Page(Lines, TextArea):
     """Lines that keep what was pasted as it is, and show it inert; its cursor needs no colour."""
 
     DEFAULT_CSS = """
@@ -42,7 +43,7 @@ class Page(TextArea):
         return Text(shown, end="", no_wrap=True)
 
 
-class NoteDialog(ModalScreen[Written]):
+class NoteDialog(Form, ModalScreen[Written]):
     """Asks for the text of a note; dismisses with it."""
 
     DEFAULT_CSS = """

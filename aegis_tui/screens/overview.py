@@ -40,6 +40,8 @@ class Overview(View):
     Overview #left { width: 13fr; }
     Overview #right { width: 12fr; }
     Overview #far { width: 10fr; }
+    Overview.-wide #right { width: 13fr; }
+    Overview.-wide #far { width: 9fr; }
     Overview #incidents { max-height: 40%; }
     """
 
@@ -87,7 +89,7 @@ class Overview(View):
         table, shown = self.query_one("#flows", Table), scene.shown
         counters, status = shown.counters, scene.now.status
         hint = "Wrong interface? aegis-tui --iface NAME." if status.mode != "replay" else "It is being opened."
-        none = [f"No traffic seen on {status.source} yet.", f"{hint} Faults: 5"]
+        none = [f"No traffic seen on {status.source} yet.", f"{hint} Faults: screen {key_of('screen-health')}."]
         heading = f"Flows {count(counters.flows_now)} now, {count(counters.flows_total)} in all"
         empty = [] if shown.flows else welcome(scene) if scene.frozen or not status.source else none
         due = (shown is not scene.now, scene.notice, table.size, bool(shown.flows))

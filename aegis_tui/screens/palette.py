@@ -29,6 +29,7 @@ class Palette(ModalScreen[str]):
         width: 90; max-width: 100%; height: 80%; margin: 1 0 0 0;
         background: ansi_default; border: solid ansi_default;
     }
+    Palette.-normal Vertical, Palette.-wide Vertical { width: 104; }
     Palette Input { height: 1; border: none; padding: 0 1; background: ansi_default; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -68,7 +68,7 @@ class ReplayScreen(View):
         alerts = in_time(scene.shown.alerts)
         pane = self.query_one("#transport", TextPane)
         pane.write(_transport(scene, pane.size.width or 80), f"REPLAY {scene.now.status.source}")
-        table.fill(alert_rows(alerts), f"Alerts {len(alerts)}{_ahead(scene)}", ("No alerts up to this moment.",))
+        table.fill(alert_rows(alerts), f"Alerts {len(alerts)}{_ahead(scene)}", _none_yet(scene))
         story = self.query_one("#retold", TextPane)
         table.styles.height = max(FEWEST_ROWS, len(alerts) + 3) if story.display else "1fr"
         table.styles.max_height = "50%" if story.display else "100%"
@@ -109,6 +109,14 @@ def _ahead(scene: Scene) -> str:
     tape = scene.now.tape
     later = sum(at > tape.at for at in tape.alerts) if tape else 0
     return f", {later} later" if later else ""
+
+
+def _none_yet(scene: Scene) -> tuple[str, ...]:
+    """Return what to say before the first alert of a replay."""
+    if scene.now.finished:
+        return ("This capture holds no alerts.",)
+    goes_on = f"{key_of('play')} goes on" if scene.now.tape and not scene.now.tape.playing else "It goes on"
+    return ("No alerts up to this moment.", f"{goes_on}; {key_of('alert-next')} goes to the next alert.")
 
 
 def _transport(scene: Scene, width: int) -> list[Paragraph]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
 from aegis_tui.bridge import REFUSALS, EngineView
-from aegis_tui.screens.dialog import STATUS_ROWS, Dialog
+from aegis_tui.screens.dialog import STATUS_ROWS, Dialog, Frame
 from aegis_tui.screens.suppress_facts import Scope, Subject, Wanted, merged, scopes, suppress_facts
 from aegis_tui.widgets.controls import Choice, Push
 from aegis_tui.widgets.field import Field, LabelledField
@@ -59,7 +59,7 @@ class SuppressDialog(Dialog):
 
     def compose(self) -> ComposeResult:
         """Lay out facts, choices, the reason and the buttons."""
-        with Vertical(id="frame"):
+        with Frame():
             yield Pane("", id="facts")
             yield from self._choices()
             reason = Field(id="reason", compact=True, placeholder="why: the next person on watch will ask")
@@ -80,10 +80,6 @@ class SuppressDialog(Dialog):
         """Put the cursor where the reason is typed, without which enter does nothing; look what would be hidden."""
         self.look()
         self.appear("#reason")
-
-    def on_resize(self) -> None:
-        """Lay the facts out for the width there is now."""
-        self.call_after_refresh(self.draw)
 
     # --- what is chosen ---
 
@@ -106,7 +102,7 @@ class SuppressDialog(Dialog):
     def look(self) -> None:
         """Ask what rules of these scopes would have hidden."""
         self._seen, self._why_not, self._wrong, self._said = None, LOOKING, "", None
-        self.draw()
+        self.redraw()
         self.run_worker(self._fetch(self.chosen), group="preview", exclusive=True)
 
     async def _fetch(self, chosen: Sequence[Scope]) -> None:
@@ -116,7 +112,7 @@ class SuppressDialog(Dialog):
             self._wrong = self._why_not = str(error)
         except REFUSALS as refusal:
             self._why_not = f"not known: {refusal}"
-        self.draw()
+        self.redraw()
 
     @on(Choice.Turned)
     def _turned(self) -> None:
@@ -124,7 +120,7 @@ class SuppressDialog(Dialog):
 
     @on(Input.Changed, "#reason")
     def _typed(self) -> None:
-        self.draw()
+        self.redraw()
 
     @on(Input.Submitted, "#reason")
     def _reason_given(self) -> None:
@@ -133,7 +129,7 @@ class SuppressDialog(Dialog):
 
     # --- drawing ---
 
-    def draw(self) -> None:
+    def redraw(self) -> None:
         """Draw facts and status again."""
         if not self.query("#status"):  # an answer came while it closes
             return
@@ -181,7 +177,7 @@ class SuppressDialog(Dialog):
             self.run_worker(self._suppress(self.chosen, self.wanted.ttl_s, self.reason), group="engine")
 
     async def _suppress(self, chosen: Sequence[Scope], ttl_s: float, reason: str) -> None:
-        self.draw()
+        self.redraw()
         try:
             async with asyncio.timeout(ENGINE_S):
                 for scope in chosen:
@@ -194,7 +190,7 @@ class SuppressDialog(Dialog):
         if self._said is None and self.is_current:
             self.dismiss()
         else:
-            self.draw()
+            self.redraw()
 
 
 def _where(subjects: Sequence[Subject]) -> list[tuple[str, str]]:

@@ -75,7 +75,10 @@ NOTICE_ROWS = 2
 
 
 class Footer(Bar):
-    """Key hints of the view, command line, help and quit; while there is a notice, the notice and quit."""
+    """Key hints of the view, command line, help and quit; a notice of one row is in their place, a longer one above.
+
+    So a short one moves nothing, and nobody who reads a long one is left without the keys.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,17 +86,20 @@ class Footer(Bar):
         self._told: tuple[object, ...] = ()
 
     def draw(self, view: str, notice: Line, keymap: Keymap, dialog: Sequence[tuple[str, str]] = ()) -> None:
-        """Show the hints of a view, or of the ``dialog`` above it, or the notice in as many rows as it needs."""
+        """Show the hints of a view, or of the ``dialog`` above it, and the notice in as many rows as it needs."""
         told = (view, notice, keymap, list(dialog), self.size.width)
         if told == self._told:  # as at nearly every poll
             return
         self._told = told
-        always = () if dialog else _always(keymap, notice)
-        width = self.size.width - cell_len(plain(always))
-        hints = dialog or keymap.hints(view)
-        rows = _notice_rows(notice, width - 2) if notice else [_hints(hints, width - 2)]
-        gap = width - cell_len(plain(rows[-1]))
-        rows[-1] = (*rows[-1], Span(" " * max(1, gap)), *always)
+        ending = () if dialog else _always(keymap, ALWAYS[-1:])
+        rows = _notice_rows(notice, self.size.width - cell_len(plain(ending)) - 2) if notice else []
+        if len(rows) == 1:
+            last = rows.pop()
+        else:
+            ending = () if dialog else _always(keymap, ALWAYS)
+            last = _hints(dialog or keymap.hints(view), self.size.width - cell_len(plain(ending)) - 2)
+        gap = self.size.width - cell_len(plain((*last, *ending)))
+        rows.append((*last, Span(" " * max(1, gap)), *ending))
         if rows != self._rows:
             self._rows = rows
             self.styles.height = len(rows)
@@ -104,9 +110,9 @@ class Footer(Bar):
         return strip(self._rows[y] if y < len(self._rows) else (), self.size.width)
 
 
-def _always(keymap: Keymap, notice: Line) -> Line:
+def _always(keymap: Keymap, names: Sequence[str]) -> Line:
     """Return how to get every command, help, and how to quit: what is never left out."""
-    shown = [(keymap.keys(name), name) for name in (ALWAYS[-1:] if notice else ALWAYS)]
+    shown = [(keymap.keys(name), name) for name in names]
     kept = [(face(keys[0]), word) for keys, word in shown if keys]
     spans = [span for key, word in kept for span in (Span(key, "bold"), Span(f" {word}  "))]
     return (*spans[:-1], Span(spans[-1].text.rstrip())) if spans else ()

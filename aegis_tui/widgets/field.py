@@ -34,6 +34,10 @@ class Field(Input):
         super().__init__(*args, **(options | {"highlighter": _Marks()}))
 
 
+class Lines:
+    """Marks a field of several lines. Textual's takes long to load, and is not there before the first frame."""
+
+
 class LabelledField(Horizontal):
     """A field behind its name, which is marked while the field has the focus."""
 

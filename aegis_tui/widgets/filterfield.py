@@ -37,7 +37,7 @@ class FilterField(Field):
     DEFAULT_CSS = """
     FilterField { display: none; height: 1; border: none; padding: 0 1; }
     FilterField.-open { display: block; }
-    FilterField.-wrong { color: ansi_red; text-style: bold; }
+    FilterField.-wrong { color: $wrong; text-style: bold; }
     """
 
     class Read(Message):

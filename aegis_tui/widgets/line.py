@@ -64,6 +64,15 @@ def fit_ends(text: str, width: int) -> str:
     return f"{safe[:head]}…{safe[head + 1 - width :]}"
 
 
+def inked(cell: str, style: str) -> list[Span]:
+    """Return a cell whose words have the style, and whose padding has none: that would be underlined."""
+    words = cell.strip(" ")
+    if not style or words == cell or not words:
+        return [Span(cell, style)]
+    at = cell.index(words)
+    return [span for span in (Span(cell[:at]), Span(words, style), Span(cell[at + len(words) :])) if span.text]
+
+
 def strip(spans: Line, width: int, over: str = "") -> Strip:
     """Return the strip of a line, escaped and exactly ``width`` cells; ``over`` is laid over every style."""
     segments = []

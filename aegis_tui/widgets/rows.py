@@ -84,8 +84,8 @@ ENDED_COLUMNS = (
 PROPOSAL_COLUMNS = (
     Column("id", 6, 2, cap=10),
     Column("prefix", 14, 0, cap=43, full=IPV4 + LENGTH, ends=True),
-    Column("for", 9, 3),
-    Column("expires", 9, 1),
+    Column("for", 4, 3, cap=9),
+    Column("expires", 7, 1),
     Column("why", 12, 4, flex=True),
 )
 

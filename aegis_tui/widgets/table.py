@@ -14,7 +14,7 @@ from textual.message import Message
 
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.arranging import Arrangement
-from aegis_tui.widgets.line import Line, Span, fit, fit_ends, line, paragraph, wrap
+from aegis_tui.widgets.line import Line, Span, fit, fit_ends, inked, line, paragraph, wrap
 from aegis_tui.widgets.listing import Aim, Listing, Row, ready
 from aegis_tui.widgets.pane import Pane
 from engine.filter import HOST_FIELDS, Filter
@@ -24,6 +24,12 @@ __all__ = ["Aim", "Column", "Listing", "Row", "Table"]
 
 REACTION_S = 0.25
 """How long nobody can have seen a row that just came, to press a key about it."""
+
+
+FAR = 120
+"""Cells of a row in which a column that takes what is left would put the next one out of the eye's reach."""
+ENOUGH = 60
+"""Cells that such a column then takes whatever is in it; more only for its longest cell."""
 
 
 class Column(NamedTuple):
@@ -277,7 +283,7 @@ class Table(Pane):
 
     def _of_total(self) -> str:
         total = len(self._arrangement.listing)
-        return f" · {len(self._arrangement.shown):,} of {total:,}" if self.filter else ""
+        return f" · {len(self._arrangement.shown):,} of {total:,}" if self.filter and total else ""
 
     def _title_of(self, column: Column, width: int) -> str:
         sorted_by = self.columns.index(column) == self._arrangement.column
@@ -317,7 +323,7 @@ class Table(Pane):
         spans = [Span((">" if number == self.cursor else " ") + ("*" if row.key in self.marked else " "))]
         for column, width in self._laid_out:
             text, style = cells[column]
-            spans += [*_inked(_cell(text, width, column), style), Span(" ")]
+            spans += [*inked(_cell(text, width, column), style), Span(" ")]
         return tuple(spans[:-1])
 
     def line_count(self) -> int:
@@ -337,12 +343,19 @@ class Table(Pane):
             kept[column], spare = kept[column] + more, spare - more
         flexible = [column for column in kept if column.flex]
         for column in flexible:
-            kept[column] += spare // len(flexible)
+            kept[column] = min(kept[column] + spare // len(flexible), self._most(column, next(reversed(kept))))
         return list(kept.items())
+
+    def _most(self, column: Column, last: Column) -> int:
+        """Return the cells that a column which takes what is left may have: the last one all of them."""
+        if self.size.width <= FAR or column is last:
+            return self.size.width
+        return max(ENOUGH, self._longest.get(self.columns.index(column), 0))
 
     def _measure(self) -> None:
         """Look how long the cells in sight are, of the columns that grow with them."""
-        growing = [index for index, column in enumerate(self.columns) if column.cap]
+        far = self.size.width > FAR
+        growing = [index for index, column in enumerate(self.columns) if column.cap or (far and column.flex)]
         count = len(self._arrangement.shown)
         if not count:
             self._longest.clear()
@@ -385,12 +398,3 @@ def _cell(text: str, width: int, column: Column) -> str:
     if column.ends:
         return fit_ends(text, width)
     return fit(text.rjust(width) if column.right else text, width)
-
-
-def _inked(cell: str, style: str) -> list[Span]:
-    """Return a cell whose words have the style, and whose padding has none: that would be underlined."""
-    words = cell.strip(" ")
-    if not style or words == cell or not words:
-        return [Span(cell, style)]
-    at = cell.index(words)
-    return [span for span in (Span(cell[:at]), Span(words, style), Span(cell[at + len(words) :])) if span.text]

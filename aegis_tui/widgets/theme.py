@@ -193,6 +193,7 @@ def for_textual(theme: Theme) -> TextualTheme:
     names = {
         **({"text-disabled": faint.name} if faint else {}),
         **(own if theme.own_colours else stock),
+        "wrong": _wrong(theme),
         "input-cursor-background": cursor["background"],
         "input-cursor-foreground": cursor["foreground"],
         "input-selection-background": cursor["background"],
@@ -203,6 +204,14 @@ def for_textual(theme: Theme) -> TextualTheme:
         foreground=fore, background=back, surface=back, panel=back, boost=back, ansi=not theme.own_colours,
         dark=theme is not LIGHT, variables=names,
     )  # fmt: skip
+
+
+def _wrong(theme: Theme) -> str:
+    """Return the colour of what is typed and cannot be read, as Textual names it."""
+    colour = theme.styles["danger"].color
+    if colour is None:
+        return "ansi_default"
+    return colour.name if theme.own_colours else f"ansi_{colour.name}"
 
 
 CURSOR = {"background": "ansi_white", "foreground": "ansi_black"}

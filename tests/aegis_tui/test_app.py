@@ -82,6 +82,23 @@ async def test_quitting_with_live_blocks_asks_first(capsys: pytest.CaptureFixtur
     assert farewell in "".join(capsys.readouterr())
 
 
+async def test_an_engine_that_is_started_just_as_the_console_ends_is_not_waited_for() -> None:
+    async def start() -> None:
+        await asyncio.Event().wait()
+
+    class Ending(AegisApp):
+        def on_ready(self) -> None:
+            self.exit()
+
+        def on_unmount(self) -> None:
+            self._start_engine(start)
+
+    app = Ending(engine())
+    async with asyncio.timeout(30) as limit:
+        await app.run_async(headless=True)
+    assert (app._engine_at_work is not None, limit.expired()) == (True, False)
+
+
 async def test_a_hang_up_leaves_one_line_in_the_log_with_what_stays_in_force(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "aegis_tui")
     app = console()

@@ -154,9 +154,9 @@ def in_trouble() -> Host:
 
 
 def without_analyst() -> Host:
-    """Return a night on which nobody investigates."""
+    """Return a night whose analyst is not loaded yet."""
     view = scenario.incident_view(steps=(), verdict=None, proposals=(), evidence=())
-    state = scenario.snapshot(status=scenario.status(analyst="none"), proposals=())
+    state = scenario.snapshot(status=scenario.status(analyst="loading"), proposals=())
     return engine(state, views={"INC-00000042": view})
 
 

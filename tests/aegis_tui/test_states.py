@@ -20,6 +20,7 @@ from engine.types import (
     BlockState,
     Comparison,
     Fault,
+    IncidentView,
     LibraryEntry,
     Origin,
     ProposalState,
@@ -127,12 +128,19 @@ def _shelf() -> tuple[LibraryEntry, ...]:
     )
 
 
+def _told() -> dict[str, IncidentView]:
+    """Return what the engine can tell of each incident on the shelf."""
+    full = scenario.incident_view()
+    return {one.incident.id: replace(full, incident=one.incident) for one in _shelf()}
+
+
 def _library() -> Host:
-    return engine(shelf=_shelf())
+    return engine(shelf=_shelf(), views=_told())
 
 
 def _beside() -> Host:
-    return engine(scenario.snapshot(proposals=(scenario.proposal(state=ProposalState.PENDING),)), shelf=_shelf())
+    waiting = (scenario.proposal(state=ProposalState.PENDING),)
+    return engine(scenario.snapshot(proposals=waiting), shelf=_shelf(), views=_told())
 
 
 class _Finds(FakeStudio):

@@ -129,7 +129,7 @@ async def test_taking_over_names_who_loses_it_and_asks_once() -> None:
         await pilot.press("D")
         asked = pilot.app.screen
         assert isinstance(asked, Ask)
-        assert "root on pts/2 decides now and will only watch" in asked.question
+        assert "root on pts/2 will only watch" in asked.question
         await pilot.press("n")
         await settle(pilot)
         assert ("take_over",) not in fake.asked

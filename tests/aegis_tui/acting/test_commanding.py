@@ -120,7 +120,9 @@ async def test_block_opens_the_dialog_with_those_terms_and_blocks_nothing() -> N
         assert pilot.app.screen.proposal.terms.ttl_s == 86400
         await pilot.press("enter")
         await settle(pilot)
-    assert fake.commands() == [("propose", "198.51.100.99/32", ""), ("revise", "P-90", "198.51.100.99/32", 86400.0)]
+    *asked, withdrawn = fake.commands()
+    assert asked == [("propose", "198.51.100.99/32", ""), ("revise", "P-90", "198.51.100.99/32", 86400.0)]
+    assert withdrawn == ("decide", "P-91", "token of P-91", False, "")
 
 
 async def test_block_takes_the_proposal_that_waits_already() -> None:
@@ -130,6 +132,8 @@ async def test_block_takes_the_proposal_that_waits_already() -> None:
         await _run(pilot, "block 203.0.113.9")
         assert isinstance(pilot.app.screen, BlockDialog)
         assert pilot.app.screen.proposal.id == "P-17"
+        await pilot.press("escape")
+        await settle(pilot)
     assert fake.commands() == []
 
 
@@ -194,8 +198,9 @@ async def test_extend_and_keep_and_allow_take_what_they_are_about() -> None:
         await settle(pilot)
         await _run(pilot, "allow 192.0.2.8")
         assert isinstance(pilot.app.screen, AskWords)
-    extended, kept, allowed = fake.commands()
+    extended, withdrawn, kept, allowed = fake.commands()
     assert extended == ("extend", "198.51.100.7/32", 604800.0)
+    assert withdrawn == ("decide", "P-92", "token of P-92", False, "")
     assert (kept, allowed) == (("keep", "198.51.100.7/32"), ("allow", "192.0.2.7/32", "the office"))
 
 
@@ -437,15 +442,17 @@ async def test_the_terminal_s_clipboard_is_written_only_where_that_is_allowed(al
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=str)
-async def test_a_notice_takes_a_second_row_and_is_kept_in_full(size: tuple[int, int]) -> None:
+async def test_a_notice_takes_a_second_row_above_the_keys_and_is_kept_in_full(size: tuple[int, int]) -> None:
     app = _app()
     long = "the end of a long notice is there to be read: " + "word " * 40 + "END"
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         app.say(long)
         await settle(pilot)
-        assert text(pilot).splitlines()[-1].rstrip().endswith("q quit")
-        assert "… :notices" in text(pilot).splitlines()[-1]
+        *_, first, second, keys = text(pilot).splitlines()
+        assert first.strip().startswith("the end of a long notice")
+        assert second.rstrip().endswith("… :notices")
+        assert keys.startswith(" enter open") and keys.rstrip().endswith("q quit")
         await _run(pilot, "notices")
         assert "END" in text(pilot)
 

@@ -261,6 +261,26 @@ async def test_a_search_goes_to_the_database() -> None:
     assert [call[1] for call in fake.asked if call[0] == "library"][-1] == "Log"
 
 
+async def test_a_search_that_finds_nothing_does_not_say_that_nothing_is_stored() -> None:
+    app = console(engine(shelf=(entry(42),)))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"zebra", "enter")
+        await settle(pilot)
+        app.poll()
+        await settle(pilot)
+        assert "No stored incident matches 'zebra'. esc clears the filter." in shown(app)
+        assert "No incident is stored" not in shown(app)
+
+
+@pytest.mark.parametrize(("playing", "words"), [(False, "p goes on; n goes"), (True, "It goes on; n goes")])
+async def test_before_the_first_alert_a_replay_says_how_to_come_to_it(playing: bool, words: str) -> None:
+    app = console(engine(replace(taped(playing=playing), alerts=())), "replay")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert words in shown(app)
+
+
 async def test_an_empty_library_teaches() -> None:
     app = console(engine())
     async with app.run_test(size=(80, 24)) as pilot:

@@ -38,6 +38,9 @@ def _remapped(fake: Host, clock: Clock | None = None, **keys: tuple[str, ...]) -
         ({"block": ("enter",)}, "enter is a key of that dialog"),
         ({"extend": ("space",)}, "space is a key of that dialog"),
         ({"quit": ("ctrl+c",)}, "is not free"),
+        ({"block": ("hyper+x",)}, "'hyper+x' would do nothing, few terminals send hyper+"),
+        ({"block": ("ctrl+super+f5",)}, "few terminals send super+"),
+        ({"block": ("meta+b",)}, "few terminals send meta+"),
     ],
     ids=str,
 )
@@ -53,10 +56,16 @@ def test_two_commands_may_change_their_keys() -> None:
     assert (keymap.faces("up"), keymap.faces("down")) == ("j", "k")
 
 
-@pytest.mark.parametrize("sign", ["/", "?", ":", ".", "b", "B", "é", "pgdn", "esc", "f5", "ctrl+b", "ctrl+/", "space"])
+@pytest.mark.parametrize(
+    "sign", ["/", "?", ":", ".", "b", "B", "é", "pgdn", "esc", "f5", "ctrl+b", "ctrl+/", "space", "alt+b", "shift+f5"]
+)
 def test_a_key_is_read_as_it_is_written(sign: str) -> None:
     written = face(key_name(sign))
     assert written == sign or key_name(written) == key_name(sign)
+
+
+def test_the_shipped_keys_are_not_in_each_other_s_way() -> None:
+    assert Keymap({"block": Keymap().keys("block")}).keys("block") == ("b",)  # all are checked once one was chosen
 
 
 @pytest.mark.parametrize("view", ["overview", "incident", "blocks", "replay", "health"])
@@ -183,3 +192,8 @@ async def test_the_first_keys_are_not_heard_under_another_key() -> None:
         await settle(pilot)
         assert isinstance(pilot.app.screen, Decision)
     assert not any(call[0] == "decide" for call in fake.asked)
+
+
+def test_of_two_keys_on_one_row_each_tells_of_itself_alone() -> None:
+    paired = {command.pair for command in commands() if command.pair}
+    assert [command.name for command in commands() if command.name in paired and not command.row] == []

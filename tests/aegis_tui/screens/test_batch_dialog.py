@@ -129,6 +129,20 @@ async def test_enter_and_b_alone_block_nothing() -> None:
     fake = engine()
     async with marked(fake, "b", "enter", "enter") as pilot:
         assert isinstance(pilot.app.screen, View)
+    assert [decided for _, _, _, decided, _ in decisions(fake)] == [False]
+
+
+async def test_a_list_that_only_marks_and_a_key_made_goes_with_the_dialog() -> None:
+    fake = engine()
+    async with marked(fake) as pilot:
+        assert "Cancel withdraws P-91" in text(pilot)
+        await press(pilot, "escape")
+    assert decisions(fake) == [("decide", "P-91", "token of P-91", False, "")]
+
+
+async def test_a_list_that_was_imported_stays_when_its_dialog_closes() -> None:
+    async with imported(listing(3)) as (pilot, fake):
+        await press(pilot, "escape")
     assert decisions(fake) == []
 
 

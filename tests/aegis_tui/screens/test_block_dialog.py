@@ -10,8 +10,11 @@ import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
+from aegis_tui.app import AegisApp
 from aegis_tui.screens.block_dialog import BlockDialog
 from aegis_tui.widgets.controls import Push
+from aegis_tui.widgets.line import plain
+from aegis_tui.widgets.pane import Pane
 from engine.types import Terms
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import ENTRY, PRIOR, TRIAL, Clock, Host, LateClock, console, engine, replay, settle
@@ -493,3 +496,20 @@ async def test_a_term_with_jitter_says_so(ttl_s: float, told: str) -> None:
     fake = engine(scenario.snapshot(proposals=(scenario.proposal(terms=terms),)))
     async with opened(fake) as pilot:
         assert ("jitter" in text(pilot), told in text(pilot)) == (bool(told), True)
+
+
+@pytest.mark.parametrize("way", [((80, 24), (140, 40)), ((140, 40), (80, 24))], ids=["wider", "narrower"])
+async def test_the_facts_fill_the_width_that_the_dialog_has_now(
+    way: tuple[tuple[int, int], tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = way
+    async with console(engine(), LateClock()).run_test(size=before) as pilot:
+        await settle(pilot)
+        await pilot.press("b")
+        await settle(pilot)
+        monkeypatch.setattr(AegisApp, "poll", lambda *_, **__: None)  # which would draw it anew by and by
+        await pilot.resize_terminal(*after)
+        await settle(pilot)
+        shown = [plain(row) for row in pilot.app.screen.query_one("#facts", Pane).lines]
+        pilot.app.screen.redraw()  # type: ignore[attr-defined]  # a dialog can
+        assert shown == [plain(row) for row in pilot.app.screen.query_one("#facts", Pane).lines]

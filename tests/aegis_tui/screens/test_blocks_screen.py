@@ -161,7 +161,7 @@ async def test_extending_asks_for_a_term_and_then_for_approval() -> None:
     fake = engine()
     async with screen(fake, SMALL, "E") as pilot:
         told = " ".join(text(pilot).split())
-        assert "Block 198.51.100.7/32 for, from now: 1: 10 m 2: 1 h 3: 24 h 4: 7 d 5: permanent esc" in told
+        assert "Block 198.51.100.7/32, from now on, for: 1: 10 m 2: 1 h 3: 24 h 4: 7 d 5: permanent esc" in told
         await press(pilot, "3")
         assert isinstance(pilot.app.screen, BlockDialog)
         assert "(*) 24 h" in text(pilot)

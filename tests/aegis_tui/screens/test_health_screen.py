@@ -70,6 +70,24 @@ def test_each_fault_is_seen_at_its_ability(fault: str, ability: str, state: str)
     assert _states(scenario.status(receivers=1), fault)[ability] == state
 
 
+@pytest.mark.parametrize("fault", ["capture", "blocking", "model", "rules", "llm", "store", "notify"])
+def test_what_is_worn_says_where_its_fault_is_told(fault: str) -> None:
+    broken = (Fault(fault, "it broke", "mend it", scenario.NOW),)
+    rows = abilities(scenario.snapshot(status=scenario.status(receivers=1), faults=broken))
+    assert [words for _, state, words in rows if state in ("DEGRADED", "MISSING") and f"see {fault} below" in words]
+
+
+def test_an_interface_that_is_not_read_is_not_said_to_be_live() -> None:
+    broken = (Fault("capture", "cannot read eth0", "mend it", scenario.NOW),)
+    rows = abilities(scenario.snapshot(status=scenario.status(), faults=broken))
+    assert rows[0] == ("capture", "MISSING", "packets of eth0 are not read; see capture below")
+
+
+def test_a_budget_that_is_used_up_says_what_becomes_of_it() -> None:
+    rows = abilities(scenario.snapshot(status=scenario.status(storage=Storage(3_000_000, 2_000_000, 90)), faults=()))
+    assert ("disk", "DEGRADED", "3.0 MB of 2 MB; incidents kept 90d; the oldest is being removed") in rows
+
+
 @pytest.mark.parametrize(("broken", "state"), [((), "off"), (("blocking",), "MISSING"), (("guard",), "MISSING")])
 def test_blocking_that_nobody_wanted_is_off_and_else_it_is_missing(broken: tuple[str, ...], state: str) -> None:
     assert _states(scenario.status(blocking=False), *broken)["blocking"] == state

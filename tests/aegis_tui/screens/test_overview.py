@@ -12,6 +12,9 @@ from aegis_tui.app import AegisApp
 from aegis_tui.clock import show_utc
 from aegis_tui.screens.overview import FLOWS_EVERY
 from aegis_tui.widgets import rows
+from aegis_tui.widgets.bars import Footer
+from aegis_tui.widgets.line import plain
+from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.table import Table
 from engine.types import Snapshot
 from tests.aegis_tui import scenario
@@ -101,3 +104,30 @@ async def test_a_large_table_that_could_not_be_arranged_at_once_is_arranged_late
         waits._took = waits._done_at = 0.0
         await _seconds(pilot, state, 1, flows=fewer)
         assert len(table.lines) == 5_500
+
+
+async def test_an_interface_without_traffic_leads_to_the_faults_and_claims_none() -> None:
+    async with console(engine(scenario.quiet())).run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        told = " ".join(map(plain, pilot.app.screen.query_one("#flows", Table).lines))
+        assert "Faults: screen 5." in told
+
+
+async def test_no_pane_of_a_screen_without_an_incident_is_empty() -> None:
+    async with console(engine(scenario.quiet()), view="incident").run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        panes = list(pilot.app.screen.query(Pane))
+        assert len(panes) == 6
+        assert all(pane.lines for pane in panes)
+
+
+@pytest.mark.parametrize(("key", "hint"), [("slash", "esc clear"), ("b", "esc cancel"), ("x", "esc cancel")])
+async def test_what_was_said_before_hides_no_key_of_what_is_opened(key: str, hint: str) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.say("said before")
+        await pilot.press(key)
+        await settle(pilot)
+        app.poll()
+        assert hint in " ".join(plain(row) for row in app.screen_stack[1].query_one(Footer)._rows)

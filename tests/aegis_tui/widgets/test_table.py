@@ -83,6 +83,31 @@ async def test_a_filter_that_matches_nothing_says_so() -> None:
         assert "No row matches 'zebra'" in plain(table.lines[0])
 
 
+async def test_a_filter_counts_nothing_in_a_table_without_rows() -> None:
+    async with Bench().run_test(size=(60, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill((), "Things 0", ("nothing yet",))
+        table.narrow(parse("zebra"))
+        assert table.heading == "Things 0"
+
+
+@pytest.mark.parametrize(("width", "name"), [(80, 63), (200, 60)])
+async def test_the_eye_finds_the_next_column_in_a_wide_table(width: int, name: int) -> None:
+    async with Bench().run_test(size=(width, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("one"), "Things", ())
+        await pilot.pause()
+        assert table.render_line(1).text.index("size") == name + 4
+
+
+async def test_a_wide_table_cuts_no_cell_for_that() -> None:
+    async with Bench().run_test(size=(200, 10)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.fill(rows("n" * 90), "Things", ())
+        await pilot.pause()
+        assert "n" * 90 in table.render_line(2).text
+
+
 async def test_a_filter_on_what_the_rows_do_not_have_says_which() -> None:
     async with Bench().run_test(size=(60, 10)) as pilot:
         table = pilot.app.query_one(Table)

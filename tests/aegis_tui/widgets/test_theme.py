@@ -18,6 +18,7 @@ from aegis_tui.widgets.theme import (
     THEMES,
     Theme,
     fitting,
+    for_textual,
 )
 
 XTERM = (
@@ -144,3 +145,12 @@ def test_the_bare_terminals_get_the_eight_colours_without_bright_ones() -> None:
 )
 def test_the_theme_fits_the_terminal(wanted: str, environ: dict[str, str], theme: Theme) -> None:
     assert fitting(wanted, environ) is theme
+
+
+@pytest.mark.parametrize(
+    ("theme", "colour"),
+    [(MONO, "ansi_default"), (MONO_VT, "ansi_default"), (ANSI, "ansi_bright_red"), (DARK, "#ff8787")],
+    ids=["mono", "mono-vt", "ansi", "dark"],
+)
+def test_a_filter_that_cannot_be_read_has_a_colour_only_where_there_are_colours(theme: Theme, colour: str) -> None:
+    assert for_textual(theme).variables["wrong"] == colour
