@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
+from ipaddress import IPv4Network, IPv6Network
+from operator import methodcaller
 from socket import AF_INET, inet_pton
 from typing import Any
 
@@ -154,7 +156,32 @@ def _of_term(term: Term, kind: Kind) -> Sieve:
         if low == high:
             return lambda items: [item for item in items if low in read(item)]
     answer = _Answers(_check(term)).__getitem__
+    if begins := _begins_of(term):
+        return _beginning(begins, answer, read)
     return lambda items: [item for item in items if True in map(answer, read(item))]
+
+
+def _begins_of(term: Term) -> str:
+    """Return how every address of an IPv4 network of whole octets begins, and no other; else nothing."""
+    if FIELDS.get(term.field) is not Takes.ADDRESS or term.pattern:
+        return ""
+    begins, is_whole = _begins(network(term.value))
+    return begins if is_whole else ""
+
+
+def _beginning(begins: str, answer: Callable[[Any], bool], read: Callable[[Any], Sequence[str]]) -> Sieve:
+    """Return what picks by how addresses begin; a prefix may have one in common and begin otherwise."""
+    starts, is_prefix = methodcaller("startswith", begins), methodcaller("__contains__", "/")
+
+    def pick(items: Sequence[Any]) -> list[Any]:
+        return [
+            item
+            for item in items
+            if True in map(starts, (values := read(item)))
+            or (True in map(is_prefix, values) and True in map(answer, values))
+        ]
+
+    return pick
 
 
 def _passing(test: Test, items: Sequence[Any]) -> list[Any]:
@@ -243,13 +270,17 @@ def _number_of(address: str) -> int:
         return -1
 
 
+def _begins(wanted: IPv4Network | IPv6Network) -> tuple[str, bool]:
+    """Return how the addresses of an IPv4 network begin, and whether no others do."""
+    octets = str(wanted.network_address).split(".")[: wanted.prefixlen // 8]
+    begins = "".join(f"{octet}." for octet in octets) if wanted.version == 4 and wanted.prefixlen < 32 else ""
+    return begins, wanted.prefixlen % 8 == 0
+
+
 def _address(text: str) -> Callable[[str], bool]:
     """Return a test of addresses and prefixes: whether they and this one have an address in common."""
     wanted = network(text)
-    octets = str(wanted.network_address).split(".")[: wanted.prefixlen // 8]
-    begins = "".join(f"{octet}." for octet in octets) if wanted.version == 4 and wanted.prefixlen < 32 else ""
-
-    whole = wanted.prefixlen % 8 == 0
+    begins, whole = _begins(wanted)
     low = int(wanted.network_address)
     high = int(wanted.broadcast_address)
 

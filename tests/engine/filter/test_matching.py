@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.filter import Filter, parse
-from engine.filter.kinds import flows, incidents
+from engine.filter.kinds import KINDS, flows, incidents
 from engine.filter.tree import And, Node, Not, Or
-from engine.types import Alert, Disposition, Flow, LibraryEntry, Origin, Processes, Severity
+from engine.types import Alert, Block, BlockState, Disposition, Flow, LibraryEntry, Origin, Processes, Severity
 from tests.aegis_tui import scenario
 from tests.engine.filter.trees import ADDRESSES, NAMES, naive, trees
 from tests.factories import alert, detection, five_tuple, flow, incident
@@ -48,6 +49,29 @@ def test_a_word_is_found_wherever_it_stands(word: str) -> None:
     every = [one.flow for one in ALERTS]
     passes = parse(word).over(flows({}, {}))
     assert parse(word).sieve(flows({}, {}))(every) == [flow for flow in every if passes(flow)]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["203.0.0.0/16", "203.0.113.0/24", "10.0.0.0/8", "203.0.112.0/20", "203.0.113.9", "2001:db8::/32"]
+)
+def test_blocked_prefixes_that_share_an_address_are_sifted_as_each_is_tested(prefix: str) -> None:
+    prefixes = (
+        "203.0.113.9/32",
+        "203.0.0.0/8",
+        "203.0.113.0/24",
+        "0.0.0.0/0",
+        "203.1.0.0/16",
+        "2001:db8::/48",
+        "10.1.0.0/16",
+    )
+    every = [Block(one, BlockState.LIVE, ("eth0",), 1.0, 0, 0, 0.0) for one in prefixes]
+    found = parse(f"ip:{prefix}")
+    passed = [block.prefix for block in found.sieve(KINDS[Block])(every)]
+    wanted = ip_network(prefix)
+    networks = [ip_network(one, strict=False) for one in prefixes]
+    assert passed == [
+        one for one, of in zip(prefixes, networks, strict=True) if of.version == wanted.version and of.overlaps(wanted)
+    ]
 
 
 @given(trees, trees)
