@@ -39,14 +39,7 @@ def guarded(ifaces: tuple[str, ...] = (), *, looks: bool = False) -> Iterator[Gu
         PermissionError: the command runs without root.
     """
     need_root()
-    try:
-        client = connect()
-    except OSError:
-        try:
-            client = _spawned(ifaces, looks=looks)
-        except OSError as error:
-            raise NoGuardError(str(error)) from error
-    with client:
+    with _running() or _spawned(ifaces, looks=looks) as client:
         yield client
 
 
@@ -106,19 +99,14 @@ def looking(*, told: bool = True) -> Iterator[Look]:
         PermissionError: the command runs without root.
     """
     need_root()
-    try:
-        client = connect()
-    except OSError:
-        if is_untouched():
-            if told:
-                say("aegis-tui: no guard has run on this host yet: nothing is stored", sys.stderr)
-            yield Untouched()
-            return
-        with guarded(looks=True) as guard:
-            yield guard
-    else:
-        with client:
-            yield client
+    client = _running()
+    if client is None and is_untouched():
+        if told:
+            say("aegis-tui: no guard has run on this host yet: nothing is stored", sys.stderr)
+        yield Untouched()
+        return
+    with client or _spawned((), looks=True) as guard:
+        yield guard
 
 
 def is_untouched(state: Path = paths.LIVE_STATE, pin_root: Path = PIN_ROOT) -> bool:
@@ -133,17 +121,27 @@ def is_untouched(state: Path = paths.LIVE_STATE, pin_root: Path = PIN_ROOT) -> b
         return False
 
 
+def _running() -> GuardClient | None:
+    try:
+        return connect()
+    except OSError:
+        return None
+
+
 def _spawned(ifaces: tuple[str, ...], *, looks: bool) -> GuardClient:
-    """Start a guard that protects what the settings name."""
-    settings = effective(argparse.Namespace()).settings
-    return spawn(
-        ifaces,
-        endpoints=endpoint_addresses(settings),
-        shared_hops=settings.trusted_proxies,
-        management_ports=settings.management_ports,
-        dataplane=not settings.no_dataplane,
-        looks=looks,
-    )
+    """Start a guard that protects what the settings name, or raise ``NoGuardError``."""
+    try:
+        settings = effective(argparse.Namespace()).settings
+        return spawn(
+            ifaces,
+            endpoints=endpoint_addresses(settings),
+            shared_hops=settings.trusted_proxies,
+            management_ports=settings.management_ports,
+            dataplane=not settings.no_dataplane,
+            looks=looks,
+        )
+    except OSError as error:
+        raise NoGuardError(str(error)) from error
 
 
 def need_root() -> None:

@@ -58,10 +58,6 @@ class MirroredEngine(ConsoleDoor, Protocol):
         """Return the state as it stands."""
         ...
 
-    def suppressions(self) -> tuple[Suppression, ...]:
-        """Return the rules in force and those that ended within a day, the newest first."""
-        ...
-
 
 Rules = tuple[Suppression, ...]
 WAY = 2

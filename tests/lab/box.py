@@ -11,9 +11,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
 
 from engine.paths import ROOT
+from tests.lab.made import Made
 from tests.lab.wire import BPFFS, IFACE
 
 UNITS = ("aegis-tui.service", "aegis-tui-restore.service")
@@ -59,7 +59,7 @@ def why_not() -> str:
     return "what is below /tmp is hidden from a unit" if ROOT.is_relative_to("/tmp") else ""
 
 
-class Box:
+class Box(Made):
     """Boots on entry, in a network namespace that is there already, and is switched off on exit."""
 
     def __init__(self, folder: Path, namespace: str) -> None:
@@ -68,18 +68,11 @@ class Box:
         self._boot: subprocess.Popen[str] | None = None
         self._first = 0
 
-    def __enter__(self) -> Self:
+    def build(self) -> None:
+        """Boot it, from the disk that there is or a new one."""
         if not self._folder.exists():
             self._furnish()
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._start()
 
     def close(self) -> str:
         """Pull the plug, and return what was on the machine's console; what was written to its disk stays."""

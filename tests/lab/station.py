@@ -15,9 +15,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from engine import paths
+from tests.lab.made import Made
 from tests.lab.terminal import answer
 from tests.lab.wire import BPFFS, enter
 
@@ -48,7 +49,7 @@ def missing_tools() -> list[str]:
     return [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
 
 
-class Station:
+class Station(Made):
     """Makes two namespaces, the server in one of them with state of its own, and leaves nothing behind."""
 
     def __init__(self) -> None:
@@ -59,18 +60,11 @@ class Station:
         self._first = 0
         """The server's first process: killed, everything that runs on it ends."""
 
-    def __enter__(self) -> Self:
-        try:
-            self._wire()
-            self._lay_out()
-            self._boot()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def build(self) -> None:
+        """Make the namespaces, lay out what the server keeps, and boot it."""
+        self._wire()
+        self._lay_out()
+        self._boot()
 
     def close(self) -> None:
         """End the server with everything that runs on it, and take the namespaces away."""

@@ -11,15 +11,16 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from engine import paths
+from tests.lab.made import Made
 
 BPFFS = "/sys/fs/bpf"
 IFACE = "eth0"
 
 
-class Wire:
+class Wire(Made):
     """Makes the namespaces on entry; on exit ends what was started in them, and leaves nothing behind."""
 
     def __init__(self, name: str, near: str, gateway: str, far: Iterable[str]) -> None:
@@ -28,17 +29,6 @@ class Wire:
         self._near, self._gateway, self._far = near, gateway, tuple(far)
         self._started: list[subprocess.Popen[str]] = []
         self._desk: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.build()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def build(self) -> None:
         """Make both ends; the far one has the gateway's address and everybody's who talks to the near one."""

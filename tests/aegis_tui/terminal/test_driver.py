@@ -91,11 +91,17 @@ app.run()
 """
 
 
-def test_a_console_that_is_told_to_go_on_has_one_reader_and_leaves_the_terminal_as_it_was() -> None:
+def _running(code: str) -> tuple[int, int]:
+    """Start a program on a terminal of its own; return its process and the other end of the terminal."""
     process, terminal = pty.fork()
     if process == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
-        os.execv(sys.executable, [sys.executable, "-c", CONTINUED])
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    return process, terminal
+
+
+def test_a_console_that_is_told_to_go_on_has_one_reader_and_leaves_the_terminal_as_it_was() -> None:
+    process, terminal = _running(CONTINUED)
     before, shown = termios.tcgetattr(terminal), b""
     with contextlib.suppress(OSError):  # the last byte was read
         while select.select([terminal], [], [], 30)[0]:
@@ -128,10 +134,7 @@ app.run()
 
 
 def test_a_console_that_is_told_to_go_on_while_it_writes_does_not_wait_for_itself() -> None:
-    process, terminal = pty.fork()
-    if process == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
-        os.execv(sys.executable, [sys.executable, "-c", CONTINUED_WHILE_WRITING])
+    process, terminal = _running(CONTINUED_WHILE_WRITING)
     with contextlib.suppress(OSError):  # the last byte was read
         while select.select([terminal], [], [], 8)[0]:
             os.read(terminal, 65536)

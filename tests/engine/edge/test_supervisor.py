@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -18,39 +20,43 @@ from tests.aegis_tui import scenario
 from tests.fakes import FakeEngine
 
 
+@asynccontextmanager
+async def _heard(place: str, engine: FakeEngine, **options: float) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Let a supervisor tell of an engine; yields what waits for the next message."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"\0{place[1:]}" if place.startswith("@") else place)
+        manager.setblocking(False)
+        telling = asyncio.create_task(Supervisor(place, **options).serve(cast(EngineDoor, engine)))
+        loop = asyncio.get_running_loop()
+
+        async def message() -> str:
+            return (await loop.sock_recv(manager, 500)).decode()
+
+        try:
+            async with asyncio.timeout(10):
+                yield message
+        finally:
+            telling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await telling
+
+
 @pytest.mark.parametrize("abstract", [False, True])
 async def test_it_is_ready_first_and_then_shows_that_it_lives(tmp_path: Path, abstract: bool) -> None:
     place = f"@aegis-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(f"\0{place[1:]}" if abstract else place)
-        manager.setblocking(False)
-        door = Supervisor(place, watchdog_s=0.03)
-        telling = asyncio.create_task(door.serve(cast(EngineDoor, FakeEngine(scenario.snapshot()))))
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            heard = [(await loop.sock_recv(manager, 500)).decode() for _ in range(3)]
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+    async with _heard(place, FakeEngine(scenario.snapshot()), watchdog_s=0.03) as message:
+        heard = [await message() for _ in range(3)]
     assert heard[0] == "READY=1"
     assert heard[1] == heard[2] == f"WATCHDOG=1\nSTATUS={summary(scenario.snapshot())}"
 
 
 async def test_it_tells_at_once_what_drops_now(tmp_path: Path) -> None:
     engine = FakeEngine(scenario.snapshot())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.setblocking(False)
-        telling = asyncio.create_task(Supervisor(str(tmp_path / "notify")).serve(cast(EngineDoor, engine)))
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            ready, first = [(await loop.sock_recv(manager, 500)).decode() for _ in range(2)]
-            status = replace(engine.state.status, blocking=False, dataplane="no guard; eth0: down")
-            engine.state = replace(engine.state, status=status)
-            heard = (await loop.sock_recv(manager, 500)).decode()
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+    async with _heard(str(tmp_path / "notify"), engine) as message:
+        ready, first = await message(), await message()
+        status = replace(engine.state.status, blocking=False, dataplane="no guard; eth0: down")
+        engine.state = replace(engine.state, status=status)
+        heard = await message()
     assert (ready, "STATUS=blocking by " in first) == ("READY=1", True)
     assert "STATUS=monitor only (no guard, eth0: down); " in heard
 
@@ -58,18 +64,10 @@ async def test_it_tells_at_once_what_drops_now(tmp_path: Path) -> None:
 async def test_before_the_store_is_read_no_incidents_are_counted_and_then_at_once(tmp_path: Path) -> None:
     begun = scenario.quiet(status=scenario.status(loading="reading what is stored"))
     engine = FakeEngine(begun)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.setblocking(False)
-        telling = asyncio.create_task(Supervisor(str(tmp_path / "notify")).serve(cast(EngineDoor, engine)))
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            _, first = [(await loop.sock_recv(manager, 500)).decode() for _ in range(2)]
-            engine.state = scenario.snapshot()
-            then = (await loop.sock_recv(manager, 500)).decode()
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+    async with _heard(str(tmp_path / "notify"), engine) as message:
+        _, first = await message(), await message()
+        engine.state = scenario.snapshot()
+        then = await message()
     assert (first.endswith("; reading what is stored"), "incidents: 2" in then) == (True, True)
 
 
