@@ -52,7 +52,8 @@ async def aside(load: Callable[[], _T]) -> _T:
 
 
 def _fill(loaded: Future[_T], load: Callable[[], _T]) -> None:
-    loaded.set_running_or_notify_cancel()
+    if not loaded.set_running_or_notify_cancel():
+        return  # nobody waited long enough for the thread to begin
     try:
         found = load()
     except BaseException as error:  # as an executor does: the caller is told, whatever it was

@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -73,6 +74,20 @@ async def test_a_load_that_nobody_waits_for_any_more_ends_quietly() -> None:
         await waiting
     goes_on.set()
     assert await asyncio.to_thread(ended.wait, 10)
+
+
+async def test_a_load_that_was_given_up_before_its_thread_began_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    begins: list[Callable[[], None]] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: begins.append(thread.run))
+    begun: list[None] = []
+    waiting = asyncio.create_task(courtesy.aside(partial(begun.append, None)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    [begin] = begins
+    begin()
+    assert begun == []
 
 
 def test_what_loads_while_the_program_leaves_ends_at_its_next_module() -> None:
