@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import random
 import signal
 import sqlite3
@@ -28,6 +29,7 @@ from engine import wire
 from engine.store.database import Store, open_store
 from engine.types import Incident
 from tests.factories import alert, flow, incident
+from tests.lab.wire import IFACE, Wire
 
 DEMO = [sys.executable, "-m", "aegis_tui", "demo", "--speed", "16"]
 HOST = [sys.executable, "-m", "benchmarks.terminal.host"]
@@ -50,7 +52,7 @@ def main() -> int:
     wanted = sys.argv[1:]
     missed = 0
     print(f"{'what':58} {'measured':>10} {'limit':>8}", flush=True)
-    for part in (start, loading, idle, busy, large, database, hang_up, attached):
+    for part in (start, watching, loading, idle, busy, large, database, hang_up, attached):
         if wanted and part.__name__ not in wanted:
             continue
         for name, value, limit, unit in part():
@@ -80,6 +82,23 @@ def start() -> Iterator[Figure]:
     yield f"bare Textual application, first frame, median of {STARTS}", statistics.median(bare) * 1000, math.inf, "ms"
     yield f"first output, median of {STARTS}", statistics.median(firsts) * 1000, 500, "ms"
     yield f"first frame, median of {STARTS}", statistics.median(frames) * 1000, 500, "ms"
+
+
+def watching() -> Iterator[Figure]:
+    """Yield when the first frame of a console on an interface stands, and when its guard has attached; takes root."""
+    if os.geteuid():
+        return
+    frames, guarded = [], []
+    for number in range(STARTS):
+        with Wire(f"watch{os.getpid()}n{number}", "192.0.2.10", "192.0.2.1", ()) as wire, _state() as state:
+            terminal = Terminal(wire.aegis("--iface", IFACE), 120, 36, environment(state))
+            terminal.wait_for(HINTS)
+            frames.append(time.monotonic() - terminal.began)
+            terminal.wait_for(b"XDP")
+            guarded.append(time.monotonic() - terminal.began)
+            terminal.hang_up()
+    yield f"on an interface, first frame, median of {STARTS}", statistics.median(frames) * 1000, 500, "ms"
+    yield f"on an interface, attached, median of {STARTS}", statistics.median(guarded) * 1000, math.inf, "ms"
 
 
 def loading() -> Iterator[Figure]:

@@ -18,11 +18,12 @@ from aegis_tui.commands.doors import configured
 from aegis_tui.commands.ending import UNATTENDED_GRACE_S, run_to_end
 from aegis_tui.commands.logfile import log_to
 from aegis_tui.commands.rows import count
-from aegis_tui.commands.settings import effective, endpoint_addresses, keymap
+from aegis_tui.commands.settings import effective, endpoint_addresses
+from aegis_tui.commands.starting import loading
 from aegis_tui.commands.terminal import need_terminal, say
 from engine import paths
 from engine.attach.socket import listen
-from engine.config import Settings
+from engine.config import Effective, Settings
 from engine.plan import Plan
 from engine.types import Fault
 
@@ -60,22 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         return elsewhere
     check(settings.interface)
     if not arguments.headless:
-        need_terminal()
-        keymap(found)  # refuses what does not fit before anything is started
-    guard = launch(settings, may_approve=not arguments.headless)
-    if not arguments.headless:  # loaded while the guard comes up
-        from aegis_tui.commands.console import preferences_of  # noqa: PLC0415 - textual only where there is a console
-
-        preferences = preferences_of(found, paths.LIVE_DATABASE.parent)
-    watch = begin(settings, guard)
+        return _console(found)
+    watch = begin(settings, launch(settings, may_approve=False))
     opened = configured(settings, paths.LIVE_DATABASE)
-    if not arguments.headless:
-        from aegis_tui.commands.console import run_console  # noqa: PLC0415 - textual only where there is a console
-        from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
-
-        engine = build(watch, settings, None, opened=opened, view_flows=settings.flows_shown)
-        workshop = Workshop(settings, state=paths.LIVE_DATABASE.parent)
-        return run_console(engine, preferences=preferences, studio=workshop)
     from aegis_tui.commands.output import Printer  # noqa: PLC0415 - after privileges are dropped
 
     printer = Printer(arguments.json, arguments.extra, wanted=arguments.filter)
@@ -85,6 +73,23 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         farewell(engine)
     return 2 if tell_failures(engine) else 0
+
+
+def _console(found: Effective) -> int:
+    """Show a console of its own: loaded while the guard comes up, drawn while the kernel is made ready."""
+    need_terminal()
+    settings = found.settings
+    guard = launch(settings, may_approve=True)
+    with loading():
+        from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - only here is textual
+        from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
+
+    preferences = preferences_of(found, paths.LIVE_DATABASE.parent)  # refuses before the guard attaches anything
+    watch = begin(settings, guard, waits=False)
+    opened = configured(settings, paths.LIVE_DATABASE)
+    engine = build(watch, settings, None, opened=opened, view_flows=settings.flows_shown)
+    workshop = Workshop(settings, state=paths.LIVE_DATABASE.parent)
+    return run_console(engine, preferences=preferences, studio=workshop)
 
 
 def _at_another_engine(arguments: argparse.Namespace) -> int | None:
@@ -124,8 +129,10 @@ def launch(settings: Settings, *, may_approve: bool) -> GuardClient:
     )
 
 
-def begin(settings: Settings, guard: GuardClient, *, attachable: bool = False) -> Watch:
+def begin(settings: Settings, guard: GuardClient, *, attachable: bool = False, waits: bool = True) -> Watch:
     """Wait for the guard, open the captures and, if consoles may attach, their socket, and give up root for good.
+
+    Unless it ``waits``, the guard still makes the kernel ready on return, and answers after that.
 
     Raises:
         PermissionError: the guard does not start; the text says why.
@@ -141,6 +148,8 @@ def begin(settings: Settings, guard: GuardClient, *, attachable: bool = False) -
     dropped = drop(os.environ)
     log_to(paths.LIVE_DATABASE.parent, settings.log_level)
     log.info("watching %s", opened.names)
+    if waits:
+        guard.hello()
     return Watch(guard, opened, tuple(filter(None, (dropped.fault, opened.fault))), listener)
 
 
@@ -175,12 +184,12 @@ def build(
 ) -> Engine:
     """Return an engine over what was opened."""
     from engine.core import Engine  # noqa: PLC0415 - after privileges are dropped
+    from engine.host.addresses import connected_prefixes, own_ips  # noqa: PLC0415
     from engine.hostdoor import HostDoor  # noqa: PLC0415
     from engine.intake import Intake  # noqa: PLC0415
 
     sources = watch.captures.sources
     readers = [Intake(source, max_flows=settings.max_flows, live=True, view_flows=view_flows) for source in sources]
-    known = watch.guard.addresses()
     plan = Plan(
         source="live",
         title=watch.captures.names,
@@ -189,8 +198,8 @@ def build(
         database=paths.LIVE_DATABASE,
         knowledge=paths.LIVE_DATABASE.with_name("knowledge.db"),
         live=True,
-        local_ips=known.addresses.own,
-        connected=known.connected,
+        local_ips=own_ips(),
+        connected=connected_prefixes(),
         faults=watch.faults,
         filing=True,
         doors=opened,

@@ -108,7 +108,7 @@ def _need_free_host() -> None:
 def _stay(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door, ...], closing: _Closing) -> int:
     """Serve what is stored and known, and judge what is reported."""
     from engine.core import Engine  # noqa: PLC0415 - after the arguments are known to be right
-    from engine.host.addresses import connected_prefixes, host_addresses  # noqa: PLC0415
+    from engine.host.addresses import connected_prefixes, own_ips  # noqa: PLC0415
 
     log_to(paths.user_state(), settings.log_level)
     database = paths.user_state() / "aegis.db"
@@ -119,7 +119,7 @@ def _stay(arguments: argparse.Namespace, settings: Settings, opened: tuple[Door,
         settings=settings,
         database=database,
         knowledge=paths.user_state() / "knowledge.db",
-        local_ips=host_addresses().own,
+        local_ips=own_ips(),
         connected=connected_prefixes(),
         filing=True,
         doors=(*opened, *doors.configured(settings, database, _told(arguments))),

@@ -96,7 +96,7 @@ async def _triage(arguments: argparse.Namespace, settings: Settings, events: Seq
 
 
 def _plan(settings: Settings) -> Plan:
-    from engine.host.addresses import connected_prefixes, host_addresses  # noqa: PLC0415 - only where it runs
+    from engine.host.addresses import connected_prefixes, own_ips  # noqa: PLC0415 - only where it runs
 
     return Plan(
         source="report",
@@ -105,7 +105,7 @@ def _plan(settings: Settings) -> Plan:
         settings=settings,
         database=paths.user_state() / "aegis.db",
         knowledge=paths.user_state() / "knowledge.db",
-        local_ips=host_addresses().own,
+        local_ips=own_ips(),
         connected=connected_prefixes(),
         filing=True,
     )

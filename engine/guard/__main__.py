@@ -40,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lock = _hold_host(options)
         if options.restore:
             return _restore(options)
-        server = _build(options, console)
+        guard, server = _build(options, console)
     except (OSError, sqlite3.Error) as error:
         if console is not None:
             decline(console, str(error))
         print(f"cannot start the guard: {error}", file=sys.stderr)
         return 1
     server.stop_on(signal.SIGTERM)
+    if server.greet():
+        guard.tick()
     server.serve()
     lock.release()
     return 0
@@ -81,13 +83,13 @@ def _hold_host(options: argparse.Namespace) -> HostLock:
     return HostLock(secure_folder(options.socket.parent, 0o700) / "lock")
 
 
-def _build(options: argparse.Namespace, console: socket.socket | None) -> Server:
+def _build(options: argparse.Namespace, console: socket.socket | None) -> tuple[Guard, Server]:
     _log_to(options.state / "guard.log")
     parent, clock = os.getppid(), SystemClock()
     ledger = _ledger(options, clock)
     guard, _ = _start(options, ledger, clock)
     channel = (console, console_channel(parent, not options.no_approve)) if console is not None else None
-    return Server(guard, listen(options.socket), channel, options.stay or console is None)
+    return guard, Server(guard, listen(options.socket), channel, options.stay or console is None)
 
 
 def _ledger(options: argparse.Namespace, clock: SystemClock) -> Ledger:
@@ -115,6 +117,7 @@ def _restore(options: argparse.Namespace) -> int:
         print("no block to restore")
         return 0
     guard, enforcer = _start(options, ledger, clock)
+    guard.tick()
     wanted = {order.prefix: set(order.ifaces) for order in ledger.orders.newest() if order.network == ledger.network}
     shown = wanted.keys() | ledger.orders.forged.keys()
     blocks = [block for block in map(enforcer.block, enforcer.rows().rows) if block.prefix in shown]

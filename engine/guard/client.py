@@ -72,7 +72,10 @@ class GuardClient:
         return bool(poll.poll(0))
 
     def greet(self) -> None:
-        """Wait until a guard that was just started answers; hang up where it does not start, and raise why."""
+        """Wait until a guard that was just started answers; hang up where it does not start, and raise why.
+
+        From then on it makes the kernel ready, and answers the next question after that.
+        """
         try:
             self.hello()
         except OSError:

@@ -85,13 +85,12 @@ class Guard:
         self._sick = ""
 
     def start(self) -> None:
-        """Note the start, tell when the audit chain is broken, and bring the kernel in line."""
+        """Note the start, and tell when the audit chain is broken; the first ``tick`` brings the kernel in line."""
         if self._tells_life:
             entries, problems = self._ledger.book.chain.verify()
             self._ledger.book.note(self._clock.wall(), "start", pid=self._pid, entries=entries, problems=problems)
         if forged := self._ledger.orders.forged:
             self._ledger.book.note(self._clock.wall(), "forged", why=FORGED, **summed(forged))
-        self.tick()
 
     def tick(self) -> None:
         """Do what is due; a ledger that cannot be written stops approvals, not the guard."""

@@ -69,14 +69,11 @@ class Server:
         self._stopped = ""
         self._tick_due, self._may_tick, self._may_look = monotonic() + TICK_S, 0.0, 0.0
         self._look_due = math.inf
-        self._watch = _watch()
+        self._watch: Watch | None = None
         self._wake, self._woken = socket.socketpair()
         if console:
             self._open(*console)
-        self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        if self._watch is not None:
-            self._selector.register(self._watch, selectors.EVENT_READ)
 
     def stop_on(self, number: signal.Signals) -> None:
         """End the loop cleanly on a signal."""
@@ -84,8 +81,25 @@ class Server:
         signal.set_wakeup_fd(self._woken.fileno())
         signal.signal(number, lambda *_: None)
 
+    def greet(self) -> bool:
+        """Answer the console's first question, and nobody else; return False where the end comes before it.
+
+        A console draws before the kernel is ready, and what it finds wrong with its settings comes before anything is
+        attached.
+        """
+        heard = self._console is None
+        while not (heard or self._stopped):
+            for key, _ in self._selector.select():
+                self._ready(key.fileobj)
+                heard = heard or key.fileobj is self._console
+        return not self._stopped
+
     def serve(self) -> str:
         """Answer until the end and return why it came."""
+        self._watch = _watch()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        if self._watch is not None:
+            self._selector.register(self._watch, selectors.EVENT_READ)
         while not self._stopped:
             for key, _ in self._selector.select(self._wait_s()):
                 self._ready(key.fileobj)

@@ -23,13 +23,18 @@ def host_addresses(environ: Mapping[str, str] | None = None, pid: int | None = N
     operators += people.ssh_peers(os.getpid() if pid is None else pid)
     leases = servers.leases()
     return HostAddresses(
-        own=canonical_ips(own_addresses()),
+        own=own_ips(),
         gateways=canonical_ips(gateway for route in routes() for gateway in route.gateways),
         resolvers=canonical_ips(resolvers()),
         operators=canonical_ips(operators),
         dhcp=leases.dhcp,
         ntp=canonical_ips((*leases.ntp, *servers.time_servers())),
     )
+
+
+def own_ips() -> tuple[str, ...]:
+    """Return the addresses of this host; raises ``OSError``."""
+    return canonical_ips(own_addresses())
 
 
 def connected_prefixes() -> tuple[str, ...]:

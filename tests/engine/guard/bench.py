@@ -64,6 +64,7 @@ class Bench:
         around = Surroundings(self._look, self.ledger.grants, lambda: self.managed, lambda: self.ssh_ports)
         self.guard = Guard(self.ledger, self._clock, plane, enforcer, around, pid=1)
         self.guard.start()
+        self.guard.tick()
 
     def _look(self) -> tuple[policy.Protected, tuple[str, ...]]:
         if self.blind:

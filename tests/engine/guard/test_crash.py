@@ -263,7 +263,7 @@ def test_a_guard_killed_while_a_block_expires_brings_nothing_back(host: Host, de
     kill(guard)
     until(lambda: not host.drops())
     with pytest.raises(ConnectionError):
-        dying(host, death)
+        dying(host, death).hello()
     guard = again(host)
     assert (host.kernel(), guard.blocks()) == ({}, [])
     assert [one.ended_why for one in guard.blocks(ended=True)] == ["expired"]

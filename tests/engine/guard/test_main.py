@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -72,8 +73,8 @@ class World:
         self.state, self.socket = folder / "state", folder / "run" / "guard.sock"
         self.guards: list[GuardClient] = []
 
-    def start(self, *options: str) -> GuardClient:
-        """Start a guard inside the server's namespace and return the console's end."""
+    def start(self, *options: str, greets: bool = True) -> GuardClient:
+        """Start a guard inside the server's namespace and return the console's end; unless it ``greets``, unheard."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = ["nsenter", f"--net=/run/netns/{SERVER}", sys.executable, "-I", "-m", "engine.guard"]
         command += [f"--fd={theirs.fileno()}", "--iface=eth0", f"--state={self.state}", f"--pin-root={PINS}"]
@@ -82,6 +83,8 @@ class World:
                 [*command, f"--socket={self.socket}", *options], pass_fds=[theirs.fileno()], start_new_session=True
             )
         self.guards.append(GuardClient(ours, process))
+        if greets:
+            self.guards[-1].greet()
         return self.guards[-1]
 
     def restore(self) -> tuple[int, str]:
@@ -118,6 +121,12 @@ class World:
         proposal = guard.propose(TERMS, "seen attacking", handshake=True)
         assert self.person("approve", proposal.id, "") == "live"
         return only(guard.blocks())
+
+    def attached(self) -> str:
+        """Return what the server's interface says of an XDP program, empty without one."""
+        command = ["ip", "-n", SERVER, "-json", "-details", "link", "show", "dev", "eth0"]
+        [link] = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+        return str(link.get("xdp", ""))
 
     def kernel(self) -> list[str]:
         """Return the prefixes in the pinned maps, read without any guard."""
@@ -271,6 +280,14 @@ def test_a_console_without_a_terminal_may_not_approve(world: World) -> None:
     with pytest.raises(client.GuardError, match="without the right to approve"):
         guard.approve(proposal.id, guard.review(proposal.id).token)
     assert world.kernel() == []
+
+
+def test_a_guard_that_nobody_greets_attaches_nothing_and_ends_with_its_console(world: World) -> None:
+    guard = world.start(greets=False)
+    assert until(world.socket.exists)
+    guard.close()
+    assert guard.process is not None
+    assert (guard.process.wait(10), PINS.exists(), world.attached()) == (0, False, "")
 
 
 def test_a_second_guard_says_who_holds_the_host(world: World) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from engine import paths
 from engine.guard import client, codec, messages, server
-from engine.guard.guard import Guard
+from engine.guard.guard import Channel, Guard
 from tests.engine.guard.bench import AT_TERMINAL, Bench
 
 Served = tuple[client.GuardClient, socket.socket, Bench, Path]
@@ -132,6 +132,34 @@ def test_a_signal_ends_the_loop(bench: Bench, tmp_path: Path) -> None:
     signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: nobody else is let in")
+def test_the_console_is_greeted_before_anybody_else_and_before_the_guard_ticks(tmp_path: Path) -> None:
+    guard, path = Watched(due_s=()), tmp_path / "guard.sock"
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with server.listen(path) as listener, ours, client.reach(path) as peer:
+        loop = server.Server(cast(Guard, guard), listener, (theirs, AT_TERMINAL), stay=False)
+        for end, packet in ((peer, b"last"), (ours, b"first")):
+            end.send(packet)
+        assert loop.greet()
+        assert (ours.recv(codec.PACKET_BYTES), guard.ticks) == (b"answered", [])
+        peer.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            peer.recv(codec.PACKET_BYTES)
+        guard.end = ours.close
+        loop.serve()
+        assert peer.recv(codec.PACKET_BYTES) == b"answered"
+        loop.close()
+
+
+def test_a_console_that_goes_before_it_was_greeted_ends_the_guard(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with server.listen(tmp_path / "guard.sock") as listener:
+        loop = server.Server(cast(Guard, Watched(due_s=())), listener, (theirs, AT_TERMINAL), stay=False)
+        ours.close()
+        assert not loop.greet()
+        loop.close()
+
+
 def test_a_guard_that_does_not_start_says_why() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
@@ -161,6 +189,12 @@ class Watched:
 
     def look_again(self) -> None:
         self.looks.append(monotonic() - self.began)
+
+    def answer(self, packet: bytes, channel: Channel) -> bytes:
+        del channel
+        if packet == b"last":
+            self.end()
+        return b"answered"
 
     def stop(self, why: str) -> None:
         assert why
