@@ -15,8 +15,9 @@ import sqlite3
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -190,11 +191,16 @@ def _hand_over(name: str, folder: int, owner: pwd.struct_passwd, depth: int) -> 
 
 
 def _unreadable(user: pwd.struct_passwd) -> str:
-    """Return the first folder of the program that the user cannot enter, or empty; a child tries it."""
-    folders = _program_folders()
+    """Return the first folder of the program that the user cannot enter, or empty."""
+    return _first_closed(user.pw_uid, tuple(_program_folders()))
+
+
+@cache
+def _first_closed(uid: int, folders: tuple[str, ...]) -> str:
+    """Have a child try it, once: it takes as long as all else of giving up root."""
     child = os.fork()
     if child == 0:
-        _try_folders(user, folders)
+        _try_folders(uid, folders)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return "" if code == 0 else folders[code - 1] if 0 < code <= len(folders) else "the program"
@@ -204,7 +210,7 @@ def _program_folders() -> list[str]:
     return list(dict.fromkeys([sys.base_prefix, sys.prefix, str(Path(os.__file__).parent), str(Path(__file__).parent)]))
 
 
-def _closed(folders: list[str]) -> list[str]:
+def _closed(folders: Sequence[str]) -> list[str]:
     return [folder for folder in folders if not os.access(folder, os.R_OK | os.X_OK)]
 
 
@@ -220,11 +226,11 @@ def _name(uid: int) -> str:
         return str(uid)
 
 
-def _try_folders(user: pwd.struct_passwd, folders: list[str]) -> NoReturn:
+def _try_folders(uid: int, folders: Sequence[str]) -> NoReturn:
     """End the child with the number of the first closed folder, 0 when all are open."""
     code = 255
     try:
-        _become(user.pw_uid)
+        _become(uid)
         closed = _closed(folders)
         code = folders.index(closed[0]) + 1 if closed else 0
     finally:

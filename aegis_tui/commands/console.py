@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ from aegis_tui.bridge import EngineView, Studio
 from aegis_tui.commands.ending import run_to_end
 from aegis_tui.commands.person import name_of_person
 from aegis_tui.commands.settings import effective, keymap
+from aegis_tui.commands.starting import loading
 from aegis_tui.commands.terminal import in_browser, need_terminal
 from aegis_tui.terminal.driver import HangUpDriver
 from engine import config, paths
@@ -43,11 +45,18 @@ def show(
     studio: Studio | None = None,
 ) -> int:
     """Show the console over an engine of this process, or of a daemon, until it is closed."""
-    app = AegisApp(engine, start, first_view, preferences=preferences or preferences_of(effective(Namespace())))
-    app.studio = studio
-    if not in_browser():
-        app.driver_class = HangUpDriver
-    run_to_end(app.run_async)
+    with ExitStack() as undrawn:
+        undrawn.enter_context(loading())
+
+        async def drawn() -> None:
+            undrawn.close()
+            await start()
+
+        app = AegisApp(engine, drawn, first_view, preferences=preferences or preferences_of(effective(Namespace())))
+        app.studio = studio
+        if not in_browser():
+            app.driver_class = HangUpDriver
+        run_to_end(app.run_async)
     return app.return_code or 0
 
 

@@ -84,11 +84,11 @@ def _console(found: Effective) -> int:
         from aegis_tui.commands.console import preferences_of, run_console  # noqa: PLC0415 - only here is textual
         from aegis_tui.commands.studio import Workshop  # noqa: PLC0415
 
-    preferences = preferences_of(found, paths.LIVE_DATABASE.parent)  # refuses before the guard attaches anything
-    watch = begin(settings, guard, waits=False)
-    opened = configured(settings, paths.LIVE_DATABASE)
-    engine = build(watch, settings, None, opened=opened, view_flows=settings.flows_shown)
-    workshop = Workshop(settings, state=paths.LIVE_DATABASE.parent)
+        preferences = preferences_of(found, paths.LIVE_DATABASE.parent)  # refuses before the guard attaches anything
+        watch = begin(settings, guard, waits=False)
+        opened = configured(settings, paths.LIVE_DATABASE)
+        engine = build(watch, settings, None, opened=opened, view_flows=settings.flows_shown)
+        workshop = Workshop(settings, state=paths.LIVE_DATABASE.parent)
     return run_console(engine, preferences=preferences, studio=workshop)
 
 
@@ -96,11 +96,12 @@ def _at_another_engine(arguments: argparse.Namespace) -> int | None:
     """Attach where another engine holds this host, and return the exit status; ``None`` where none does."""
     if os.geteuid() != 0:
         return None
-    from aegis_tui.commands import attach  # noqa: PLC0415 - only root can
-    from aegis_tui.commands.holder import holder  # noqa: PLC0415
+    from aegis_tui.commands.holder import holder  # noqa: PLC0415 - only root can
 
     if (found := holder()) is None:
         return None
+    from aegis_tui.commands import attach  # noqa: PLC0415 - only where there is another
+
     if found.daemon and not (arguments.iface or arguments.headless):
         need_terminal()
         return attach.attached(arguments)
