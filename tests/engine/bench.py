@@ -9,11 +9,12 @@ import functools
 import queue
 import shutil
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,19 @@ def knowledge_cache() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     Knowledge(folder / "knowledge.db").close()
     return folder / "knowledge.db"
+
+
+@asynccontextmanager
+async def locked(database: Path) -> AsyncIterator[sqlite3.Connection]:
+    """Hold a database's lock; what was written meanwhile is kept.
+
+    It is waited for in another thread: what the engine writes at the moment ends only while its loop runs.
+    """
+    options: dict[str, Any] = {"isolation_level": None, "timeout": PATIENCE_S, "check_same_thread": False}
+    with closing(sqlite3.connect(database, **options)) as other:
+        await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
+        yield other
+        other.execute("COMMIT")
 
 
 @functools.cache

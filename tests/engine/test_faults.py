@@ -31,6 +31,7 @@ from tests.engine.bench import (
     guarding,
     knowledge_cache,
     live_plan,
+    locked,
     of_kind,
     replay_plan,
     run,
@@ -58,13 +59,11 @@ async def test_a_locked_database_is_said_waited_for_and_given_every_row(tmp_path
         wire.send(attack(FIRST))
         await at_work.hears(Verdict)
         await at_work.engine._writer.drained()
-        with closing(sqlite3.connect(tmp_path / "aegis.db", isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
+        async with locked(tmp_path / "aegis.db"):
             wire.send(attack(SECOND))
             fault = await at_work.fault("store")
             await at_work.hears(Verdict)
             assert "locked" in fault.message
-            other.execute("ROLLBACK")
         await at_work.fault("store", cleared=True)
     assert_accounted(at_work.engine)
     views = await stored(tmp_path)

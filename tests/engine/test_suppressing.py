@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from engine.store.database import open_store
 from engine.store.rows import put_suppression
 from engine.suppression import MOST, make
 from engine.types import Alert, Incident
-from tests.engine.bench import Wire, assert_accounted, attack, live_plan, replay_plan, run, running, stored
+from tests.engine.bench import Wire, assert_accounted, attack, live_plan, locked, replay_plan, run, running, stored
 from tests.factories import ATTACKER, pcap_file
 
 OTHER = "198.51.100.99"
@@ -46,8 +44,8 @@ async def test_a_rule_made_beside_the_engine_holds_soon(tmp_path: Path, monkeypa
     async with running(live_plan(tmp_path, wire)) as at_work:
         await _open(at_work.engine)
         rule = make(ATTACKER, "", "", "by hand", "root", 0.0, 0.0)
-        with closing(sqlite3.connect(tmp_path / "aegis.db", timeout=5)) as database, database:
-            database.execute(*put_suppression(rule))
+        async with locked(tmp_path / "aegis.db") as other:
+            other.execute(*put_suppression(rule))
         while not at_work.engine.suppressions():
             await at_work.engine.incidents()
         wire.send(attack())

@@ -183,7 +183,12 @@ class Desk:
         self._tmux = ("tmux", "-S", str(self._folder / "tmux"), "-f", "/dev/null")
         sized = f"stty rows 40 cols 160; exec {shlex.join(self._tmux)} new-session"
         self._client = station.log_in(source, "sh", "-c", sized)
-        _until(lambda: self._keys("").returncode == 0, "no tmux over SSH")
+        try:
+            _until(lambda: self._keys("").returncode == 0, "no tmux over SSH")
+        except TimeoutError as error:
+            self._client.kill()
+            error.add_note(self._client.communicate()[0])
+            raise
 
     def sudo(self, *command: str, question: str = "", reply: str = "") -> tuple[int, str]:
         """Run a command as root in the pane, reply to its question, and return its exit status and what it wrote."""
