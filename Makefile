@@ -14,7 +14,7 @@ test: test-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy aegis_tui engine models knowledge benchmarks tests install
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 bench: test-tools
 	@missed=0; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || missed=1; done; exit $$missed

@@ -6,6 +6,7 @@ import gc
 import os
 import stat
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,10 @@ def _takes_tests() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root where there is none."""
+    """Begin with what takes longest, and skip what needs root where there is none."""
+    tests = Counter(item.path for item in items)
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: (item.path not in long, -tests[item.path], item.path))
     if os.geteuid() == 0:
         return
     needs_root = pytest.mark.skip(reason="root only: network namespaces and BPF")

@@ -26,6 +26,7 @@ from tests.lab.wire import IFACE
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.long,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
     pytest.mark.skipif(bool(missing_tools("tmux")), reason=f"the lab needs {', '.join(missing_tools('tmux'))}"),
 ]

@@ -17,6 +17,7 @@ from tests.lab.terminal import answer
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.long,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
     pytest.mark.skipif(bool(missing_tools()), reason=f"the lab needs {', '.join(missing_tools())}"),
     pytest.mark.skipif(bool(why_not()), reason=why_not()),

@@ -15,6 +15,8 @@ import pytest
 from benchmarks.terminal.pseudoterminal import Terminal, environment
 from tests.factories import ATTACKER
 
+pytestmark = pytest.mark.long
+
 PATIENCE_S = 30.0
 Daemon = subprocess.Popen[bytes]
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -16,6 +17,8 @@ from engine.guard import messages
 from tests.engine.guard.bench import Bench
 from tests.engine.guard.machine import Machine, World
 from tests.fakes import DryRunBlocker
+
+pytestmark = pytest.mark.long
 
 PREFIXES = tuple(f"203.0.113.{number}/32" for number in range(20))
 INTERLEAVINGS = int(os.environ.get("AEGIS_TEST_INTERLEAVINGS", "250"))

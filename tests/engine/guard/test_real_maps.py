@@ -34,6 +34,7 @@ from tests.engine.guard.machine import Grant, Machine, World
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.long,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces and BPF"),
 ]
 
