@@ -9,15 +9,15 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.bars import Bar
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import line, paragraph, wrap
 
 
-class Ask(ModalScreen[str]):
+class Ask(Modal[str]):
     """Shows a question; dismisses with the answer of the key pressed, or with an empty string."""
 
     DEFAULT_CSS = """
@@ -46,7 +46,7 @@ class Ask(ModalScreen[str]):
         self.dismiss(self.answers.get(event.key, ""))
 
 
-class AskWords(ModalScreen[str]):
+class AskWords(Modal[str]):
     """Asks for a few words; dismisses with them, or with an empty string when the person changed their mind."""
 
     DEFAULT_CSS = """

@@ -9,10 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from aegis_tui.keyboard.completing import Known, Offer, offers, problem, usage
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.bars import Bar
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Line, line
@@ -24,7 +24,7 @@ OFFERED = 7
 HOW = "tab completes  ↑↓ history  enter runs  esc leaves"
 
 
-class CommandLine(ModalScreen[str]):
+class CommandLine(Modal[str]):
     """Takes one command; dismisses with it, or with an empty string when the person changed their mind."""
 
     DEFAULT_CSS = """

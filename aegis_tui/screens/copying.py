@@ -8,8 +8,8 @@ from typing import NamedTuple
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.line import line, paragraph, plain
 from aegis_tui.widgets.pane import Pane, TextPane
 from aegis_tui.widgets.picker import Picker
@@ -27,7 +27,7 @@ class Value(NamedTuple):
     text: str
 
 
-class Copying(ModalScreen[str]):
+class Copying(Modal[str]):
     """Dismisses with the text that was picked, or with an empty string."""
 
     DEFAULT_CSS = """

@@ -11,10 +11,10 @@ from textual import on
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from aegis_tui.keyboard.keys import common_dialog_bindings
 from aegis_tui.screens.block_facts import Fact, fitted
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.pane import Pane
 
@@ -45,7 +45,7 @@ class Frame(Vertical):
             self.post_message(self.Widened())
 
 
-class Dialog(ModalScreen[None]):
+class Dialog(Modal[None]):
     """A frame with a pane of facts, controls, a row of buttons that begins with Cancel, and a status below."""
 
     DEFAULT_CSS = """

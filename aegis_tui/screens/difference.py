@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.line import Line, Span, fit, line, paragraph, plain, wrap
 from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.safe import foreign
@@ -18,7 +18,7 @@ SIDE_BY_SIDE = 120
 _MARKS = {"new": ("+ new", "warn"), "gone": ("- gone", "danger"), "changed": ("~ changed", "bold")}
 
 
-class DifferenceScreen(ModalScreen[None]):
+class DifferenceScreen(Modal[None]):
     """Both runs over the whole screen; esc closes it."""
 
     DEFAULT_CSS = """

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.line import paragraph
 from aegis_tui.widgets.pane import TextPane
 
@@ -20,7 +20,7 @@ SIGNS = (
 )
 
 
-class Help(ModalScreen[None]):
+class Help(Modal[None]):
     """Keys and signs over half of the screen; the view stays visible beside it."""
 
     DEFAULT_CSS = """

@@ -9,10 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from aegis_tui.screens.dialog import Form
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.controls import Push
 from aegis_tui.widgets.field import MARK, Lines
 from aegis_tui.widgets.line import paragraph
@@ -43,7 +43,7 @@ class Page(Lines, TextArea):
         return Text(shown, end="", no_wrap=True)
 
 
-class NoteDialog(Form, ModalScreen[Written]):
+class NoteDialog(Form, Modal[Written]):
     """Asks for the text of a note; dismisses with it."""
 
     DEFAULT_CSS = """

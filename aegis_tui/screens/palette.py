@@ -9,17 +9,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from aegis_tui.keyboard.keymap import Keymap, help_of
 from aegis_tui.keyboard.keys import Command
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.field import Field
 from aegis_tui.widgets.line import Line, line
 from aegis_tui.widgets.picker import Picker
 
 
-class Palette(ModalScreen[str]):
+class Palette(Modal[str]):
     """Dismisses with the name of the command that was picked, or with an empty string."""
 
     DEFAULT_CSS = """

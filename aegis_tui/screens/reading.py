@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from aegis_tui.keyboard.keymap import keys_of
+from aegis_tui.screens.modal import Modal
 from aegis_tui.widgets.line import Paragraph
 from aegis_tui.widgets.pane import TextPane
 
 
-class Reading(ModalScreen[None]):
+class Reading(Modal[None]):
     """Shows paragraphs over the whole screen but its first row."""
 
     DEFAULT_CSS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from textual.widgets import Input
 from aegis_tui.screens.command_line import CommandLine
 from aegis_tui.screens.decision import Decision
 from aegis_tui.screens.note import NoteDialog
+from aegis_tui.screens.view import View
 from aegis_tui.widgets import table
 from engine.types import FiveTuple
 from tests.aegis_tui import scenario
@@ -79,6 +81,30 @@ async def test_keys_of_one_burst_are_done_in_order() -> None:
         _burst(pilot, "325")
         await settle(pilot)
         assert type(pilot.app.screen).__name__ == "HealthScreen"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param("ezzz", id="a question"),
+        pytest.param(":\n\n\n", id="the command line"),
+        pytest.param(":1\n\n", id="a command"),
+        pytest.param("yqqq", id="copying"),
+        pytest.param("???", id="help"),
+        pytest.param(["ctrl+p", "enter", "enter", "enter"], id="the palette"),
+        pytest.param(["i", "x", "enter", "enter"], id="a question in words"),
+        pytest.param(["b", "escape", "escape", "escape"], id="the block dialog"),
+    ],
+)
+async def test_keys_behind_the_one_that_closes_something_close_nothing_below_it(keys: Sequence[str]) -> None:
+    async with console().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        _press_at_once(pilot, keys[0])
+        await settle(pilot)
+        _burst(pilot, keys[1:]) if isinstance(keys, str) else _press_at_once(pilot, *keys[1:])
+        await settle(pilot)
+        assert any(isinstance(screen, View) for screen in pilot.app.screen_stack)
+        assert pilot.app.is_running
 
 
 @pytest.mark.parametrize("pasted", ["b", "b\n", "b\ny\n\n", ":block 203.0.113.9\n", "q"])
