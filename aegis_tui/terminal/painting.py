@@ -33,7 +33,8 @@ class Cell(NamedTuple):
     """The numbers of its style, as SGR takes them."""
 
 
-UNKNOWN = Cell("", "?")
+UNKNOWN = Cell("?", "unknown")
+"""Where nothing was drawn yet: nobody knows what stands there, and nothing is sent."""
 
 
 class Canvas:
@@ -76,7 +77,7 @@ class _Pen:
         out.append(f"\x1b[{y + 1};{x + 1}H")
         for text, code in cells:
             if code != self._code:
-                out.append(f"\x1b[0;{code}m" if code and code != UNKNOWN.code else RESET)
+                out.append(f"\x1b[0;{code}m" if code else RESET)
                 self._code = code
             out.append(text)
 
@@ -89,7 +90,7 @@ def _runs(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
     changed = [x for x, (one, other) in enumerate(zip(old, new, strict=True)) if one != other]
     start = end = -1
     for x in changed:
-        if start >= 0 and x - end <= NEAR:
+        if start >= 0 and x - end <= NEAR and UNKNOWN not in new[end:x]:
             end = x + 1
             continue
         if start >= 0:

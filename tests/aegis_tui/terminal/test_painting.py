@@ -98,6 +98,22 @@ def test_the_terminal_shows_what_was_drawn_last(frames: list[tuple[Strip, Strip]
     assert (screen.rows, screen.codes) == (other.rows, other.codes)
 
 
+_pieces = st.lists(st.tuples(st.integers(0, WIDTH - 1), st.text(alphabet="abc", min_size=1, max_size=4)), max_size=6)
+
+
+@given(st.lists(_pieces, min_size=1, max_size=4))
+def test_where_a_part_was_never_drawn_the_rest_of_its_row_stands_in_its_place(
+    updates: list[list[tuple[int, str]]],
+) -> None:
+    canvas, screen, wanted = Canvas(), Screen(), ["?"] * WIDTH
+    for pieces in updates:
+        strips = [(x, 0, Strip([Segment(text)])) for x, text in pieces]
+        screen.write(canvas.draw(strips, WIDTH, HEIGHT, STANDARD))
+        for x, text in pieces:
+            wanted[x : x + len(text)] = text[: WIDTH - x]
+    assert screen.rows == [wanted, ["?"] * WIDTH]
+
+
 class Below(PaintingApp):
     """A word below a screen that lets it be seen."""
 
