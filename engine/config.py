@@ -15,10 +15,16 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engine.plainfile import content_of, open_plain
+
 Item = TypeVar("Item")
 
 SYSTEM_FILE = Path("/etc/aegis/config.toml")
 """The default file when running as root."""
+FILE_BYTES = 1 << 20
+"""Most of a settings file."""
+_SHOWN = 80
+"""Most characters of a key or a value in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
     Raises:
         ValueError: a key is unknown or a value does not fit; the text names the origin and the key.
         PermissionError: a file that steers the program is another user's, or others may write to it.
+        OSError: the file cannot be read.
     """
     settings = Settings()
     origins = {item.name: "default" for item in fields(Settings)}
@@ -238,22 +245,29 @@ def _refuse_open_secrets(file: Path, found: os.stat_result, table: Mapping[str, 
 def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
     if file is None:
         return []
-    with file.open("rb") as opened:
+    with open_plain(file) as opened:
         found = os.fstat(opened.fileno())
         _refuse_foreign(file, found, environ)
-        text = opened.read()
-    try:
-        table = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{file}: not TOML: {error}"
-        raise ValueError(msg) from error
+        table = _parsed(file, content_of(opened, file, FILE_BYTES))
     known = {item.name for item in fields(Settings)}
     for key in table:
         if key not in known:
-            msg = f"{file}: unknown key {key!r}{_nearest(key, known)}; `aegis-tui config show` lists them all"
+            near = _nearest(key[:_SHOWN], known)
+            msg = f"{file}: unknown key {_told(key)}{near}; `aegis-tui config show` lists them all"
             raise ValueError(msg)
     _refuse_open_secrets(file, found, table)
     return [(str(file), key, value) for key, value in table.items()]
+
+
+def _parsed(file: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except (RecursionError, MemoryError):
+        msg = f"{file}: not read: lists or tables lie too deep in one another"
+        raise ValueError(msg) from None
+    except ValueError as error:  # of the text, or a number of more digits than Python reads
+        msg = f"{file}: not TOML: {error}"
+        raise ValueError(msg) from error
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
@@ -275,7 +289,7 @@ def _fit(origin: str, key: str, value: Any) -> Any:
     try:
         fitted = _PARSERS.get(key, _CASTS[type(getattr(Settings(), key))])(value)
     except (TypeError, ValueError) as error:
-        told = "its value is secret" if key in SECRET else repr(value)
+        told = "its value is secret" if key in SECRET else _told(value)
         msg = f"{origin}: {key} does not fit: {told} ({error})"
         raise ValueError(msg) from error
     low, high = LIMITS.get(key, (float("-inf"), float("inf")))
@@ -283,6 +297,14 @@ def _fit(origin: str, key: str, value: Any) -> Any:
         msg = f"{origin}: {key} must be from {low:g} to {high:g}, not {fitted:g}"
         raise ValueError(msg)
     return fitted
+
+
+def _told(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of thousands of digits
+        return "a value too long to show"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _as_tuple(value: Any) -> tuple[str, ...]:
@@ -313,7 +335,7 @@ def _as_bool(value: Any) -> bool:
 def _as_float(value: Any) -> float:
     try:
         return float("" if isinstance(value, bool) else value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         msg = "a number expected"
         raise ValueError(msg) from None
 

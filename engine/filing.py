@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from engine.reason import reason
+
 log = logging.getLogger(__name__)
 
 WAITING_REPORTS = 512
@@ -57,7 +59,7 @@ class Filing:
             except Exception as error:  # the stage's boundary: one report must not end the engine
                 log.exception("saving the report of %s", incident_id)
                 remedy = "make room, or the folder yours alone; `aegis-tui report ID --save` writes it again"
-                self._fault(ABILITY, f"cannot save the report of {incident_id}: {error}", remedy)
+                self._fault(ABILITY, f"cannot save the report of {incident_id}: {reason(error)}", remedy)
             else:
                 self._clear(ABILITY)
             finally:

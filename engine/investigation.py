@@ -29,6 +29,7 @@ from engine.names import Names
 from engine.networks import Networks
 from engine.plan import Plan, Recording
 from engine.playbooks import read_playbooks
+from engine.reason import reason
 from engine.types import Alert, Fault, Flow, Incident, IncidentView, SourcedAnswer, TraceStep
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _open_networks(settings: Settings, now: float) -> tuple[Networks | None, lis
     try:
         return Networks(Path(settings.asn_database)) if settings.asn_database else None, []
     except (OSError, ValueError) as error:
-        return None, [Fault("networks", str(error), "name a MaxMind DB file in asn_database, or none", now)]
+        return None, [Fault("networks", reason(error), "name a MaxMind DB file in asn_database, or none", now)]
 
 
 def choices(settings: Settings) -> tuple[ModelChoice | None, ModelChoice | None]:
@@ -208,7 +209,7 @@ def _own_prompts(settings: Settings, now: float) -> tuple[Path | None, list[Faul
     try:
         Prompts(folder)
     except (OSError, ValueError) as error:
-        return None, [Fault("prompts", str(error), "the shipped prompts are used until it can be", now)]
+        return None, [Fault("prompts", reason(error), "the shipped prompts are used until it can be", now)]
     return folder, []
 
 
@@ -217,7 +218,7 @@ def _own_playbooks(settings: Settings, now: float) -> tuple[Path | None, list[Fa
     try:
         read_playbooks(paths.PLAYBOOKS, folder)
     except (OSError, ValueError) as error:
-        return None, [Fault("playbooks", str(error), "the shipped playbooks are used until it can be", now)]
+        return None, [Fault("playbooks", reason(error), "the shipped playbooks are used until it can be", now)]
     return folder, []
 
 
@@ -227,13 +228,13 @@ def _open_knowledge(path: Path | None, playbooks: Path | None, now: float) -> tu
     except Exception as error:  # a damaged file breaks its reader in ways of its own
         if path is None:
             remedy = "reinstall: the analyst works without citations until then"
-            told = Fault("knowledge", f"ATT&CK cannot be opened: {type(error).__name__}: {error}", remedy, now)
+            told = Fault("knowledge", f"ATT&CK cannot be opened: {type(error).__name__}: {reason(error)}", remedy, now)
             return Knowledge(user_playbooks=playbooks, attack=False), [told]
         remedy = "it is made anew in memory at each start: free disk space, or open the folder to the engine's user"
         in_memory, faults = _open_knowledge(None, playbooks, now)
         if in_memory.backend == NO_ATTACK:
             return in_memory, faults
-        return in_memory, [*faults, Fault("knowledge", f"cannot keep {path}: {error}", remedy, now)]
+        return in_memory, [*faults, Fault("knowledge", f"cannot keep {path}: {reason(error, of=path)}", remedy, now)]
     if knowledge.backend in ("sqlite-vec", "numpy"):
         return knowledge, []
     return knowledge, [Fault("knowledge", knowledge.backend, "reinstall: search goes by words only until then", now)]
@@ -267,5 +268,5 @@ def _open_documents(
         if path is not None and not path.exists():
             return []
         remedy = "ATT&CK is searched alone until then"
-        return [Fault("documents", f"cannot open {path}: {error}", remedy, now)]
+        return [Fault("documents", f"cannot open {path}: {reason(error, of=path)}", remedy, now)]
     return [Fault("documents", documents.fault, "add them again", now)] if documents.fault else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from engine.plainfile import open_plain
+
 NAME_CHARACTERS = 120
 
 
@@ -15,6 +17,7 @@ class Networks:
         """Open a file; raises ``OSError``, and ``ValueError`` for one that is no such database."""
         import maxminddb  # noqa: PLC0415 - only where a database is configured
 
+        open_plain(path).close()  # the library would wait for a pipe
         try:
             self._reader = maxminddb.open_database(path)
         except maxminddb.InvalidDatabaseError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,26 @@ def begin(path: Path) -> BinaryIO:
         OSError: it is there already, or cannot be made.
     """
     return os.fdopen(os.open(path, _NEW, PRIVATE), "wb")
+
+
+def found_or_made(path: Path) -> None:
+    """Make an empty file for a database where there is none; one that is there is not opened.
+
+    Closing any descriptor of a file drops every POSIX lock that this process holds on it. SQLite's are such: without
+    them another program takes a database that is in use here for closed, and removes its write-ahead log.
+
+    Raises:
+        OSError: it is a link or no plain file, or this user may not read and write it.
+    """
+    try:
+        os.close(os.open(path, _NEW, PRIVATE))
+    except FileExistsError:
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            wrong = "it is a symbolic link" if stat.S_ISLNK(mode) else "it is no plain file"
+            raise PermissionError(errno.EACCES, wrong, str(path)) from None
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, "it may not be read and written", str(path)) from None
 
 
 def make(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 from engine.chain import Anchor
 from engine.guard.clock import RateLimit
 from engine.guard.quota import TRACES_PER_MINUTE
+from engine.reason import reason
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Notary:
             except Exception as error:  # the stage's boundary: a guard that refuses must not end the engine
                 log.warning("the guard did not note the trace of %s: %s", anchor.incident_id, error)
                 remedy = "investigations go on; `aegis-tui audit verify` cannot check what was not noted"
-                self._fault(ABILITY, f"the guard does not note traces: {error}", remedy)
+                self._fault(ABILITY, f"the guard does not note traces: {reason(error)}", remedy)
             else:
                 self._clear(ABILITY)
             finally:

@@ -6,6 +6,8 @@ import os
 import stat as modes
 from pathlib import Path
 
+from engine.plainfile import content_of, open_plain
+
 FILE_BYTES = 1 << 20
 """Most of one file."""
 
@@ -14,18 +16,17 @@ def read_own(file: Path) -> bytes:
     """Return the content of the file that was checked, and of no other that takes its place meanwhile.
 
     Raises:
-        PermissionError: others than root and this user could have written it, or it is no plain file.
+        PermissionError: others than root and this user could have written it, or it is no plain file, or too long.
         OSError: it cannot be read, or is a link.
     """
     for parent in (file.parent, *file.parent.resolve().parents):
         _refuse_strangers(parent, parent.stat(), whole=parent == file.parent)
-    fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as source:
-        status = os.fstat(fd)
-        if not modes.S_ISREG(status.st_mode) or status.st_size > FILE_BYTES:
-            raise PermissionError(f"{file} is no regular file of at most {FILE_BYTES >> 20} MiB")
-        _refuse_strangers(file, status, whole=True)
-        return source.read(FILE_BYTES)
+    try:
+        with open_plain(file, flags=os.O_NOFOLLOW) as source:
+            _refuse_strangers(file, os.fstat(source.fileno()), whole=True)
+            return content_of(source, file, FILE_BYTES)
+    except ValueError as refusal:
+        raise PermissionError(str(refusal)) from None
 
 
 def _refuse_strangers(path: Path, status: os.stat_result, *, whole: bool) -> None:

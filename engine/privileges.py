@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from engine.reason import reason
 from engine.seccomp import refuse_typing
 from engine.types import Fault
 
@@ -258,7 +259,7 @@ def _answer(work: Callable[[], bytes]) -> bytes:
     except LookupError as error:
         return _MISSING + str(error).encode("utf-8", "backslashreplace")
     except (ValueError, OSError, sqlite3.Error, MemoryError) as error:
-        return _FAILED + str(error).encode("utf-8", "backslashreplace")
+        return _FAILED + reason(error).encode("utf-8", "backslashreplace")
 
 
 def _send(fd: int, reply: bytes) -> None:

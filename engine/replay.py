@@ -21,6 +21,7 @@ from engine.keeping import keep, keep_found, left_as_stored
 from engine.pacing import Pacer
 from engine.parts import Detectors, load_detectors
 from engine.plan import Plan, Recording
+from engine.reason import reason
 from engine.scout import Scout
 from engine.shelf import Shelf
 from engine.store.reading import read_store
@@ -307,7 +308,8 @@ class Replay:
         try:
             return await writing
         except (OSError, ValueError, sqlite3.Error) as error:
-            message = f"cannot keep what the replay found in {self.plan.database}: {error}"
+            file = self.plan.database
+            message = f"cannot keep what the replay found in {file}: {reason(error, of=file)}"
             self._tell(Fault("store", message, "free disk space, or give the file to its owner", time.time()))
             return None
 

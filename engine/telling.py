@@ -13,6 +13,7 @@ from engine.config import Settings
 from engine.messenger import Told, named, send
 from engine.notify import Notice, Notices
 from engine.outbox import WAITING, Outbox
+from engine.reason import reason
 from engine.types import Event, Severity
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Telling:
         try:
             told = await self._send([self._urls[number] for number in numbers], notice)
         except OSError as error:  # no process could be started
-            told = [Told(False, str(error))] * len(numbers)
+            told = [Told(False, reason(error))] * len(numbers)
         for number, outcome in zip(numbers, told, strict=True):
             self._boxes[number].sent(notice, now, arrived=outcome.arrived)
             self._note(number, outcome)

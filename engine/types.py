@@ -780,7 +780,12 @@ class ProposalState(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
     REPLAY = "replay"
-    """Made in a replay, where nothing can be blocked."""
+    """Made where nothing can be blocked, in a replay or for an event that no running engine took: nobody is asked."""
+
+    @property
+    def words(self) -> str:
+        """The state as people read it."""
+        return "only shown" if self is ProposalState.REPLAY else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -993,7 +998,7 @@ class Recovery:
     last_record_at: float
     """When that run stored its last."""
     incidents: int
-    """Those that go on: they may still take alerts, or nobody had judged them."""
+    """Those that are shown again: nobody had judged them, or they may still take alerts."""
     alerts: int
     """Of these incidents."""
     investigations: int
@@ -1002,6 +1007,10 @@ class Recovery:
     """Those that still wait for a person."""
     blocks: int | None
     """Blocks in force; None where no guard tells."""
+
+
+NOT_YET = "loading"
+"""What stands for the analyst and the model until it is known which they are, or that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1015,9 +1024,9 @@ class Status:
     dataplane: str
     """What drops inbound and outbound, such as ``XDP native, tcx egress``, or why nothing does."""
     analyst: str
-    """``playbook``, or the model's name."""
+    """``playbook``, or the model's name; ``NOT_YET`` until it is loaded."""
     model: str
-    """The ONNX model's name and version, or why there is none."""
+    """The ONNX model's name and version, or why there is none; ``NOT_YET`` until it is loaded."""
     blocking: bool
     """Whether an approval would be enforced."""
     keep_within_s: float = 0.0
@@ -1036,6 +1045,8 @@ class Status:
     """Wall clock since when an attached console does not reach its engine and shows the last state; 0 while it does."""
     loading: str = ""
     """What is waited for before incidents and blocks can be told, such as ``reading what is stored``; then empty."""
+    on_trial: tuple[str, ...] = ()
+    """Interfaces that ``keep_within_s`` is about; the others stay attached whatever the person does."""
 
 
 @dataclass(frozen=True, slots=True)

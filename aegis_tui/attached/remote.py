@@ -143,8 +143,9 @@ class RemoteEngine(Petitions):
         """Return the mirror with what only this end knows."""
         now, role, fault = self._snapshot, self._role, self._fault
         if fault is not None:
-            lost = replace(now.status, blocking=False, dataplane="the engine does not answer", keep_within_s=0.0)
-            status = replace(lost, stale_since=min(fault.at, now.now or fault.at))
+            lost = replace(now.status, blocking=False, dataplane="the engine does not answer")
+            since = min(fault.at, now.now or fault.at)
+            status = replace(lost, keep_within_s=0.0, on_trial=(), stale_since=since)
             return replace(now, status=status, faults=(fault, *now.faults))
         decider = "" if role.decides or not role.consoles else role.decider
         return replace(now, status=replace(now.status, consoles=role.consoles, decider=decider))

@@ -13,6 +13,7 @@ from engine.attack.grams import HAN, is_chinese
 from engine.attack.shipped import CENTRE, Shipped
 from engine.attack.vectors import Nearest, VectorArray, VectorTable, load_sqlite_vec
 from engine.embedding import SCALE, Embedder, embedder_of
+from engine.reason import reason
 from engine.types import Passage
 
 ATTACK_ID = re.compile(r"\bT\d{4}(?:\.\d{3})?\b", re.ASCII)
@@ -69,7 +70,7 @@ class AttackIndex:
                 raise ImportError("switched off")
             self.embedder = embedder_of(shipped.path("vocab.txt"))
         except (ImportError, OSError) as error:
-            self.backend = f"words only: {error}"
+            self.backend = f"words only: {reason(error)}"
 
     def search(self, query: str, k: int) -> list[Passage]:
         """Return the best passages, each technique once; techniques named by id in the query come first."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.detect.tokens import encode, encryption
+from engine.plainfile import read_plain
 from engine.types import (
     JUDGE_REASONS,
     LEAVING,
@@ -36,6 +37,8 @@ from engine.types import (
 DEFAULT_THRESHOLD = 0.95
 HIGH_SCORE = 0.99
 EXCERPT_BYTES = 256
+MODEL_BYTES = 512 << 20
+CARD_BYTES = 16 << 20
 MEMORY_FLOWS = 65_536
 """Flows whose judgement is remembered; older ones may be judged again, never missed."""
 
@@ -68,7 +71,7 @@ class ModelDetector:
         self.threshold = self.card.threshold if threshold is None else threshold
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold} for {self.path}: must lie between 0 and 1")
-        content = self.path.read_bytes()
+        content = read_plain(self.path, MODEL_BYTES)
         self.version = hashlib.sha256(content).hexdigest()[:12]
         self._session = _open(content, self.path)
         self._output: str = self._session.get_outputs()[0].name
@@ -200,7 +203,7 @@ def _read_card(path: Path) -> ModelCard:
     if not path.exists():
         return ModelCard()
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        return ModelCard.model_validate_json(read_plain(path, CARD_BYTES))
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"]) or "the file"

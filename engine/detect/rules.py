@@ -16,6 +16,7 @@ import yara_x
 
 from engine.detect.compiling import compiled_aside
 from engine.detect.decode import decode
+from engine.plainfile import read_plain
 from engine.types import LEAVING, Detection, Direction, FlowUpdate, Party, Severity, Span, UpdateReason
 
 TAIL_BYTES = 512
@@ -25,6 +26,8 @@ MAX_STREAMS = 32_768
 SCAN_TIMEOUT_S = 5
 """YARA-X counts whole ticks of a clock of its own: with 1 it gives up on whatever it scans when a second ends."""
 _EXCERPT_BYTES = 256
+_FILE_BYTES = 16 << 20
+"""Most of one file of rules."""
 _CLEAR_BYTES = 4096
 """How much of an SSH or TLS stream is read before it counts as encrypted."""
 
@@ -85,7 +88,7 @@ class RuleDetector:
 
     def __init__(self, folder: Path, *, aside: bool = False) -> None:
         """Compile the rules of a folder; ``aside`` is for where a console answers keys meanwhile."""
-        texts = tuple((file.name, file.read_bytes()) for file in sorted(folder.glob("*.yar")))
+        texts = tuple((file.name, read_plain(file, _FILE_BYTES)) for file in sorted(folder.glob("*.yar")))
         requests, answers = _compiled_once(folder, texts, aside)
         self.signatures = _signatures(requests, folder)
         self._rules = {Direction.TO_SERVER: requests, Direction.TO_CLIENT: answers}

@@ -16,6 +16,7 @@ from engine.documents.search import Likeness, by_words, fused
 from engine.documents.splitting import split
 from engine.documents.vectors import PieceVectors
 from engine.documents.wanted import Embedders
+from engine.reason import reason
 from engine.types import Passage
 
 DEFAULT_BASE = "default"
@@ -147,7 +148,7 @@ class Documents:
             if self._catalogue.count_pieces() + len(pieces) > PIECES:
                 raise ValueError(f"the documents would hold more than {PIECES:,} pieces: remove some first")
         except (ValueError, OSError) as error:
-            added.skipped.append((file.name, str(error)))
+            added.skipped.append((file.name, reason(error)))
             return
         entry = Entry(
             document_id(base, file.name), base, file.name, digest, len(content), time.time(),

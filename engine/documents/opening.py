@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from engine.documents.endpoint import Account
 from engine.documents.schema import migrate
 from engine.documents.wanted import Embedders
 from engine.embedding import Embedder
+from engine.newfile import found_or_made
 from engine.store.connection import set_aside
 
 NAME = "documents.db"
@@ -53,7 +53,7 @@ def open_documents(
 
 def _open(path: Path | None, embedders: Embedders, extensions: bool) -> Documents:
     if path is not None:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        found_or_made(path)
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=BUSY_S)
     try:
         ((state,),) = db.execute("PRAGMA quick_check(1)")

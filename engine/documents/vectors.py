@@ -11,6 +11,7 @@ from engine.documents.embedders import DocumentEmbedder
 from engine.documents.files import Progress
 from engine.documents.search import Likeness, by_meaning
 from engine.documents.wanted import Embedders
+from engine.reason import reason
 
 BATCH = 32
 """Pieces embedded in one go."""
@@ -61,7 +62,7 @@ class PieceVectors:
             vector = embedder.embed_query(query)
         except (ConnectionError, ImportError, OSError) as error:
             self._quiet_until = time.monotonic() + PAUSE_S
-            self.fault = f"{error}; documents are searched by their words only"
+            self.fault = f"{reason(error)}; documents are searched by their words only"
             return None
         self.fault = ""
         return by_meaning(self._db, vector, name, base, extension=self._extension)
@@ -80,7 +81,7 @@ class PieceVectors:
                 if progress:
                     progress(total - left, total, f"embedded with {name}")
         except (ConnectionError, ImportError, OSError) as error:
-            return f"{left:,} of {total:,} pieces are not embedded yet: {error}"
+            return f"{left:,} of {total:,} pieces are not embedded yet: {reason(error)}"
         if progress and total:
             progress(total, total, f"embedded with {name}")
         with changing(self._db):

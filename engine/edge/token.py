@@ -10,6 +10,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from engine.plainfile import open_plain
+
 log = logging.getLogger(__name__)
 
 _TOKEN_BYTES = 32
@@ -51,11 +53,13 @@ def read(path: Path) -> str:
         FileNotFoundError: there is none yet.
         PermissionError: the file is another user's, others may read or write it, or it holds no token.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        _refuse_open(path, found)
-        text = file.read(_FILE_BYTES + 1).decode("ascii", "replace").strip()
+    try:
+        with open_plain(path, flags=os.O_NOFOLLOW) as file:
+            _refuse_open(path, os.fstat(file.fileno()))
+            text = file.read(_FILE_BYTES + 1).decode("ascii", "replace").strip()
+    except ValueError as refusal:
+        msg = f"refusing {refusal}"
+        raise PermissionError(msg) from None
     if not _SHAPE.fullmatch(text):
         msg = f"refusing {path}: it holds no token: aegis-tui token rotate"
         raise PermissionError(msg)
@@ -63,9 +67,6 @@ def read(path: Path) -> str:
 
 
 def _refuse_open(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        msg = f"refusing {path}: it is no regular file"
-        raise PermissionError(msg)
     if found.st_uid != os.geteuid():
         msg = f"refusing {path}: it belongs to uid {found.st_uid}, and this program runs as uid {os.geteuid()}"
         raise PermissionError(msg)

@@ -24,6 +24,7 @@ from engine.guard.ledger import Ledger
 from engine.guard.server import Server, console_channel, decline, listen
 from engine.guard.surroundings import Surroundings
 from engine.host.procfs import network_namespace
+from engine.reason import reason
 from engine.types import BlockState
 
 LOG_BYTES = 1 << 20
@@ -43,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         guard, server = _build(options, console)
     except (OSError, sqlite3.Error) as error:
         if console is not None:
-            decline(console, str(error))
-        print(f"cannot start the guard: {error}", file=sys.stderr)
+            decline(console, reason(error))
+        print(f"cannot start the guard: {reason(error)}", file=sys.stderr)
         return 1
     server.stop_on(signal.SIGTERM)
     if server.greet():

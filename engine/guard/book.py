@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from engine.guard import fields, schema
 from engine.guard.audit import Chain, Key
+from engine.newfile import found_or_made
 
 SAMPLE = 16
 """Prefixes that an audit entry over many names, beside their number and digest."""
@@ -21,7 +21,7 @@ class Book:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "guard.db"
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        found_or_made(path)
         path.chmod(0o600)
         self.key = Key(folder / "audit.key")
         self.db = sqlite3.connect(path, isolation_level=None, timeout=5)

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 from engine.guard import codec, fields, messages
 from engine.host.loglines import Lines
+from engine.reason import reason
 from engine.types import (
     Block,
     FileFacts,
@@ -34,6 +35,8 @@ LIST_TIMEOUT_S = 60.0
 """A list of 100,000 targets is judged, stored and written one by one."""
 STAGED = 1000
 """Prefixes in one part of a list: any of them fits into one packet."""
+
+_GONE = "the guard is gone"
 
 Kind = TypeVar("Kind")
 
@@ -276,8 +279,8 @@ class GuardClient:
         self._sock.settimeout(TIMEOUT_S)
         try:
             self._sock.send(codec.encode(request, self._number))
-        except BrokenPipeError:
-            raise ConnectionResetError("the guard is gone") from None
+        except (BrokenPipeError, ConnectionResetError):
+            raise ConnectionResetError(_GONE) from None
         reply = self._receive(monotonic() + timeout_s)
         if isinstance(reply, messages.Refused):
             raise GuardError(reply.reason)
@@ -289,9 +292,12 @@ class GuardClient:
         """Skip the answers to requests that timed out before."""
         while (left := until - monotonic()) > 0:
             self._sock.settimeout(left)
-            packet = self._sock.recv(codec.PACKET_BYTES)
+            try:
+                packet = self._sock.recv(codec.PACKET_BYTES)
+            except ConnectionResetError:
+                packet = b""
             if not packet:
-                raise ConnectionResetError("the guard is gone")
+                raise ConnectionResetError(_GONE)
             try:
                 reply, number = messages.decode_reply(packet)
             except codec.MessageError as error:
@@ -314,7 +320,7 @@ def reach(path: Path = SOCKET) -> socket.socket:
         sock.connect(str(path))
     except OSError as error:
         sock.close()
-        raise type(error)(error.errno, f"cannot reach a guard at {path}: {error.strerror}") from None
+        raise type(error)(f"cannot reach a guard at {path}: {reason(error)}") from None
     _, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid not in (0, os.geteuid()):
         sock.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.guard import bpf
 from engine.guard.pins import Spot, here, opened, spot_of
+from engine.reason import reason
 
 PROGRAM = "aegis_egress"
 TCX, CLSACT = "tcx", "clsact"
@@ -62,7 +63,7 @@ class Egress:
             finally:
                 os.close(program)
         except OSError as error:
-            self._refused[spot] = (f"egress: {error}",)
+            self._refused[spot] = (f"egress: {reason(error)}",)
 
     def keep(self, spot: Spot) -> None:
         """Pin what is on trial, or attach for good what could not be on trial."""

@@ -12,6 +12,7 @@ from engine.guard.nft import CONTRADICTION, MODE, NftBlocker
 from engine.guard.nfttable import table_exists
 from engine.guard.panic import panic
 from engine.guard.pins import PIN_ROOT
+from engine.reason import reason
 
 _SAME_NS = 1_000_000_000
 _EARLIER = "nftables enforces it since an earlier start, and something is blocked there"
@@ -47,7 +48,7 @@ class Ladder:
         try:
             self._xdp = open_xdp()
         except OSError as error:
-            self._no_xdp = str(error)
+            self._no_xdp = reason(error)
         # Without nft there is no table either, and attaching says which package is missing.
         with suppress(OSError):
             if table_exists():
@@ -76,11 +77,11 @@ class Ladder:
             try:
                 return self._xdp.attach(iface, on_trial)
             except OSError as error:
-                why = str(error)
+                why = reason(error)
         try:
             mode = self._nftables().attach(iface)
         except OSError as error:
-            raise OSError(f"{why}; {error}") from None
+            raise OSError(f"{why}; {reason(error)}") from None
         self._fallen[iface] = why
         return mode
 
@@ -250,7 +251,7 @@ def _each(blockers: Iterable[Blocker], act: Callable[[Blocker], None]) -> None:
         try:
             act(blocker)
         except OSError as error:
-            failures.append(str(error))
+            failures.append(reason(error))
     if failures:
         raise OSError("; ".join(failures))
 

@@ -85,6 +85,10 @@ COUNT_PENDING = "SELECT COUNT(*) FROM proposals WHERE state = 'pending' AND aske
 OLDEST_SPOOFABLE = (
     "SELECT id FROM proposals WHERE state = 'pending' AND asker = ? AND handshake = 0 ORDER BY id LIMIT 1"
 )
+ASKED_BEFORE = (
+    "SELECT id FROM proposals WHERE state = 'pending' AND asker = ? AND json_extract(terms, '$.incident_id') = ?"
+    " AND json_extract(terms, '$.prefix') = ? ORDER BY id"
+)
 ASKED_AGAIN = "UPDATE proposals SET asker = ?, reason = ? WHERE id = ?"
 IS_ASKED_SO = "SELECT 1 FROM proposals WHERE id = ? AND asker = ? AND reason = ?"
 OVERDUE = "SELECT id FROM proposals WHERE state = 'pending' AND (expires_at <= ? OR (boot_id = ? AND deadline_ns <= ?))"
@@ -129,21 +133,36 @@ class Ledger:
         return theirs
 
     def propose(self, asked: Asked, at: float, boot: tuple[str, int]) -> Proposal:
-        """Store a question; raises ``PermissionError`` when too many wait."""
+        """Store a question; raises ``PermissionError`` when too many wait.
+
+        What the engine asks anew about one incident and prefix takes the place of what it asked before.
+        """
         self._make_room(asked.asker, at)
         text = _dumped(asked.terms)
         flags = (asked.handshake, asked.reported_only)
         times = (at, at + PROPOSAL_S, boot[0], boot[1] + int(PROPOSAL_S * 1e9))
         listed = _dumped(asked.listed) if asked.listed is not None else ""
         about = (json.dumps(asked.warnings), asked.typed_confirmation, asked.asker, asked.same(), asked.prior_blocks)
+        before = self._asked_before(asked)
         with self.book.step(at, "propose") as told:
+            for earlier in before:
+                self._close(earlier, ProposalState.EXPIRED)
             number = self._db.execute(INSERT_PROPOSAL, (text, asked.reason, *flags, *times, *about, listed)).lastrowid
             self._db.execute(SIGN_PROPOSAL, (self._sign(number, text, *flags), number))
             self._db.executemany(INSERT_TARGET, [(number, prefix) for prefix in asked.targets])
             self._db.execute(FORGET, (KEPT_PROPOSALS,))
-            story = {"reason": asked.reason, "handshake": asked.handshake, "asker": asked.asker}
+            story: dict[str, object] = {"reason": asked.reason, "handshake": asked.handshake, "asker": asked.asker}
+            if before:
+                story["instead_of"] = [f"P-{earlier}" for earlier in before]
             told |= {"proposal": f"P-{number}", "terms": asdict(asked.terms), "targets": len(asked.targets), **story}
         return self._question(self._db.execute(ONE_PROPOSAL, (number,)).fetchone()).proposal
+
+    def _asked_before(self, asked: Asked) -> list[int]:
+        """Return the waiting questions of the engine that this one of it makes stale; a person's are their own."""
+        about = asked.terms
+        if asked.asker is not Asker.ENGINE or not about.incident_id or asked.listed is not None:
+            return []
+        return [number for (number,) in self._db.execute(ASKED_BEFORE, (asked.asker, about.incident_id, about.prefix))]
 
     def _make_room(self, asker: Asker, at: float) -> None:
         """Full of the engine's questions, the oldest that anybody could have forged gives way."""

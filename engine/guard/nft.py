@@ -24,6 +24,7 @@ from engine.guard.nfttable import (
     refuse_strangers,
     run_nft,
 )
+from engine.reason import reason
 
 MODE = "nftables"
 CONTRADICTION = -1
@@ -102,7 +103,7 @@ class NftBlocker:
         try:
             run_nft(rules.hook_up(rules.EGRESS, iface), _NO_EGRESS)
         except OSError as error:
-            self._refused_egress[iface] = str(error)
+            self._refused_egress[iface] = reason(error)
 
     def keep(self, iface: str) -> None:
         """Nothing is on trial here."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.guard import halt
 from engine.guard.nfttable import halt_table
 from engine.guard.pins import PIN_ROOT
+from engine.reason import reason
 
 
 def panic(pin_root: Path = PIN_ROOT, state: Path | None = None) -> int:
@@ -37,7 +38,7 @@ def _empty(pin_root: Path) -> int:
         except FileNotFoundError:
             absent += 1
         except OSError as error:
-            failures.append(str(error))
+            failures.append(reason(error))
     if failures:
         raise OSError("; ".join(failures))
     if absent == 2:

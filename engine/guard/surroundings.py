@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from engine.guard import fields, policy
 from engine.guard.grants import Grants
 from engine.host.ip import canonical_ip
+from engine.reason import reason
 from engine.types import Approver
 
 MET = 63
@@ -40,7 +41,7 @@ class Surroundings:
             protected, self.connected = self._look()
             self.blind = ""
         except OSError as error:
-            self.blind = f"cannot read the addresses of this host: {error}"
+            self.blind = f"cannot read the addresses of this host: {reason(error)}"
         allowed = tuple((prefix, reason) for prefix, reason, _ in self._grants.allowed(wall))
         self.protected = self._with_met(replace(protected, allowed=allowed))
 
@@ -49,7 +50,7 @@ class Surroundings:
         try:
             self.ssh_ports = tuple(self._ssh_ports())
         except OSError as error:
-            self.blind = f"cannot read the SSH ports of this host: {error}"
+            self.blind = f"cannot read the SSH ports of this host: {reason(error)}"
 
     def meet(self, approver: Approver) -> None:
         """Protect the SSH peer of a person who talks to this guard, for as long as it runs."""
@@ -64,7 +65,7 @@ class Surroundings:
             # A user chooses the title that sshd tells.
             flows = [(ip_address(peer), fields.plain(words)) for peer, words in self._management()]
         except OSError as error:
-            return dict.fromkeys(prefixes, f"cannot tell whether it is managed from there: {error}")
+            return dict.fromkeys(prefixes, f"cannot tell whether it is managed from there: {reason(error)}")
         if not flows:
             return {}
         networks = ((prefix, ip_network(prefix)) for prefix in prefixes)

@@ -18,6 +18,7 @@ from engine.guard import bpf, layout, links
 from engine.guard.blocker import Attached, Wanted
 from engine.guard.layout import U32, Entry
 from engine.guard.pins import PIN_ROOT, check_private, prepare
+from engine.reason import reason
 
 _FIRST = U32.pack(0)
 _SSH_PORT = 22
@@ -110,7 +111,7 @@ class XdpBlocker:
                 allowed.put(key, U32.pack(1))
             except OSError as error:
                 if not stale:
-                    raise OSError(f"cannot spare {network}: {error}") from None
+                    raise OSError(f"cannot spare {network}: {reason(error)}") from None
                 allowed.delete(stale.pop())
                 allowed.put(key, U32.pack(1))
         for key in stale:

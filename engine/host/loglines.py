@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from engine.reason import reason
 from engine.types import Finding
 
 LOGS = ("var/log/auth.log", "var/log/secure")
@@ -68,7 +69,7 @@ def journal_lines(address: str, program: Path) -> Lines:
     try:
         content = _output([str(program), *JOURNAL_OPTIONS])
     except OSError as error:
-        return Lines(Finding.NOT_RECORDED, source="journal", detail=f"the journal cannot be read: {error}")
+        return Lines(Finding.NOT_RECORDED, source="journal", detail=f"the journal cannot be read: {reason(error)}")
     if not content:
         return Lines(Finding.NOT_RECORDED, source="journal", detail="the journal holds nothing of logins")
     whole = content.splitlines()[:-1] if not content.endswith(b"\n") else content.splitlines()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.pack.archive import MAX_BYTES, DamagedError, decode, differs_at
 from engine.pack.contents import MANIFEST, SCHEMA, SEAL, digest
+from engine.plainfile import read_plain
 
 _MANIFEST_BYTES = 64 * 1024
 
@@ -37,19 +36,10 @@ def read_pack(path: Path) -> bytes:
         OSError: it cannot be read.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_plain(path, MAX_BYTES)
     except FileNotFoundError:
         msg = f"there is no file {path}"
         raise FileNotFoundError(msg) from None
-    with os.fdopen(opened, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            msg = f"{path} is not a regular file"
-            raise ValueError(msg)
-        if found.st_size > MAX_BYTES:
-            msg = f"{path} is larger than any pack ({found.st_size} bytes; a pack has at most {MAX_BYTES})"
-            raise ValueError(msg)
-        return file.read(MAX_BYTES + 1)
 
 
 def verify(archive: bytes) -> Checked:

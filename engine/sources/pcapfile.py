@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.reason import reason
 from engine.types import Capture, Frame
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class PcapFile:
             regular, exists = self._path.is_file(), self._path.exists()
             magic = self._magic() if regular else b""
         except OSError as error:
-            raise CaptureError(str(self._path), error.strerror or str(error)) from error
+            raise CaptureError(str(self._path), reason(error, of=self._path)) from error
         if not regular:
             raise CaptureError(str(self._path), "not a regular file" if exists else "no such file")
         if not magic:

@@ -16,6 +16,7 @@ from typing import Any
 import aiosqlite
 
 from engine import wire
+from engine.newfile import found_or_made
 from engine.store.rows import Row
 from engine.store.schema import migrate
 
@@ -105,7 +106,7 @@ def readable(cls: Any, rows: Iterable[tuple[str]]) -> list[Any]:
 
 
 def _prepare(file: Path) -> None:
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    found_or_made(Path(os.path.realpath(file)))  # ``resolve`` raises no OSError on a loop of links
     with closing(sqlite3.connect(file, isolation_level=None, timeout=10.0)) as db:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded where the file is new
         db.execute("PRAGMA journal_mode = WAL")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from engine.reason import reason
 from engine.store.connection import set_aside
 from engine.store.database import Store, open_store
 
@@ -25,7 +26,7 @@ async def open_or_begin_anew(path: Path | None, fault: Callable[[str, str, str],
             if path is None:
                 raise
             remedy = "nothing of this run will be kept: free disk space, or give the folder to the engine's user"
-            fault("store", f"cannot open {path}: {error}", remedy)
+            fault("store", f"cannot open {path}: {reason(error, of=path)}", remedy)
             store = await stack.enter_async_context(open_store(None))
         except sqlite3.DatabaseError as error:
             if path is None:

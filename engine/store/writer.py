@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import NoReturn
 
+from engine.reason import reason
 from engine.store.database import Store
 from engine.store.rows import Row, incident_of, is_expendable, put_quarantine
 
@@ -134,7 +135,7 @@ class Writer:
         elif getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
             await self._replace(store, error)
         elif isinstance(error, sqlite3.Error | OSError):
-            self._fail(f"cannot write to the database: {error}")
+            self._fail(f"cannot write to the database: {reason(error)}")
         else:
             raise error
         self._progress.set()
@@ -162,7 +163,7 @@ class Writer:
         try:
             aside = await store.begin_anew()
         except (sqlite3.Error, OSError) as failure:
-            self._fail(f"the database was damaged ({error}) and cannot be replaced: {failure}")
+            self._fail(f"the database was damaged ({error}) and cannot be replaced: {reason(failure)}")
         else:
             self._trouble = ""
             self._on_trouble(f"the database was damaged ({error}) and is now {aside.name}; a new one was begun")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import load, shown
+from engine.config import FILE_BYTES, load, shown
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -54,6 +54,34 @@ def test_a_value_that_does_not_fit_is_an_error_that_names_it(environ: dict[str, 
 def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"config\.toml"):
         load({}, {}, _file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dedup_window = 1" + 400 * "0", r"dedup_window does not fit: 10{79}\.\.\. \(a number expected\)"),
+        ("dedup_window = 0x1" + 5000 * "0", r"dedup_window does not fit: a value too long to show"),
+        ("dedup_window = 1" + 5000 * "0", r"not TOML: Exceeds the limit"),
+        ("management_ports = [1" + 400 * "0" + "]", "management_ports does not fit"),
+        ("http = 0x1" + 5000 * "0", "http does not fit: a value too long to show"),
+        ("interface = " + 5000 * "[", "lie too deep in one another"),
+        ("x" * 5000 + " = 1", r"unknown key 'x{79}\.\.\.;"),
+        (f"# {'x' * FILE_BYTES}", "is larger than 1 MiB"),
+    ],
+    ids=["no float", "no digits", "too many digits", "no port", "no word", "too deep", "a long key", "too large"],
+)
+def test_whatever_the_file_holds_is_an_error_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        load({}, {}, _file(tmp_path, text))
+    assert "config.toml" in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_settings_are_a_regular_file_and_nothing_else_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ValueError, match=f"{file} is not a regular file"):
+            load({}, {}, file)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("eth0", ("eth0",)), ("eth0,eth1", ("eth0", "eth1"))])

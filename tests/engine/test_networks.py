@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.mmdb").write_bytes(b"no database")
     with pytest.raises(ValueError, match="cannot use"):
         Networks(tmp_path / "x.mmdb")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mmdb")
+    with pytest.raises(ValueError, match=r"pipe\.mmdb is not a regular file"):
+        Networks(tmp_path / "pipe.mmdb")
 
 
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:

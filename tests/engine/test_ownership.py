@@ -84,13 +84,20 @@ def test_a_link_is_not_followed(target: str, file: Path, read: Read, tmp_path: P
 def test_a_pipe_is_not_waited_for(file: Path, read: Read) -> None:
     file.unlink()
     os.mkfifo(file, 0o644)
-    with pytest.raises(PermissionError, match="no regular file"):
+    with pytest.raises(PermissionError, match="not a regular file"):
         read(file)
+
+
+def test_a_folder_in_its_place_is_named(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(PermissionError, match=r"verdict\.md is not a regular file"):
+        read_own(file)
 
 
 def test_a_file_that_is_too_long_is_refused(file: Path, read: Read) -> None:
     file.write_bytes(b"x" * (FILE_BYTES + 1))
-    with pytest.raises(PermissionError, match="at most 1 MiB"):
+    with pytest.raises(PermissionError, match="larger than 1 MiB"):
         read(file)
 
 

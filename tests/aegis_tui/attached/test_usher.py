@@ -33,7 +33,7 @@ def usher(tmp_path: Path) -> Iterator[Usher]:
 
 
 def test_it_connects_again_and_again_and_says_why_it_cannot(usher: Usher, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OSError, match=r"^No such file"):
         usher.reach(ENGINE)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "engine"))
@@ -44,7 +44,7 @@ def test_it_connects_again_and_again_and_says_why_it_cannot(usher: Usher, tmp_pa
                 with theirs:
                     ours.sendall(b"hello")
                     assert theirs.recv(5) == b"hello"
-    with pytest.raises(OSError, match="Connection refused"):
+    with pytest.raises(OSError, match=r"^Connection refused"):
         usher.reach(ENGINE)
 
 

@@ -211,6 +211,11 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         ModelDetector(tmp_path / "absent.onnx")
 
 
+def test_a_model_without_an_end_is_refused_and_not_read() -> None:
+    with pytest.raises(ValueError, match="/dev/zero is not a regular file"):
+        ModelDetector("/dev/zero")
+
+
 def test_onnxruntime_is_loaded_with_the_model_and_not_before() -> None:
     code = "import sys, engine.detect.model; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

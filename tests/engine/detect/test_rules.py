@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Iterable
@@ -306,6 +307,12 @@ def test_every_rule_has_complete_metadata_and_an_id_of_its_own() -> None:
 def test_a_broken_rule_file_is_named_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "broken.yar").write_text(text)
     with pytest.raises(ValueError, match=rf"broken\.yar, line {line}"):
+        RuleDetector(tmp_path)
+
+
+def test_a_pipe_among_the_rules_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yar")
+    with pytest.raises(ValueError, match=r"pipe\.yar is not a regular file"):
         RuleDetector(tmp_path)
 
 

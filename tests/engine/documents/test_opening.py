@@ -11,6 +11,7 @@ import pytest
 from engine.config import Settings
 from engine.documents.opening import open_documents
 from tests.engine.documents.conftest import Opener
+from tests.other_program import keeps_the_log_of
 
 
 def test_what_was_added_is_there_the_next_time(opened: Opener, papers: Path, tmp_path: Path) -> None:
@@ -53,5 +54,12 @@ def test_a_later_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "documents.db").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(OSError, match="a symbolic link"):
         open_documents(tmp_path / "documents.db", Settings())
+
+
+def test_one_that_is_open_already_stays_locked_for_other_programs(opened: Opener, tmp_path: Path) -> None:
+    first = opened()
+    opened().close()
+    assert keeps_the_log_of(tmp_path / "documents.db")
+    assert first.entries() == []

@@ -62,6 +62,14 @@ def test_a_word_that_somebody_thought_of_is_no_token(tmp_path: Path, text: str) 
         token.read(file)
 
 
+@pytest.mark.parametrize("kind", ["a folder", "a pipe"])
+def test_what_is_no_file_is_no_token_and_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / "token"
+    place.mkdir() if kind == "a folder" else os.mkfifo(place)
+    with pytest.raises(PermissionError, match=f"^refusing {place} is not a regular file$"):
+        token.read(place)
+
+
 def test_a_door_makes_the_token_that_is_missing_and_admits_it_alone(tmp_path: Path) -> None:
     kept = Token(tmp_path / "token")
     made = token.read(tmp_path / "token").encode()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,23 @@ def test_a_guard_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 
 def test_no_guard_is_an_error_in_words(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="cannot reach a guard"):
+    with pytest.raises(FileNotFoundError, match=r"^cannot reach a guard at .*none\.sock: No such file or directory$"):
         client.connect(tmp_path / "none.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stopped:
+        stopped.bind(str(tmp_path / "stopped.sock"))
+    with pytest.raises(ConnectionRefusedError, match=r"^cannot reach a guard at .*: Connection refused$"):
+        client.connect(tmp_path / "stopped.sock")
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["with what was asked unread", "with all read"])
+def test_a_guard_that_goes_is_an_error_in_words(read: bool) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.send(b"asked before")
+    if read:
+        theirs.recv(100)
+    theirs.close()
+    with client.GuardClient(ours) as guard, pytest.raises(ConnectionResetError, match=r"^the guard is gone$"):
+        guard.hello()
 
 
 def test_the_guard_imports_nothing_heavy() -> None:

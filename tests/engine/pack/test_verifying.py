@@ -96,8 +96,13 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
         read_pack(tmp_path / "pipe")
 
 
+def test_a_folder_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"^{tmp_path} is not a regular file$"):
+        read_pack(tmp_path)
+
+
 def test_a_file_larger_than_any_pack_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ValueError, match="larger than any pack"):
+    with pytest.raises(ValueError, match="large is larger than"):
         read_pack(tmp_path / "large")

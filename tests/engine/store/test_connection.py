@@ -15,12 +15,38 @@ from engine.store.rows import (
 )
 from engine.store.schema import MIGRATIONS
 from tests.factories import incident
+from tests.other_program import keeps_the_log_of
 
 
 async def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     async with open_store(tmp_path / "a.db"):
         mode = (tmp_path / "a.db").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_link_to_another_disk_is_followed(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "elsewhere.db").touch()
+    (tmp_path / "a.db").symlink_to("elsewhere.db")
+    async with open_store(tmp_path / "a.db") as store:
+        assert await store.incidents() == []
+    assert ((tmp_path / "a.db").is_symlink(), (tmp_path / "elsewhere.db").stat().st_size > 0) == (True, True)
+
+
+async def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.db").symlink_to("a.db")
+    with pytest.raises(OSError, match="symbolic link"):
+        async with open_store(tmp_path / "a.db"):
+            pass
+
+
+async def test_one_that_is_open_already_stays_locked_for_other_programs(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "a.db") as first:
+        async with open_store(tmp_path / "a.db"):
+            pass
+        assert keeps_the_log_of(tmp_path / "a.db")
+        assert await first.incidents() == []
 
 
 async def test_a_failed_batch_leaves_nothing_behind(tmp_path: Path) -> None:
