@@ -45,9 +45,9 @@ def _status_of(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         return _nobody_reads()
     except (PermissionError, ConnectionError, TimeoutError) as error:
-        return _fail(str(error), 1)
+        return _fail(error, 1)
     except (ValueError, LookupError, OSError, sqlite3.Error) as error:
-        return _fail(str(error), 2)
+        return _fail(error, 2)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return status
@@ -59,8 +59,9 @@ def _nobody_reads() -> int:
     return 128 + signal.SIGPIPE
 
 
-def _fail(message: str, status: int) -> int:
+def _fail(error: Exception, status: int) -> int:
     from aegis_tui.commands.terminal import say  # noqa: PLC0415 - only where something went wrong
+    from engine.reason import reason  # noqa: PLC0415 - as above
 
-    say(f"aegis-tui: {message}", sys.stderr)
+    say(f"aegis-tui: {reason(error)}", sys.stderr)
     return status

@@ -16,6 +16,7 @@ from engine.attach.line import GONE, Line
 from engine.attach.roles import NOBODY, Role
 from engine.host import people
 from engine.petitions import GuardDoor, Petitions
+from engine.reason import reason
 from engine.types import (
     Block,
     Disposition,
@@ -72,7 +73,7 @@ class RemoteEngine(Petitions):
                 try:
                     await self._attach()
                 except _LOST as error:
-                    self._lose("it hung up" if isinstance(error, EOFError) else str(error))
+                    self._lose("it hung up" if isinstance(error, EOFError) else reason(error))
                 await asyncio.sleep(AGAIN_S)
         finally:
             self._guard_line.close()

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from engine.attach.socket import reach as reach_engine
 from engine.guard.client import reach as reach_guard
+from engine.reason import reason
 
 GUARD, ENGINE = b"g", b"e"
 ANSWER_S = 15.0
@@ -81,7 +82,7 @@ def _answer(sock: socket.socket, way: Callable[[], socket.socket] | None) -> Non
             raise OSError("no such way")
         found = way()
     except OSError as error:
-        sock.send(str(error).encode()[:_REASON_BYTES] or b"?")
+        sock.send(reason(error).encode("utf-8", "backslashreplace")[:_REASON_BYTES])
         return
     with found:
         socket.send_fds(sock, [_DONE], [found.fileno()])

@@ -17,6 +17,7 @@ from aegis_tui.commands.terminal import moment, say
 from engine import paths
 from engine.chain import Anchor, Checked, Condition, held_against
 from engine.guard.messages import AuditEntry
+from engine.reason import reason
 from engine.store.database import Store
 
 INCIDENTS_AT_ONCE = 200
@@ -65,7 +66,7 @@ def _verify_traces(arguments: argparse.Namespace, database: Path | None, noted: 
     try:
         checked = _check(arguments, database, list(anchors.values()))
     except (ValueError, OSError) as error:
-        say(f"{len(anchors)} traces noted, none checked: {error}")
+        say(f"{len(anchors)} traces noted, none checked: {reason(error)}")
         return False
     wrong = [one for one in checked if one.condition not in (Condition.WHOLE, Condition.RETIRED)]
     for one in wrong[:NAMED]:

@@ -20,6 +20,7 @@ from engine import paths, wire
 from engine.guard.client import GuardClient, connect
 from engine.guard.halt import is_marked
 from engine.guard.policy import canonical_prefix
+from engine.reason import reason
 from engine.types import Block, Terms
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def handshake_at(prefix: str) -> float:
     try:
         found: float = ask_one(argparse.Namespace(), paths.LIVE_DATABASE, float, met_at)
     except (ValueError, OSError, LookupError) as error:
-        say(f"aegis-tui: whether {address} completed a handshake cannot be looked up: {error}", sys.stderr)
+        say(f"aegis-tui: whether {address} completed a handshake cannot be looked up: {reason(error)}", sys.stderr)
         return 0.0
     return found
 
@@ -205,7 +206,7 @@ def panic(_: argparse.Namespace) -> int:
             say(_STAYS)
         return 0
     except OSError as error:
-        say(f"aegis-tui: not everything could be emptied: {error}", sys.stderr)
+        say(f"aegis-tui: not everything could be emptied: {reason(error)}", sys.stderr)
         return 1
     say(f"{count(removed, 'block')} removed from XDP and nftables, every packet passes")
     _note_halt()
@@ -218,5 +219,7 @@ def _note_halt() -> None:
     try:
         with connect() as guard:
             guard.note_halt()
+    except (FileNotFoundError, ConnectionRefusedError):
+        say("no engine runs here, so the record does not say who did this; packets pass all the same", sys.stderr)
     except (OSError, ValueError) as error:
-        say(f"who did this is not in the record: {error}", sys.stderr)
+        say(f"the record does not say who did this: {reason(error)}; packets pass all the same", sys.stderr)

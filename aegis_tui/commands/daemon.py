@@ -22,6 +22,7 @@ from aegis_tui.commands.terminal import moment, say
 from engine import paths
 from engine.config import SYSTEM_FILE, Settings
 from engine.edge.supervisor import supervisor
+from engine.reason import reason
 from engine.recovery import recovered
 from engine.types import Fault, Recovery
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _watch(settings)
     except (LookupError, OSError, sqlite3.Error) as error:
         # Status 2 is for settings that a person has to mend; an interface may come back, and a disk be freed.
-        say(f"aegis-tui: {error}", sys.stderr)
+        say(f"aegis-tui: {reason(error)}", sys.stderr)
         return 1
 
 

@@ -19,6 +19,7 @@ from engine.guard.blocker import HEARTBEAT_S
 from engine.guard.client import connect
 from engine.guard.halt import is_marked
 from engine.guard.messages import Attachment, Welcome
+from engine.reason import reason
 
 TCX = (6, 6)
 """The first kernel with tcx, whose links outlive the process; below it clsact drops outbound packets."""
@@ -58,7 +59,7 @@ def _libbpf() -> Check:
         ctypes.CDLL("libbpf.so.1")
     except OSError as error:
         remedy = "apt-get install libbpf1 (it comes with iproute2); until then nftables drops, where it is installed"
-        return Check("libbpf", Health.MISSING, str(error), remedy)
+        return Check("libbpf", Health.MISSING, reason(error), remedy)
     return Check("libbpf", Health.OK, "libbpf.so.1")
 
 
@@ -149,7 +150,7 @@ def _unattached(iface: str) -> Check:
         found = bpf.attached_xdp(socket.if_nametoindex(iface), iface)
         programs = {mode: (number, bpf.program_by_id(number).name) for mode, number in found.items()}
     except OSError as error:
-        return Check("attachment", Health.DEGRADED, f"{iface}: {error}", "sudo aegis-tui doctor, on a host with libbpf")
+        return Check("attachment", Health.DEGRADED, f"{iface}: {reason(error)}", "sudo aegis-tui doctor, on a host with libbpf")
     ours = [mode for mode, (_, name) in programs.items() if name == OURS]
     if ours:
         return Check("attachment", Health.OK, f"{iface}: inbound by XDP {ours[0]}, left in force by an earlier guard")
@@ -165,7 +166,7 @@ def _heartbeat() -> Check:
     try:
         found = heartbeat()
     except (OSError, struct.error) as error:
-        return Check("heartbeat", Health.DEGRADED, f"cannot read it: {error}", "start aegis-tui, which checks the maps")
+        return Check("heartbeat", Health.DEGRADED, f"cannot read it: {reason(error)}", "start aegis-tui, which checks the maps")
     if found is None:
         return Check("heartbeat", Health.OK, "no maps of this program in the kernel")
     age_s, ports = found

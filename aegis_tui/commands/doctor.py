@@ -22,6 +22,7 @@ from aegis_tui.commands.terminal import moment
 from engine.config import ENVIRONMENT, Settings
 from engine.messenger import named, send
 from engine.notify import trial
+from engine.reason import reason
 from engine.text import escape
 
 KERNEL = (5, 11)
@@ -67,7 +68,7 @@ def _survived(ability: str, look: Callable[[], Iterable[Check]]) -> Iterator[Che
 
 
 def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    return reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _line(check: Check) -> str:
@@ -143,7 +144,7 @@ def _guarded(ability: str, remedy: str, check: Callable[[], str]) -> Check:
     try:
         return Check(ability, Health.OK, check())
     except (OSError, ValueError, ImportError) as error:
-        return Check(ability, Health.DEGRADED, str(error), remedy)
+        return Check(ability, Health.DEGRADED, reason(error), remedy)
     except Exception as error:  # a damaged file breaks its reader in ways of its own
         return Check(ability, Health.DEGRADED, _why(error), remedy)
 
@@ -179,7 +180,7 @@ def _endpoint(settings: Settings) -> Check:
         socket.create_connection((url.hostname or "", port), timeout=3).close()
     except OSError as error:
         remedy = "the playbook analyst investigates until it answers; check OPENAI_BASE_URL"
-        return Check("llm", Health.DEGRADED, f"{url.hostname}:{port} does not answer: {error}", remedy)
+        return Check("llm", Health.DEGRADED, f"{url.hostname}:{port} does not answer: {reason(error)}", remedy)
     return Check("llm", Health.OK, f"{url.hostname}:{port} answers, model {settings.model_name or 'default'}")
 
 

@@ -18,6 +18,7 @@ from engine.guard.client import GuardClient, connect, spawn
 from engine.guard.messages import AllowedPrefix, Audit, AuditEntry, BlockList
 from engine.guard.nfttable import table_exists
 from engine.guard.pins import PIN_ROOT
+from engine.reason import reason
 from engine.types import Proposal
 
 RECORD = ("guard.db", "audit.key", "audit.head")
@@ -141,7 +142,7 @@ def _spawned(ifaces: tuple[str, ...], *, looks: bool) -> GuardClient:
             looks=looks,
         )
     except OSError as error:
-        raise NoGuardError(str(error)) from error
+        raise NoGuardError(reason(error)) from error
 
 
 def need_root() -> None:

@@ -21,6 +21,7 @@ from aegis_tui.commands.rows import count, span
 from aegis_tui.commands.terminal import moment, say
 from engine import newfile, paths, wire
 from engine.filter import Filter
+from engine.reason import reason
 from engine.store.database import Store
 from engine.store.reading import LIMIT_S, read_store
 from engine.text import escape
@@ -45,7 +46,7 @@ def incidents(arguments: argparse.Namespace) -> int:
                 arguments, path, tuple[LibraryEntry, ...], lambda store, _: _newest(store, arguments.filter)
             )
         except (ValueError, OSError) as error:
-            unread.append(str(error))
+            unread.append(reason(error))
     found.sort(key=lambda entry: -entry.incident.opened_at)
     lines = (wire.event_line(entry.incident) for entry in found) if arguments.json else _table(found)
     for line in lines:
@@ -53,8 +54,8 @@ def incidents(arguments: argparse.Namespace) -> int:
     if not (found or unread or arguments.json):
         none = "no incident is stored; `aegis-tui demo` or `aegis-tui replay FILE` makes some"
         say("no incident matches" if arguments.filter else none)
-    for reason in unread:
-        say(f"aegis-tui: {reason}", sys.stderr)
+    for why in unread:
+        say(f"aegis-tui: {why}", sys.stderr)
     return 2 if unread else 0
 
 
@@ -136,7 +137,7 @@ def ask(arguments: argparse.Namespace, incident_id: str, kind: Any, question: Qu
         try:
             return ask_one(arguments, path, kind, about_it)
         except (LookupError, ValueError, OSError) as error:
-            reasons.append(str(error))
+            reasons.append(reason(error))
     raise LookupError("; ".join(dict.fromkeys(reasons)) or f"no incident {incident_id!r}: nothing is stored yet")
 
 

@@ -167,12 +167,12 @@ def addresses(number: int) -> str:
 
 def _head(proposal: Proposal, what: str, now: float, done: bool) -> Fact:
     waits = proposal.state is ProposalState.PENDING and not done
-    left = "decided" if done else proposal.state.value
+    left = "approved" if done else proposal.state.value
     if waits:
         left = f"expires in {minutes(proposal.expires_at - now)}" if now < proposal.expires_at else "expired"
     ifaces = ", ".join(proposal.terms.ifaces)
     where = f" on {ifaces}" if ifaces else "" if proposal.state is ProposalState.REPLAY else " on no interface"
-    return Fact(1, paragraph((f"{what}{where}?", "bold"), f"  {proposal.id}, {left}", max_rows=2))
+    return Fact(1, paragraph((f"{what}{where}{'' if done else '?'}", "bold"), f"  {proposal.id}, {left}", max_rows=2))
 
 
 def _against(review: ReviewView) -> list[Fact]:

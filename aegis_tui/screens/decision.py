@@ -196,9 +196,8 @@ class Decision(Dialog):
     def _cancel_leaves(self) -> str:
         if self.to_withdraw is not None:
             return f"Cancel withdraws {self.proposal.id}."
-        return (
-            f"Cancel leaves {self.proposal.id} waiting {minutes(self.proposal.expires_at - self._now)}; r refuses it."
-        )
+        waits = f"leaves {self.proposal.id} waiting {minutes(self.proposal.expires_at - self._now)}"
+        return f"Close {waits}." if self._blocking_off else f"Cancel {waits}; r refuses it."
 
     def _waits(self) -> bool:
         pending = self.proposal.state is ProposalState.PENDING
