@@ -218,6 +218,8 @@ async def test_a_halt_is_shown_with_the_way_out_and_switches_block_off() -> None
         await press(pilot, *BLOCK)
         assert "HALTED   by panic-unblock" in text(pilot)
         assert "sudo aegis-tui blocks resume" in text(pilot)
+        closes = str(pilot.app.screen.query_one("#cancel", Push).label)
+        assert f"{closes} leaves P-17 waiting" in text(pilot)
     assert decisions(fake) == []
 
 
