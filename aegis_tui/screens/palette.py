@@ -82,7 +82,8 @@ class Palette(Modal[str]):
 
     @on(Picker.Picked)
     def _picked(self, event: Picker.Picked) -> None:
-        self.dismiss(self._found[event.at].name)
+        if event.at == event.picker.cursor_row:  # else another list is offered by now
+            self.dismiss(self._found[event.at].name)
 
     def _narrow(self, typed: str) -> None:
         words = typed.casefold().split()
