@@ -56,9 +56,6 @@ class BlockingApp(TypeaheadApp):
         self._notice = (line((words, style)) if words else (), self._monotonic() + NOTICE_S)
         self.poll()
 
-    def action_report(self) -> None:
-        """Write the report of the incident on the screen."""
-
     def looked_at(self) -> Aim | None:
         """Return what the keys on rows are about where no row is under the cursor."""
         return None
@@ -317,11 +314,8 @@ class BlockingApp(TypeaheadApp):
             self.say(f"cannot propose another term for {prefix}: {foreign(str(refusal))}", "danger")
 
     def action_refuse(self) -> None:
-        """Ask once whether to refuse the proposal of the row; where no blocks are shown, the key is another's."""
-        if not self.shows("blocks"):
-            self.action_report()
-            return
-        aim = self._aim()
+        """Ask once whether to refuse the proposal of the row."""
+        aim = self._aim() if self.shows("blocks") else None
         pending = aim is not None and any(
             p.id == aim.proposal_id and p.state is ProposalState.PENDING for p in self.engine.snapshot().proposals
         )
