@@ -11,39 +11,54 @@ import signal
 import sys
 import time
 import traceback
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerError, WorkerState
 
-from aegis_tui.acting.appearing import Preferences
-from aegis_tui.acting.judging import JudgingApp
-from aegis_tui.acting.replaying import ToldByReplay
-from aegis_tui.bridge import REFUSALS, EngineView, Told, listen
-from aegis_tui.keyboard.keys import INCIDENT_VIEWS
+from aegis_tui.acting.appearing import Copies, Looks, Preferences
+from aegis_tui.acting.attaching import Presence, Roles
+from aegis_tui.acting.blocking import Blocks
+from aegis_tui.acting.commanding import Commands
+from aegis_tui.acting.console import Deed
+from aegis_tui.acting.explaining import Pages
+from aegis_tui.acting.exporting import Exports
+from aegis_tui.acting.going import Ways
+from aegis_tui.acting.inquiring import Questions
+from aegis_tui.acting.judging import Judgements
+from aegis_tui.acting.replaying import WORKER, Replays, ToldByReplay
+from aegis_tui.acting.reviewing import Reviews
+from aegis_tui.acting.seeing import Selection, Sight
+from aegis_tui.acting.shelving import Shelf
+from aegis_tui.acting.telling import LastLine
+from aegis_tui.acting.winding import Tape
+from aegis_tui.bridge import REFUSALS, EngineView, Studio, Told, listen
+from aegis_tui.keyboard.history import History
+from aegis_tui.keyboard.keymap import help_of, named, use
+from aegis_tui.keyboard.keys import APP_COMMANDS
+from aegis_tui.keyboard.typeahead import TypeaheadApp
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.decision import Decision
+from aegis_tui.screens.dialog import Dialog
 from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.overview import FlowOpened, Overview
-from aegis_tui.screens.replay import ReplayScreen
+from aegis_tui.screens.replay import ReplayScreen, TapePane
 from aegis_tui.screens.view import Scene, View
 from aegis_tui.terminal import still
 from aegis_tui.widgets.line import Line, line
 from aegis_tui.widgets.pane import Pane
 from aegis_tui.widgets.rates import Rates
-from aegis_tui.widgets.rows import in_time, urgency
 from aegis_tui.widgets.safe import foreign, visible
-from aegis_tui.widgets.table import Aim
 from aegis_tui.widgets.words import ASK_KERNEL, asked_for, clock, dated, span
 from engine.courtesy import leaving
 from engine.recovery import recovered
-from engine.types import Block, BlockState, Fault, IncidentView, Proposal, ProposalState, Recovery, Snapshot
+from engine.types import Block, BlockState, Fault, Proposal, ProposalState, Recovery, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +68,10 @@ BELOW_EVERY = 6
 ENDED_EVERY = 8
 """Polls between two readings of the blocks that ended, while screen 3 is shown."""
 HANG_UP_EVERY_S = 0.5
-WAYS_BACK = 64
-"""Views that esc leads back through; the first ones are forgotten."""
+LONGEST_COPY = 50_000
+"""Characters that are put on the clipboard: terminals take about 74,000 of base64."""
+ANSWERS = frozenset({"enter", "space", "escape", "y"})
+"""Keys that do nothing else when they answer a line that asks for any key; a command's key does both."""
 RECOVERY_TOLD_S = 86400.0
 UNKNOWN = "not known now"
 PANIC_HINT = "sudo aegis-tui panic-unblock"
@@ -74,8 +91,8 @@ def _made(module: str, name: str) -> Screen[None]:
     return found
 
 
-class AegisApp(JudgingApp):
-    """The views over one engine, and the way between them."""
+class AegisApp(TypeaheadApp):
+    """The views over one engine; it owns the parts that act, and draws what they look at."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Aegis"
@@ -96,19 +113,20 @@ class AegisApp(JudgingApp):
         first_view: str = "overview",
         monotonic: Callable[[], float] = time.monotonic,
         preferences: Preferences | None = None,
+        studio: Studio | None = None,
     ) -> None:
-        super().__init__(engine, monotonic)
-        self.obey(preferences or Preferences())
+        super().__init__()
+        wishes = preferences or Preferences()
+        self.home = engine
+        """The console's own engine: it goes on whatever is shown."""
+        self.engine = engine
+        """The one that is shown."""
+        self.monotonic = monotonic
+        self.keymap = wishes.keymap
+        """The keys in force."""
+        self._to_terminal = wishes.clipboard
         self._start = start
         self._first_view = first_view
-        self._history: deque[str] = deque(maxlen=WAYS_BACK)
-        self._rates = Rates()
-        self._runs = 0
-        self._incident: IncidentView | None = None
-        self._incident_id = ""
-        self._alert_id = ""
-        self._stale = True
-        self._frozen: tuple[Snapshot, float] | None = None
         self._ended: tuple[Block, ...] = ()
         self._polls = 0
         self._engine_at_work: Worker[None] | None = None
@@ -117,8 +135,134 @@ class AegisApp(JudgingApp):
         self._drawn: still.Seen | None = None
         self._unseen = 0
         """Polls since all screens were drawn, those below a dialog too."""
-        self._started_at = 0.0
         self._plain_bars = os.environ.get("TERM") == "linux"
+        self._begin_anew()
+        self._bind_keys()
+        self._own_parts(wishes, studio)
+
+    def _begin_anew(self) -> None:
+        self._rates = Rates()
+        self._runs = 0
+        self._frozen: tuple[Snapshot, float] | None = None
+        self._started_at = 0.0
+
+    def _bind_keys(self) -> None:
+        use(self.keymap)
+        for keys, command in self.keymap.for_app():
+            self.bind(keys, f"press('{command.name}')", description=help_of(command), show=False)
+        self.set_keymap(self.keymap.moved())
+
+    def _own_parts(self, wishes: Preferences, studio: Studio | None) -> None:
+        """Make the parts, each of the console and of parts made before it."""
+        views = tuple(self.SCREENS)
+        folder = wishes.state / "exports" if wishes.state else None
+        self.last_line = LastLine(self, self.set_interval)
+        self.presence = Presence(self)
+        self.selection = Selection(self)
+        self.sight = Sight(self, self.selection)
+        self.roles = Roles(self)
+        self.tape = Tape(self)
+        self.shelf = Shelf(self, self.home, studio)
+        self.ways = Ways(self, views, self.sight, self.selection, self.shelf)
+        self.replays = Replays(self, self.home, studio, self.sight, self.ways, self.last_line)
+        reviews = Reviews(self, self.sight)
+        parts = (
+            reviews,
+            Blocks(self, self.sight, self.roles, reviews),
+            Judgements(self, self.sight, self.selection, self.roles, self.ways, wishes.person),
+            Questions(self, self.sight, self.ways, self.last_line),
+            Exports(self, self.sight, self.replays, folder),
+            Pages(self, self.sight, self.last_line, self.keymap, wishes.settings),
+            Looks(self, self, wishes),
+            Copies(self, self.copy_to_clipboard, wishes.clipboard),
+            self.roles,
+            self.tape,
+            self.ways,
+            self.replays,
+        )
+        deeds = [self._own_deeds(), *(part.deeds for part in parts)]
+        self.commands = Commands(self, self.sight, self.keymap, History(wishes.state), views, deeds)
+
+    def _own_deeds(self) -> dict[str, Deed]:
+        """Return what joins parts that know nothing of each other."""
+        return {
+            "alert-next": Deed(partial(self._go_to_alert, 1)),
+            "alert-previous": Deed(partial(self._go_to_alert, -1)),
+            "freeze": Deed(self._freeze),
+            "back": Deed(self._back),
+            "quit": Deed(self._ask_to_quit),
+        }
+
+    # --- what its parts may do with it ---
+
+    def say(self, words: str, style: str = "bold") -> None:
+        """Show words on the last line for a while, and keep them."""
+        self.last_line.say(words, style)
+
+    def work(self, work: Awaitable[None], group: str) -> None:
+        """Do what a person told the engine."""
+        # Another dialog takes the place of one that has not opened; what a person told the guard is never cut short.
+        self.run_worker(work, group=group, exclusive=group == "review")
+
+    def begin(self, group: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin work that takes the place of what its group does: it may be replaced before it was called."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
+
+    def show_engine(self, engine: EngineView) -> None:
+        """Show another engine, and forget what was shown of the one before."""
+        self.engine = engine
+        self._begin_anew()
+        self.selection.forget()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Keep a value to paste in the console; only where that is allowed, give it to the terminal too."""
+        inert = visible(text)[:LONGEST_COPY]
+        if self._to_terminal:
+            super().copy_to_clipboard(inert)
+        else:
+            self._clipboard = inert
+
+    # --- keys ---
+
+    async def on_event(self, event: events.Event) -> None:
+        """Drop what comes too soon for the dialog on top; any key proves that the person is not cut off."""
+        if isinstance(event, events.Key | events.MouseDown):
+            proved = self.presence.prove()
+            if isinstance(self.screen, View):
+                self.screen.hold(event.time)
+                if (
+                    proved
+                    and isinstance(event, events.Key)
+                    and event.key in ANSWERS
+                    and not isinstance(self.focused, Input)
+                ):
+                    event.stop()
+                    return
+        top = self.screen_stack[-1] if self.screen_stack else None
+        typed = isinstance(event, events.InputEvent | events.Paste) and not isinstance(event, events.MouseMove)
+        if typed and isinstance(top, Dialog) and top.is_deaf(time.monotonic() - event.time):
+            event.stop()
+            return
+        await super().on_event(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does this here: another command may have it in this view."""
+        if action != "press":
+            return super().check_action(action, parameters)
+        command = named(str(parameters[0]), APP_COMMANDS)
+        return command is not None and self.keymap.acts(command, self.sight.name())
+
+    def action_press(self, name: str) -> None:
+        """Do what the command of this name does."""
+        self.commands.press(name)
+
+    def action_help_quit(self) -> None:
+        """Say how to quit, where Textual would in a pop-up."""
+        self.say(f"{self.keymap.faces('quit') or ':quit'} quits; blocks stay in force")
+
+    async def action_quit(self) -> None:
+        """Quit by the key that Textual has for it."""
+        self._ask_to_quit()
 
     # --- life ---
 
@@ -166,6 +310,8 @@ class AegisApp(JudgingApp):
             lines = traceback.format_exception(event.worker.error)
             text = "\n".join(visible(row) for row in "".join(lines).splitlines())
             self.exit(return_code=1, message=Text(text))
+        elif event.worker.name == WORKER and event.state is WorkerState.ERROR:
+            self.replays.failed(str(event.worker.error))
 
     def _watch_hang_up(self) -> None:
         loop = asyncio.get_running_loop()
@@ -197,12 +343,11 @@ class AegisApp(JudgingApp):
         self._tell_recovery(snapshot)
         self._rates.add(snapshot.now, snapshot.counters)
         self._started_at = self._started_at or snapshot.now
-        if not self._incident_id and snapshot.incidents:
-            self._choose(min(snapshot.incidents, key=urgency).id)
+        self.selection.begin(snapshot)
         self._follow_tape(snapshot)
-        self._load_incident()
+        self.selection.load()
         self._load_ended(snapshot)
-        self.load_library()
+        self.shelf.load()
         scene = self._scene(snapshot)
         drawn, self._drawn = self._drawn, still.seen(scene, self.size)
         if not again and still.is_on(self.screen_stack, drawn, self._drawn):
@@ -231,29 +376,28 @@ class AegisApp(JudgingApp):
         words = ""
         if held:
             more = snapshot.counters.flows_total - held[0].counters.flows_total
-            words = f"FROZEN {span(self._monotonic() - held[1])} +{more} flows"
+            words = f"FROZEN {span(self.monotonic() - held[1])} +{more} flows"
         return Scene(
             now=snapshot,
             shown=held[0] if held else snapshot,
             rates=self._rates,
-            incident=self._incident,
-            incident_id=self._incident_id,
-            alert_id=self._alert_id,
+            incident=self.selection.incident,
+            incident_id=self.selection.incident_id,
+            alert_id=self.selection.alert_id,
             frozen=words,
             notice=self._last_line(snapshot),
             started_at=self._started_at,
             plain_bars=self._plain_bars,
             ended=self._ended,
             keymap=self.keymap,
-            beside=self.home.snapshot() if self.is_beside else None,
-            library=self.shelved(),
+            beside=self.home.snapshot() if self.replays.is_beside else None,
+            library=self.shelf.shelved(),
             rules=tuple(self.engine.suppressions()),
         )
 
     def _last_line(self, snapshot: Snapshot) -> Line:
         """Return what stands in the place of the key hints: what would revert, or what was said lately."""
-        status, (said, until) = snapshot.status, self._notice
-        said = said if self._monotonic() < until else ()
+        status, said = snapshot.status, self.last_line.shown()
         if status.keep_within_s > 0:
             inbound = status.dataplane.partition(",")[0]
             what = f"any key keeps {inbound} on {status.source}, attached for the first time"
@@ -264,38 +408,11 @@ class AegisApp(JudgingApp):
     def _follow_tape(self, snapshot: Snapshot) -> None:
         """Look at the alert that a replay was sent to, and read anew what another run of it tells."""
         run = snapshot.tape.run if snapshot.tape is not None and not snapshot.tape.seeking else self._runs
-        self._stale, self._runs = self._stale or run != self._runs, run
-        alert_id = self.arrived_at_alert()
-        if alert_id:
-            self._choose(self._incident_of(alert_id), alert_id)
-
-    def forget_view(self) -> None:
-        """Forget what was shown: another engine is."""
-        self._rates, self._frozen, self._incident = Rates(), None, None
-        self._incident_id = self._alert_id = ""
-        self._started_at, self._runs = 0.0, 0
-
-    def _choose(self, incident_id: str, alert_id: str = "") -> None:
-        if incident_id != self._incident_id:
-            self._incident_id, self._stale = incident_id, True
-        self._alert_id = alert_id
-
-    def _load_incident(self) -> None:
-        if self._stale and self._incident_id:
-            self._stale = False
-            self.begin("incident", partial(self._fetch, self._incident_id))
-
-    async def _fetch(self, incident_id: str) -> None:
-        engine, found = self.engine, self._incident
-        try:
-            found = await engine.incident(incident_id)
-        except LookupError:
-            found = None
-        except REFUSALS as refusal:
-            self.say(f"cannot read {incident_id}: {foreign(str(refusal))}", "danger")
-        if engine is self.engine:  # else a replay began or ended meanwhile, which tells of its own
-            self._incident = found
-        self.poll()
+        if run != self._runs:
+            self._runs = run
+            self.selection.reread()
+        if alert_id := self.tape.arrived_at_alert():
+            self.selection.choose_alert(alert_id)
 
     def _load_ended(self, snapshot: Snapshot) -> None:
         shown = (
@@ -317,8 +434,8 @@ class AegisApp(JudgingApp):
     @on(Told)
     def _told(self, told: Told) -> None:
         event = told.event
-        self._stale = True
-        live = "LIVE: " if self.watches_beside and not isinstance(told, ToldByReplay) else ""
+        self.selection.reread()
+        live = "LIVE: " if self.replays.watches_beside and not isinstance(told, ToldByReplay) else ""
         if isinstance(event, Proposal) and event.state is ProposalState.PENDING:
             block = self.keymap.first("block")
             how = f"end the replay, then {block} reviews it" if live else f"{block} reviews it"
@@ -345,9 +462,10 @@ class AegisApp(JudgingApp):
                 self.say("no alert was raised on this flow")
                 return
             incident_id, alert_id = found.incident_id, found.id
-        self._choose(incident_id or self._incident_of(alert_id) or self._incident_id, alert_id)
+        chosen = self.selection
+        chosen.choose(incident_id or chosen.incident_of(alert_id) or chosen.incident_id, alert_id)
         if event.go:
-            self.action_view("incident")
+            self.ways.go("incident")
         self.poll()
 
     @on(Pane.NothingOpens)
@@ -355,114 +473,40 @@ class AegisApp(JudgingApp):
         keys = self.keymap
         self.say(f"nothing opens here: {keys.first('pane-next')} goes to the next pane, {keys.first('copy')} copies")
 
-    def action_view(self, name: str) -> None:
-        """Switch to another view, at its first pane; esc comes back to the pane that was left."""
-        if not isinstance(self.screen, View):
-            return
-        if self.screen.view != name:
-            self._history.append(self.screen.view)
-            self._switch(name)
-        found = self.get_screen(name)
-        if isinstance(found, View) and found.is_mounted:
-            found.begin()
+    @on(TapePane.Wound)
+    def _wound(self, event: TapePane.Wound) -> None:
+        self.tape.wind(event.to_end)
 
-    async def action_back(self) -> None:
-        """Clear the filter, then the marks, or go back to the view before."""
-        if not isinstance(self.screen, View) or self.screen.close_filter():
-            return
-        table = self.screen.table()
-        if (table is not None and table.unmark()) or self.leaves_replay():
-            return
-        if self.screen.view == "overview":  # the way back ends where it begins
-            self._history.clear()
-        elif self._history:
-            self._switch(self._history.pop())
+    @on(LibraryScreen.Searched)
+    def _library_searched(self, event: LibraryScreen.Searched) -> None:
+        self.shelf.search(event.words)
 
-    def _switch(self, name: str) -> None:
-        name = self.place_of(name)
-        if name == "library":
-            self.read_library()
-        self.switch_screen(name)
-        self.call_after_refresh(self.poll)
+    @on(LibraryScreen.MoreWanted)
+    def _more_of_library(self) -> None:
+        self.shelf.load_more()
 
-    def action_pane(self, step: int) -> None:
-        """Look at the next pane."""
-        if isinstance(self.screen, View):
-            self.screen.turn(step)
+    @on(LibraryScreen.Chosen)
+    def _chosen_in_library(self, event: LibraryScreen.Chosen) -> None:
+        self.replays.replay(event.incident_id, event.path)
 
-    def action_filter(self) -> None:
-        """Ask for the filter's words."""
-        if isinstance(self.screen, View):
-            self.say("")
-            self.screen.open_filter()
-
-    def action_sort(self, step: int) -> None:
-        """Sort the table that the person looks at by another column."""
-        table = self._table()
-        if table is not None:
-            title = table.sort(step)
-            self.say(
-                f"sorted by {title}, {self.keymap.first('sort-reverse')} turns it round"
-                if title
-                else "in the order as it comes"
-            )
+    def _go_to_alert(self, step: int) -> None:
+        """Go to the next or the previous alert; a replay is taken there."""
+        if self.tape.is_loaded() and isinstance(self.screen, ReplayScreen):
+            self.tape.go_to_alert(step)
         else:
-            self.say(f"{self.keymap.first('sort')} sorts a table: {self.keymap.first('pane-next')} goes to one")
+            self.selection.step(step)
 
-    def action_turn_over(self) -> None:
-        """Turn the order of the rows round."""
-        table = self._table()
-        if table is not None:
-            table.turn_over()
-
-    def action_freeze(self) -> None:
+    def _freeze(self) -> None:
         """Hold the tables still, or let them go."""
-        self._frozen = None if self._frozen else (self.engine.snapshot(), self._monotonic())
+        self._frozen = None if self._frozen else (self.engine.snapshot(), self.monotonic())
         self.poll()
 
-    def action_alert(self, step: int) -> None:
-        """Go to the next or the previous alert of all incidents, in the order of time; a replay is taken there."""
-        if self.engine.snapshot().tape is not None and isinstance(self.screen, ReplayScreen):
-            self.go_to_alert(step)
-            return
-        alerts = in_time(self.engine.snapshot().alerts)
-        if not alerts:
-            self.say("no alerts")
-            return
-        at = next((n for n, alert in enumerate(alerts) if alert.id == self._alert_id), -1 if step > 0 else 0)
-        alert = alerts[(at + step) % len(alerts)]
-        self._choose(alert.incident_id, alert.id)
-        self.say(f"alert {(at + step) % len(alerts) + 1}/{len(alerts)}: {alert.detection.label} {alert.target_ip}")
+    def _back(self) -> None:
+        """Clear the filter, then the marks, then end a replay, or go back to the view before."""
+        if not self.ways.clear() and not self.replays.leave():
+            self.ways.back()
 
-    def _incident_of(self, alert_id: str) -> str:
-        return next((a.incident_id for a in self.engine.snapshot().alerts if a.id == alert_id), "")
-
-    # --- what the person decides ---
-
-    def looked_at(self) -> Aim | None:
-        """Return the selected incident, where the view shows it."""
-        if not isinstance(self.screen, View) or self.screen.view not in INCIDENT_VIEWS:
-            return None
-        snapshot = self.engine.snapshot()
-        incident = next((i for i in snapshot.incidents if i.id == self._incident_id), None)
-        return Aim(incident.target_ip, incident.id) if incident else None
-
-    def show_incident(self, incident_id: str) -> None:
-        """Look at an incident on its own screen."""
-        self._choose(incident_id)
-        self.action_view("incident")
-        self.poll()
-
-    def chosen_incident(self) -> str:
-        """Return the id of the incident that the person sees, or an empty text."""
-        aim = self.looked_at()
-        return aim.incident_id if aim else ""
-
-    def reread(self) -> None:
-        """Have the incident on the screen read again."""
-        self._stale = True
-
-    async def action_quit(self) -> None:
+    def _ask_to_quit(self) -> None:
         """Quit; where blocks are live, say first that they stay."""
         home = self.home.snapshot()
         if not _live_blocks(home):

@@ -166,6 +166,11 @@ class CaptureFile(NamedTuple):
 class Studio(Protocol):
     """Makes replays of what a person chooses in the library, each with a store of its own and no way to block."""
 
+    @property
+    def folder(self) -> str:
+        """The configured folder of captures, or empty."""
+        ...
+
     def captures(self) -> Sequence[CaptureFile]:
         """Return the captures in the configured folder, the newest first; may take a while."""
         ...

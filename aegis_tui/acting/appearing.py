@@ -1,38 +1,31 @@
-"""How the console looks and what it keeps for the person: theme, density, time zone, notices, copied values."""
+"""How the console looks and what it keeps for the person: theme, density, time zone, copied values."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from textual import events
+from textual.app import App
 from textual.screen import Screen
 
-from aegis_tui.acting.inquiring import InquiringApp
-from aegis_tui.bridge import EngineView
-from aegis_tui.clock import clock, is_utc, show_utc, zone
-from aegis_tui.keyboard.history import History
-from aegis_tui.keyboard.keymap import Keymap, help_of, use
+from aegis_tui.acting.console import Console, Deed
+from aegis_tui.clock import is_utc, show_utc, zone
+from aegis_tui.keyboard.keymap import Keymap
 from aegis_tui.screens.reading import Reading
 from aegis_tui.screens.view import View
 from aegis_tui.widgets import theme
-from aegis_tui.widgets.line import paragraph
-from aegis_tui.widgets.safe import visible
-from engine.types import Fault
+from aegis_tui.widgets.safe import foreign, visible
 
-NOTICES = 50
-LONGEST_COPY = 50_000
-"""Characters that are put on the clipboard: terminals take about 74,000 of base64."""
 DENSITIES: dict[str, tuple[list[tuple[int, str]], list[tuple[int, str]]]] = {
     "auto": ([(0, "-narrow"), (100, "-normal"), (160, "-wide")], [(0, "-low"), (30, "-tall")]),
     "compact": ([(0, "-narrow")], [(0, "-low")]),
     "wide": ([(0, "-narrow"), (100, "-normal"), (120, "-wide")], [(0, "-tall")]),
 }
 """Density to the columns and the rows from which a class of layout holds."""
+ON_OFF = {"on": True, "off": False}
 LAYOUTS = ("-narrow", "-normal", "-wide", "-low", "-tall")
 
 
@@ -54,145 +47,126 @@ class Preferences:
     """Folder for the history of the command line; None keeps it in memory."""
 
 
-class AppearingApp(InquiringApp):
-    """The part of the console that a person arranges to their liking."""
+class Looks:
+    """Arranges the console to a person's liking."""
 
-    def __init__(self, engine: EngineView, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(engine, monotonic)
-        self.preferences = Preferences()
-        self.density = "auto"
-        self.lines = History()
-        self.notices: deque[tuple[float, str]] = deque(maxlen=NOTICES)
-
-    def obey(self, preferences: Preferences) -> None:
-        """Take what the person set; once, before the first frame."""
-        self.preferences = preferences
-        self.keymap = preferences.keymap
-        use(self.keymap)
-        self.lines = History(preferences.state)
-        for keys, command in self.keymap.for_app():
-            self.bind(keys, f"press('{command.name}')", description=help_of(command), show=False)
-        self.set_keymap(self.keymap.moved())
+    def __init__(self, app: App[None], console: Console, preferences: Preferences) -> None:
+        """Take the application that is dressed, and what the person set; once, before the first frame."""
+        self._app = app
+        self._console = console
+        self._density = preferences.density
+        self.deeds = {
+            "theme": Deed(take=self._theme_named),
+            "density": Deed(self._next_density, self._density_named),
+            "utc": Deed(lambda: self._tell_time(not is_utc()), self._time_named),
+        }
         show_utc(preferences.utc)
         self._set_theme(theme.fitting(preferences.theme, os.environ))
         self._set_density(preferences.density)
 
-    def say(self, words: str, style: str = "bold") -> None:
-        """Show words on the last line for a while, and keep them."""
-        if words:
-            self.notices.append((self.engine.snapshot().now, words))
-        super().say(words, style)
-
     # --- colours ---
 
-    def wear(self, name: str) -> None:
+    def _theme_named(self, name: str) -> None:
         """Change the theme to the one named, or to the nearest that the terminal can show."""
+        if name not in ("auto", *theme.NAMES):
+            known = ", ".join(theme.NAMES)
+            self._console.say(f"no theme '{foreign(name, 40)}'; there are: auto, {known}", "warn")
+            return
         fitting = theme.fitting(name, os.environ)
         self._set_theme(fitting)
-        self.refresh_all()
+        self._refresh()
         note = "" if name in ("auto", fitting.name) else f": this terminal cannot show {name}"
-        self.say(f"theme {fitting.name}{note}")
+        self._console.say(f"theme {fitting.name}{note}")
 
     def _set_theme(self, wanted: theme.Theme) -> None:
         theme.use(wanted)
         for_textual = theme.for_textual(wanted)
-        self.register_theme(for_textual)
+        self._app.register_theme(for_textual)
         if wanted.own_colours:
-            self.ansi_theme_dark = self.ansi_theme_light = theme.palette(wanted)
-        self.theme = for_textual.name
+            self._app.ansi_theme_dark = self._app.ansi_theme_light = theme.palette(wanted)
+        self._app.theme = for_textual.name
 
     # --- density ---
 
-    def action_density(self) -> None:
-        """Go to the next density."""
+    def _next_density(self) -> None:
         names = list(DENSITIES)
-        self.arrange(names[(names.index(self.density) + 1) % len(names)])
+        self._arrange(names[(names.index(self._density) + 1) % len(names)])
 
-    def arrange(self, name: str) -> None:
+    def _density_named(self, name: str) -> None:
+        if name in DENSITIES:
+            self._arrange(name)
+        else:
+            self._console.say(f"no density '{foreign(name, 40)}'; there are: {', '.join(DENSITIES)}", "warn")
+
+    def _arrange(self, name: str) -> None:
         """Lay the panes out by the terminal's size, one at a time, or side by side."""
         self._set_density(name)
+        size = self._app.size
         for screen in self._live_screens():
             screen.remove_class(*LAYOUTS)
-            screen.post_message(events.Resize(self.size, self.size))
-        narrow = name == "wide" and self.size.width < 100
-        self.say(f"density {name}" + (": panes stand side by side from 100 columns on" if narrow else ""))
+            screen.post_message(events.Resize(size, size))
+        narrow = name == "wide" and size.width < 100
+        self._console.say(f"density {name}" + (": panes stand side by side from 100 columns on" if narrow else ""))
 
     def _set_density(self, name: str) -> None:
-        self.density = name
-        self.set_class(name == "compact", "-alone")
-        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = DENSITIES[name]
+        self._density = name
+        self._app.set_class(name == "compact", "-alone")
+        self._app.HORIZONTAL_BREAKPOINTS, self._app.VERTICAL_BREAKPOINTS = DENSITIES[name]
 
     # --- time ---
 
-    def action_utc(self) -> None:
-        """Show times in UTC, or in local time again."""
-        self.tell_time(not is_utc())
+    def _time_named(self, words: str) -> None:
+        if words in ON_OFF:
+            self._tell_time(ON_OFF[words])
+        else:
+            self._console.say("'utc' takes on or off", "warn")
 
-    def tell_time(self, in_utc: bool) -> None:
+    def _tell_time(self, in_utc: bool) -> None:
         """Show times in UTC or in local time."""
         show_utc(in_utc)
-        now = self.engine.snapshot().now
-        self.say("times in UTC" if in_utc else f"times local, {visible(zone(now))}")
+        now = self._console.engine.snapshot().now
+        self._console.say("times in UTC" if in_utc else f"times local, {visible(zone(now))}")
 
-    # --- values ---
+    # --- every screen, also those that are not in sight ---
 
-    def action_copy(self) -> None:
-        """Offer the values under the cursor."""
-        if not isinstance(self.screen, View | Reading):
-            return
-        from aegis_tui.screens.copying import Copying, values_of  # noqa: PLC0415 - not before the first frame
-
-        values = values_of(self.screen.pane())
-        if not values:
-            self.say("nothing here to copy")
-            return
-        allowed = self.preferences.clipboard
-        how = "enter copies to the terminal's clipboard" if allowed else "enter takes it to paste here with ctrl+v"
-        self.push_screen(Copying(values, how), self._copied)
-
-    def _copied(self, text: str | None) -> None:
-        if not text:
-            return
-        self.copy_to_clipboard(text)
-        to = "" if self.preferences.clipboard else "; clipboard = true in the config gives it to the terminal as well"
-        self.say(f"copied: {text[:200]}{to}")
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Keep a value to paste in the console; only where that is allowed, give it to the terminal too."""
-        inert = visible(text)[:LONGEST_COPY]
-        if self.preferences.clipboard:
-            super().copy_to_clipboard(inert)
-        else:
-            self._clipboard = inert
-
-    # --- what was said ---
-
-    def action_notices(self) -> None:
-        """Show what was said lately, the newest first."""
-        rows = [
-            paragraph((f"{clock(at)} ", "dim"), visible(words), indent=9, max_rows=200)
-            for at, words in reversed(self.notices)
-        ]
-        faults = [
-            paragraph(
-                (f"{clock(fault.at)} ", "dim"), ("stands ", "warn"), visible(_fault(fault)), indent=9, max_rows=200
-            )
-            for fault in self.engine.snapshot().faults
-        ]
-        said = [*faults, *rows] or [paragraph("Nothing was said yet.")]
-        self.push_screen(Reading("Faults that stand and what was said lately, newest first, esc closes", said))
-
-    def refresh_all(self) -> None:
-        """Draw every screen again, also those that are not in sight."""
+    def _refresh(self) -> None:
         for screen in self._live_screens():
             for widget in screen.walk_children():
                 widget.refresh()
             screen.refresh()
 
     def _live_screens(self) -> list[Screen[object]]:
-        kept = [self.get_screen(name) for name in self.SCREENS]
-        return [screen for screen in dict.fromkeys([*self.screen_stack, *kept]) if screen.is_running]
+        kept = [self._app.get_screen(name) for name in self._app.SCREENS]
+        return [screen for screen in dict.fromkeys([*self._app.screen_stack, *kept]) if screen.is_running]
 
 
-def _fault(fault: Fault) -> str:
-    return f"{fault.ability}: {fault.message}" + (f"; {fault.remedy}" if fault.remedy else "")
+class Copies:
+    """Offers the values under the cursor."""
+
+    def __init__(self, console: Console, keep: Callable[[str], None], to_terminal: bool) -> None:
+        """Take what keeps a value, and whether that may write it to the terminal's clipboard."""
+        self._console = console
+        self._keep = keep
+        self._to_terminal = to_terminal
+        self.deeds = {"copy": Deed(self._offer)}
+
+    def _offer(self) -> None:
+        top = self._console.screen_stack[-1]
+        if not isinstance(top, View | Reading):
+            return
+        from aegis_tui.screens.copying import Copying, values_of  # noqa: PLC0415 - not before the first frame
+
+        values = values_of(top.pane())
+        if not values:
+            self._console.say("nothing here to copy")
+            return
+        to_terminal = "enter copies to the terminal's clipboard"
+        how = to_terminal if self._to_terminal else "enter takes it to paste here with ctrl+v"
+        self._console.push_screen(Copying(values, how), self._copied)
+
+    def _copied(self, text: str | None) -> None:
+        if not text:
+            return
+        self._keep(text)
+        to = "" if self._to_terminal else "; clipboard = true in the config gives it to the terminal as well"
+        self._console.say(f"copied: {text[:200]}{to}")

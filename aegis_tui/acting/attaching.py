@@ -1,37 +1,73 @@
-"""The key of a console that is one of several at an engine: to decide instead of watching."""
+"""One of several consoles at an engine: who decides, how to decide instead of watching, and whether anybody is here."""
 
 from __future__ import annotations
 
-from aegis_tui.acting.blocking import BlockingApp
+from aegis_tui.acting.console import Console, Deed, ask_then
 from aegis_tui.bridge import REFUSALS
-from aegis_tui.screens.ask import Ask
+from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.safe import foreign
 from engine.attach.roles import NOBODY
 
 
-class AttachingApp(BlockingApp):
-    """The part of the console that knows of the others."""
+class Roles:
+    """Who decides."""
 
-    def action_take_over(self) -> None:
-        """Ask whether to decide here, and name who would lose that."""
-        status = self.engine.snapshot().status
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.deeds = {"take-over": Deed(self._ask_to_take_over)}
+
+    def only_watches(self) -> bool:
+        """Say who decides where this console does not; returns whether it only watches."""
+        status = self._console.engine.snapshot().status
+        if status.stale_since:
+            self._console.say("the daemon does not answer: nothing can be decided until it is back", "warn")
+        elif status.decider:
+            decides = f"this console watches: {foreign(status.decider)} decides"
+            self._console.say(f"{decides}; {key_of('take-over')} takes over", "warn")
+        return bool(status.stale_since or status.decider)
+
+    def _ask_to_take_over(self) -> None:
+        """Name who would lose that."""
+        status, say = self._console.engine.snapshot().status, self._console.say
         if not status.decider:
-            self.say("this console decides already" if status.consoles else "this console hosts the engine and decides")
+            say("this console decides already" if status.consoles else "this console hosts the engine and decides")
             return
         decider = foreign(status.decider)
         loses = "nobody decides now" if decider == NOBODY else f"{decider} will only watch"
-        self.push_screen(
-            Ask(f"Decide at this console? {loses}.  y yes, any other key no", {"y": "yes"}), self._answered
-        )
-
-    def _answered(self, answer: str | None) -> None:
-        if answer:
-            self.run_worker(self._take_over(), group="answer")
+        ask_then(self._console, f"Decide at this console? {loses}.  y yes, any other key no", self._take_over)
 
     async def _take_over(self) -> None:
         try:
-            await self.engine.take_over()
+            await self._console.engine.take_over()
         except REFUSALS as refusal:
-            self.say(f"cannot take over: {foreign(str(refusal))}", "danger")
+            self._console.say(f"cannot take over: {foreign(str(refusal))}", "danger")
         else:
-            self.say("this console decides from now on")
+            self._console.say("this console decides from now on")
+
+
+class Presence:
+    """The proof that the person is not cut off: any key keeps what reverts where nobody can reach the host any more."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._keeping = False
+        self._proved = False
+        """Whether a key already answered what asks for any key."""
+
+    def prove(self) -> bool:
+        """Have kept what would revert; returns whether this was the first key since it was asked for."""
+        if self._console.engine.snapshot().status.keep_within_s <= 0:
+            self._keeping = self._proved = False
+            return False
+        first, self._proved = not self._proved, True
+        if not self._keeping:
+            self._keeping = True
+            self._console.work(self._keep(), "alive")
+        return first
+
+    async def _keep(self) -> None:
+        try:
+            self._console.say(foreign(await self._console.engine.keep()))
+        except REFUSALS as refusal:
+            self._keeping = False
+            self._console.say(f"not kept: {foreign(str(refusal))}", "danger")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aegis_tui.acting.replaying import ReplayingApp
-from aegis_tui.bridge import EngineView
+from aegis_tui.acting.console import Console, Deed, inquire
+from aegis_tui.acting.replaying import Replays
+from aegis_tui.acting.seeing import Sight
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.ask import Ask, AskWords
-from aegis_tui.screens.view import View
 from aegis_tui.widgets.safe import foreign
 from engine import newfile, sheet
 from engine.types import Flow, LibraryEntry
@@ -25,67 +25,72 @@ MANY = 5_000
 """Rows from which on writing them takes long enough to say so."""
 
 
-class ExportingApp(ReplayingApp):
-    """The part of the console that writes files where a person wants them."""
+class Exports:
+    """Writes files where a person wants them."""
 
-    def __init__(self, engine: EngineView, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(engine, monotonic)
-        self.taking = {**self.taking, "export": self._export_words}
+    def __init__(self, console: Console, sight: Sight, replays: Replays, folder: Path | None) -> None:
+        """Take the folder for rows where no other is named; None refuses to write there."""
+        self._console = console
+        self._sight = sight
+        self._replays = replays
+        self._folder = folder
+        self.deeds = {"export": Deed(self._ask_what, self._named)}
 
-    def action_export(self) -> None:
+    def _ask_what(self) -> None:
         """Ask what is to be written: the rows in view, the marked ones, or the incident's evidence pack."""
-        incident_id, _ = self._subject()
+        incident_id, _ = self._replays.subject()
         things = self._rows_in_view()
         offers = [f"{_counted(things, self._marked())}: j JSON lines  c CSV"] if things else []
         offers += [f"Evidence pack of {incident_id}: f full  r redacted"] if incident_id else []
         if not offers:
-            self.say(f"{key_of('export')} writes the rows of a table, or an incident's evidence pack: go to one first")
+            self._console.say(
+                f"{key_of('export')} writes the rows of a table, or an incident's evidence pack: go to one first"
+            )
             return
         answers = {key: key for key in ("jc" if things else "") + ("fr" if incident_id else "")}
-        self.push_screen(Ask("\n".join(offers) + "   esc", answers), partial(self._chosen_form, incident_id, things))
+        self._console.push_screen(
+            Ask("\n".join(offers) + "   esc", answers), partial(self._chosen_form, incident_id, things)
+        )
 
     def _chosen_form(self, incident_id: str, things: Sequence[Any], answer: str | None) -> None:
         if not answer:
             return
         if answer in FORMS:
             words = "Folder or file for the rows?  enter alone: the folder of exports"
-            asked = AskWords(words, str(self._exports() or ""), otherwise=".")
-            self.push_screen(asked, lambda text: self._write_rows(things, text or "", FORMS[answer]))
+            asked = AskWords(words, str(self._folder or ""), otherwise=".")
+            self._console.push_screen(asked, lambda text: self._write_rows(things, text or "", FORMS[answer]))
             return
         asked = AskWords("Folder or file for the pack?  enter alone: the folder of packs", "", otherwise=".")
-        self.push_screen(asked, lambda text: self._pack(incident_id, text or "", redacted=answer == "r"))
+        self._console.push_screen(asked, lambda text: self._pack(incident_id, text or "", redacted=answer == "r"))
 
-    def _export_words(self, words: str) -> None:
+    def _named(self, words: str) -> None:
         first, _, place = words.partition(" ")
         if first != ROWS:
             self._pack_at(words)
         elif things := self._rows_in_view():
             self._write_rows(things, place.strip() or ".", "csv" if place.strip().endswith(".csv") else "jsonl")
         else:
-            self.say("there are no rows here to write: go to a table first", "warn")
+            self._console.say("there are no rows here to write: go to a table first", "warn")
 
     # --- rows ---
 
     def _rows_in_view(self) -> Sequence[Any]:
-        table = self.screen.table() if isinstance(self.screen, View) else None
+        table = self._sight.table()
         things = [_stored(one) for one in table.picked()] if table is not None else []
         return things if things and type(things[0]) in sheet.NOUNS else []
 
-    def _exports(self) -> Path | None:
-        return self.preferences.state / "exports" if self.preferences.state else None
-
     def _marked(self) -> bool:
-        table = self.screen.table() if isinstance(self.screen, View) else None
+        table = self._sight.table()
         return table is not None and bool(table.marked)
 
     def _write_rows(self, things: Sequence[Any], place: str, form: str) -> None:
         if not place:
             return
         name = f"{sheet.NOUNS[type(things[0])]}s-{time.strftime('%Y%m%d-%H%M%S')}.{form}"
-        scores = self.engine.snapshot().scores if isinstance(things[0], Flow) else {}
-        folder = self._exports()
+        scores = self._console.engine.snapshot().scores if isinstance(things[0], Flow) else {}
+        folder = self._folder
         if len(things) > MANY:
-            self.say(f"{_counted(things)} are written …")
+            self._console.say(f"{_counted(things)} are written …")
 
         def written() -> Path:
             if place == "." and folder is None:
@@ -101,29 +106,31 @@ class ExportingApp(ReplayingApp):
 
         async def done() -> None:
             path = await asyncio.to_thread(written)
-            self.say(f"{_counted(things)} written: {foreign(str(path))}")
+            self._console.say(f"{_counted(things)} written: {foreign(str(path))}")
 
-        self._inquire(done, "cannot write them")
+        inquire(self._console, done, "cannot write them")
 
     # --- packs ---
 
     def _pack_at(self, words: str) -> None:
-        incident_id, _ = self._subject()
+        incident_id, _ = self._replays.subject()
         if incident_id:
             self._pack(incident_id, words, redacted=False)
         else:
-            self.say(f"a pack is about an incident: choose one first; export {ROWS} FILE writes a table's rows")
+            self._console.say(
+                f"a pack is about an incident: choose one first; export {ROWS} FILE writes a table's rows"
+            )
 
     def _pack(self, incident_id: str, place: str, *, redacted: bool) -> None:
         if not place:
             return
-        engine = self._teller()
+        engine = self._replays.teller()
 
         async def packed() -> None:
             path, digest = await engine.save_pack(incident_id, "" if place == "." else place, redacted)
-            self.say(f"packed: {foreign(path)}  manifest SHA-256 {digest}")
+            self._console.say(f"packed: {foreign(path)}  manifest SHA-256 {digest}")
 
-        self._inquire(packed, "cannot pack it")
+        inquire(self._console, packed, "cannot pack it")
 
 
 def _stored(thing: Any) -> Any:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aegis_tui.acting.exporting import ExportingApp
-from aegis_tui.bridge import REFUSALS, EngineView
+from aegis_tui.acting.attaching import Roles
+from aegis_tui.acting.console import Console, Deed, ask_then
+from aegis_tui.acting.going import Ways
+from aegis_tui.acting.seeing import Selection, Sight
+from aegis_tui.bridge import REFUSALS
 from aegis_tui.commands.person import name_of_person
+from aegis_tui.keyboard.completing import no_prefix
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.suppress_facts import Subject, subject_of
-from aegis_tui.screens.view import View
 from aegis_tui.widgets.rules import is_in_force
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.table import Aim, Table
@@ -31,41 +33,51 @@ WORDS = {"true": "t", "benign": "b", "false": "f", "unclear": "u"}
 """What may follow ``:disposition``."""
 
 
-class JudgingApp(ExportingApp):
-    """The part of the console that carries a person's judgement down to the engine."""
+class Judgements:
+    """Carries a person's judgement down to the engine."""
 
-    def __init__(self, engine: EngineView, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(engine, monotonic)
+    def __init__(
+        self, console: Console, sight: Sight, selection: Selection, roles: Roles, ways: Ways, person: str
+    ) -> None:
+        """Take the parts that it needs, and who judges; an empty name is asked for where it is wanted."""
+        self._console = console
+        self._sight = sight
+        self._selection = selection
+        self._roles = roles
+        self._ways = ways
+        self._name = person
         self._begun: dict[str, str] = {}
         """Notes that were typed and not stored, by incident."""
-        self.taking = {**self.taking, "suppress": self._suppress_of, "note": self._note_of,
-                       "disposition": self._disposition_of}  # fmt: skip
+        self.deeds = {
+            "suppress": Deed(self._suppress, self._suppress_named),
+            "suppressions": Deed(self._show_rules),
+            "end-suppression": Deed(self._ask_to_end),
+            "note": Deed(self._ask_for_note, self._note_named),
+            "disposition": Deed(self._ask_what_it_was, self._dispose_named),
+        }
 
     def _person(self) -> str:
-        return self.preferences.person or name_of_person()
-
-    def reread(self) -> None:
-        """Have the incident on the screen read again."""
+        return self._name or name_of_person()
 
     # --- suppressions ---
 
-    def action_suppress(self) -> None:
+    def _suppress(self) -> None:
         """Open the dialog for the row, or for all marked rows."""
-        if self.only_watches():
+        if self._roles.only_watches():
             return
         rows = self._rows()
         if not rows:
-            self.say("nothing is selected that could be suppressed")
+            self._console.say("nothing is selected that could be suppressed")
         elif len(rows) > MOST_MARKED:
-            self.say(f"{len(rows)} rows are marked: at most {MOST_MARKED} at a time, or one rule for a prefix")
+            self._console.say(f"{len(rows)} rows are marked: at most {MOST_MARKED} at a time, or one rule for a prefix")
         else:
-            self._run(self._ask_to_suppress(rows, self._table()), "review")
+            self._console.work(self._ask_to_suppress(rows, self._sight.table()), "review")
 
-    def _suppress_of(self, words: str) -> None:
+    def _suppress_named(self, words: str) -> None:
         try:
             network = ipaddress.ip_network(words.strip())
         except ValueError:
-            self.say(f"'{foreign(words, 60)}' is no address and no prefix such as 203.0.113.0/24", "warn")
+            self._console.say(no_prefix(words), "warn")
             return
         alone = network.num_addresses == 1
         self._open_dialog([Subject(str(network.network_address if alone else network))], None)
@@ -74,38 +86,38 @@ class JudgingApp(ExportingApp):
         try:
             subjects = [await self._tells_of(key, aim) for key, aim in rows.items()]
         except REFUSALS as refusal:
-            self.say(f"cannot read what it is about: {foreign(str(refusal))}", "danger")
+            self._console.say(f"cannot read what it is about: {foreign(str(refusal))}", "danger")
         else:
             self._open_dialog(list(dict.fromkeys(subjects)), table)
 
     def _open_dialog(self, subjects: Sequence[Subject], table: Table | None) -> None:
-        if not isinstance(self.screen, View):
+        if self._sight.view() is None:
             return
-        if self.engine.snapshot().status.mode == "replay":
-            self.say("a replay hides what was hidden when it was recorded: suppress in the live console")
+        if self._console.engine.snapshot().status.mode == "replay":
+            self._console.say("a replay hides what was hidden when it was recorded: suppress in the live console")
             return
         from aegis_tui.screens.suppress_dialog import SuppressDialog  # noqa: PLC0415 - not before the first frame
 
-        dialog = SuppressDialog(self.engine, subjects, self._person(), self._monotonic)
+        dialog = SuppressDialog(self._console.engine, subjects, self._person(), self._console.monotonic)
 
         def closed(_: None) -> None:
             if dialog.made:
-                self.say(_made(dialog.made))
+                self._console.say(_made(dialog.made))
                 if table is not None:
                     table.unmark()
-            self.poll()
+            self._console.poll()
 
-        self.say("")
-        self.push_screen(dialog, closed)
+        self._console.say("")
+        self._console.push_screen(dialog, closed)
 
     async def _tells_of(self, key: str, aim: Aim) -> Subject:
         """Return what a rule can name of a row: of an alert its own finding, of an incident the gravest."""
-        alerts = [alert for alert in self.engine.snapshot().alerts if _tells(alert, key)]
+        alerts = [alert for alert in self._console.engine.snapshot().alerts if _tells(alert, key)]
         if alerts:
             return subject_of(alerts[0])._replace(address=aim.address)
         if not aim.incident_id:
             return Subject(aim.address)
-        found = (await self.engine.incident(aim.incident_id)).alerts
+        found = (await self._console.engine.incident(aim.incident_id)).alerts
         alert = next((one for one in found if _tells(one, key)), None)
         gravest = alert or max(found, key=lambda one: one.detection.severity.rank, default=None)
         if gravest is None:
@@ -114,7 +126,7 @@ class JudgingApp(ExportingApp):
 
     def _rows(self) -> dict[str, Aim]:
         """Return the marked rows, else the row, else what the view is about."""
-        table, aim = self._table(), self._aim()
+        table, aim = self._sight.table(), self._sight.aim()
         marked = {key: one for key, one in table.marked.items() if one.address} if table is not None else {}
         if marked or aim is None or not aim.address:
             return marked
@@ -123,39 +135,39 @@ class JudgingApp(ExportingApp):
 
     # --- rules in force ---
 
-    def action_suppressions(self) -> None:
+    def _show_rules(self) -> None:
         """Show the rules."""
-        self.action_view("suppressions")
-        self.poll()
+        self._ways.go("suppressions")
+        self._console.poll()
 
-    def action_end_suppression(self) -> None:
+    def _ask_to_end(self) -> None:
         """Ask whether to end the rule of the row, or all marked ones."""
-        table = self._table()
-        if table is None or not self.shows("suppressions") or self.only_watches():
+        table = self._sight.table()
+        if table is None or self._sight.name() != "suppressions" or self._roles.only_watches():
             return
-        now = self.engine.snapshot().now
-        in_force = {rule.id: rule for rule in self.engine.suppressions() if is_in_force(rule, now)}
+        now = self._console.engine.snapshot().now
+        in_force = {rule.id: rule for rule in self._console.engine.suppressions() if is_in_force(rule, now)}
         chosen = [in_force[key] for key in (list(table.marked) or [table.key]) if key in in_force]
         if not chosen:
-            self.say("this rule has ended already" if table.key else "no rule is in force")
+            self._console.say("this rule has ended already" if table.key else "no rule is in force")
             return
         what = f"{chosen[0].id} ({foreign(chosen[0].scope, 120)})" if len(chosen) == 1 else f"{len(chosen)} rules"
         question = f"End {what}? What it hid raises alerts again.  y yes, any other key no"
-        self._ask_then(question, lambda: self._end([rule.id for rule in chosen], table))
+        ask_then(self._console, question, lambda: self._end([rule.id for rule in chosen], table))
 
     async def _end(self, rule_ids: Sequence[str], table: Table) -> None:
-        ended = await self._each(rule_ids, self.engine.end_suppression, "cannot end the rule")
+        ended = await self._each(rule_ids, self._console.engine.end_suppression, "cannot end the rule")
         if len(ended) == len(rule_ids):
             table.unmark()
-            self.say(f"{ended[0]} has ended" if len(ended) == 1 else f"{len(ended)} rules have ended")
+            self._console.say(f"{ended[0]} has ended" if len(ended) == 1 else f"{len(ended)} rules have ended")
 
     # --- notes ---
 
-    def action_note(self) -> None:
+    def _ask_for_note(self) -> None:
         """Ask for a note beside the incident."""
         aim = self._incident_aim()
         if aim is None:
-            self.ask_for_incident("a note stands beside an incident")
+            self._sight.ask_for_incident("a note stands beside an incident")
             return
         # Here, as a text area takes 6 ms to load, and few incidents get a note.
         from aegis_tui.screens.note import NoteDialog, Written  # noqa: PLC0415
@@ -166,69 +178,71 @@ class JudgingApp(ExportingApp):
         def written(found: Written | None) -> None:
             self._begun[incident_id] = found.text if found else ""
             if found and found.store:
-                self._run(self._note(incident_id, found.text), "note")
+                self._console.work(self._note(incident_id, found.text), "note")
             elif found and found.text:
-                self.say(f"not stored; {self.keymap.first('note')} brings the text back until you quit")
+                self._console.say(f"not stored; {key_of('note')} brings the text back until you quit")
 
         begun = self._begun.get(incident_id, "")
-        self.say("")
-        self.push_screen(NoteDialog(f"{incident_id} {aim.address}", NOTE_CHARS, begun), written)
+        self._console.say("")
+        self._console.push_screen(NoteDialog(f"{incident_id} {aim.address}", NOTE_CHARS, begun), written)
 
-    def _note_of(self, words: str) -> None:
+    def _note_named(self, words: str) -> None:
         aim = self._incident_aim()
         if aim is None:
-            self.ask_for_incident("a note stands beside an incident")
+            self._sight.ask_for_incident("a note stands beside an incident")
         else:
-            self._run(self._note(aim.incident_id, words), "note")
+            self._console.work(self._note(aim.incident_id, words), "note")
 
     async def _note(self, incident_id: str, text: str) -> None:
         try:
-            await self.engine.note(incident_id, text, self._person())
+            await self._console.engine.note(incident_id, text, self._person())
         except REFUSALS as refusal:
             self._begun[incident_id] = text
-            self.say(
-                f"the note is not stored, {self.keymap.first('note')} brings its text back: {foreign(str(refusal))}",
+            self._console.say(
+                f"the note is not stored, {key_of('note')} brings its text back: {foreign(str(refusal))}",
                 "danger",
             )
         else:
             self._begun.pop(incident_id, None)
-            self.reread()
-            self.say(f"noted beside {incident_id}")
+            self._selection.reread()
+            self._console.say(f"noted beside {incident_id}")
 
     def _incident_aim(self) -> Aim | None:
         """Return the incident that the person sees: the one of the row, or the one of the screen."""
-        aim = self._aim()
-        return aim if aim is not None and aim.incident_id else self.looked_at()
+        aim = self._sight.aim()
+        return aim if aim is not None and aim.incident_id else self._sight.incident()
 
     # --- dispositions ---
 
-    def action_disposition(self) -> None:
+    def _ask_what_it_was(self) -> None:
         """Ask what the incident was, or all that are marked; only where the person sees which ones these are."""
-        if self.only_watches():
+        if self._roles.only_watches():
             return
         incidents = self._judged()
         if incidents:
             words = f"{_named(incidents)}:  t true positive  b benign  f false  u unclear  esc"
-            self.push_screen(Ask(words, {key: key for key in DISPOSITIONS}), lambda key: self._answer(incidents, key))
+            self._console.push_screen(
+                Ask(words, {key: key for key in DISPOSITIONS}), lambda key: self._answer(incidents, key)
+            )
         else:
-            self.ask_for_incident(f"{self.keymap.first('disposition')} is about an incident")
+            self._sight.ask_for_incident(f"{key_of('disposition')} is about an incident")
 
-    def _disposition_of(self, words: str) -> None:
+    def _dispose_named(self, words: str) -> None:
         incidents, key = self._judged(), WORDS.get(words.strip())
         if key is None:
-            self.say(f"'{foreign(words, 40)}' is none of {', '.join(WORDS)}", "warn")
+            self._console.say(f"'{foreign(words, 40)}' is none of {', '.join(WORDS)}", "warn")
         elif not incidents:
-            self.ask_for_incident(f"{self.keymap.first('disposition')} is about an incident")
+            self._sight.ask_for_incident(f"{key_of('disposition')} is about an incident")
         else:
             self._answer(incidents, key)
 
     def _answer(self, incidents: Mapping[str, str], key: str | None) -> None:
         if key:
-            self._run(self._dispose(tuple(incidents), DISPOSITIONS[key]), "disposition")
+            self._console.work(self._dispose(tuple(incidents), DISPOSITIONS[key]), "disposition")
 
     def _judged(self) -> dict[str, str]:
         """Return the incidents that a disposition would be about, each with its address."""
-        aim, table = self.looked_at(), self._table()
+        aim, table = self._sight.incident(), self._sight.table()
         if aim is None:
             return {}
         marked = [one for one in table.marked.values() if one.incident_id] if table is not None else []
@@ -236,16 +250,16 @@ class JudgingApp(ExportingApp):
 
     async def _dispose(self, incident_ids: Sequence[str], disposition: Disposition) -> None:
         async def store(incident_id: str) -> None:
-            await self.engine.set_disposition(incident_id, disposition, self._person())
+            await self._console.engine.set_disposition(incident_id, disposition, self._person())
 
         stored = await self._each(incident_ids, store, "cannot store the disposition")
         if stored:
-            self.reread()
+            self._selection.reread()
         if len(stored) < len(incident_ids):
             return
         what = stored[0] if len(stored) == 1 else f"{len(stored)} incidents"
-        self.say(f"{what}: {disposition.value.replace('_', ' ')}")
-        if (table := self._table()) is not None:
+        self._console.say(f"{what}: {disposition.value.replace('_', ' ')}")
+        if (table := self._sight.table()) is not None:
             table.unmark()
 
     async def _each(self, names: Sequence[str], work: Callable[[str], Awaitable[None]], trouble: str) -> list[str]:
@@ -256,7 +270,7 @@ class JudgingApp(ExportingApp):
                 await work(name)
             except REFUSALS as refusal:
                 which = f" of {name}, {len(done)} done" if len(names) > 1 else ""
-                self.say(f"{trouble}{which}: {foreign(str(refusal))}", "danger")
+                self._console.say(f"{trouble}{which}: {foreign(str(refusal))}", "danger")
                 break
             done.append(name)
         return done

@@ -52,8 +52,8 @@ def show(
             undrawn.close()
             await start()
 
-        app = AegisApp(engine, drawn, first_view, preferences=preferences or preferences_of(effective(Namespace())))
-        app.studio = studio
+        wishes = preferences or preferences_of(effective(Namespace()))
+        app = AegisApp(engine, drawn, first_view, preferences=wishes, studio=studio)
         if not in_browser():
             app.driver_class = HangUpDriver
         run_to_end(app.run_async)

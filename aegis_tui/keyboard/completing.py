@@ -1,13 +1,15 @@
-"""What may be typed on the ``:`` line: the commands, what each takes, and what is known to fit there."""
+"""What may be typed on the ``:`` line: commands, what each takes, what is known to fit there, and how it is read."""
 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from aegis_tui.keyboard.keymap import commands, help_of, named
 from aegis_tui.keyboard.keys import Command
+from aegis_tui.widgets.safe import foreign
 
 TIMES = ("10m", "1h", "24h", "7d", "permanent")
 
@@ -104,3 +106,31 @@ def _words(command: Command, place: int, known: Known) -> Sequence[str]:
     kinds = token.split("|")
     literal = [kind for kind in kinds if kind.islower()]
     return [*literal, *(word for kind in kinds for word in fitting.get(kind, ()))]
+
+
+def network(words: str) -> str:
+    """Return an address or a prefix as a prefix, or an empty text."""
+    try:
+        return str(ipaddress.ip_network(words.strip()))
+    except ValueError:
+        return ""
+
+
+def seconds(term: str) -> float | None:
+    """Return how long ``24h`` is; None where it is no time."""
+    from aegis_tui.commands.rows import parse_span  # noqa: PLC0415 - only where a term is typed
+
+    try:
+        return parse_span(term)
+    except ValueError:
+        return None
+
+
+def no_prefix(words: str) -> str:
+    """Say what a prefix is."""
+    return f"'{foreign(words, 60)}' is no address and no prefix such as 203.0.113.0/24"
+
+
+def no_time(words: str) -> str:
+    """Say what a time is."""
+    return f"'{foreign(words.strip(), 40)}' is no time such as {', '.join(TIMES)}"

@@ -87,7 +87,7 @@ class Keymap:
 
     def moved(self) -> dict[str, str]:
         """Return what panes and views bind otherwise, as Textual's keymap takes it."""
-        own = {command.name for command in (*PANE_COMMANDS, *APP_COMMANDS) if _is_bound_below(command)}
+        own = {command.name for command in commands() if command.action}
         return {name: ",".join(keys) for name, keys in self._remapped.items() if name in own}
 
     def for_app(self) -> Iterator[tuple[str, Command]]:
@@ -207,10 +207,6 @@ def _name_of_sign(sign: str) -> str:
 
 def _is_sign(name: str) -> bool:
     return name in KEY_NAME_REPLACEMENTS.values() or name in ASCII_KEY_NAMES.values() or len(face(name)) == 1
-
-
-def _is_bound_below(command: Command) -> bool:
-    return command in PANE_COMMANDS or command.action.startswith("app.")
 
 
 def _meet(one: Command, other: Command) -> bool:

@@ -90,7 +90,7 @@ class BlocksScreen(View):
 
     @on(Table.Opened, "#proposals")
     async def _proposal_opened(self) -> None:
-        await self.run_action("app.review")
+        await self.run_action("app.press('block')")
 
     @on(Table.Opened, "#blocks")
     @on(Table.Opened, "#ended")

@@ -128,4 +128,4 @@ class Dialog(Modal[None]):
 
     async def action_help(self) -> None:
         """Show what the keys of the dialog do."""
-        await self.run_action("app.help")
+        await self.run_action("app.press('help')")

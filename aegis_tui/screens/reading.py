@@ -48,4 +48,4 @@ class Reading(Modal[None]):
             self.dismiss()
         elif event.key in keys_of("copy"):
             event.stop()
-            await self.run_action("app.copy")
+            await self.run_action("app.press('copy')")

@@ -272,7 +272,7 @@ async def test_what_was_recovered_is_said_once_and_whole_at_80_columns() -> None
         assert "2 proposals to decide, 2 blocks in force" in " ".join(text(pilot).split())
         fake.state = replace(fake.state, recovery=replace(RECOVERY), now=scenario.NOW + 1)
         await settle(pilot)
-        told = [words for _, words in pilot.app.notices if "broke off" in words]  # type: ignore[attr-defined]  # as above
+        told = [words for _, words in pilot.app.last_line.notices if "broke off" in words]  # type: ignore[attr-defined]  # as above
         assert len(told) == 1
 
 

@@ -327,9 +327,7 @@ STATES = {
 
 def _console(state: State, look: str) -> AegisApp:
     preferences = Preferences(theme=look, settings=state.settings, person="ann")
-    app = AegisApp(state.fake(), None, state.view, Clock(), preferences)
-    app.studio = state.studio
-    return app
+    return AegisApp(state.fake(), None, state.view, Clock(), preferences, state.studio)
 
 
 def _reach(state: State) -> Callable[[Pilot[None]], Awaitable[None]]:
@@ -340,7 +338,7 @@ def _reach(state: State) -> Callable[[Pilot[None]], Awaitable[None]]:
         app.poll()
         await settle(pilot)
         for key in state.keys:
-            app._monotonic.at += 0.5  # type: ignore[attr-defined]  # the clock given above: notices last 16 keys
+            app.monotonic.at += 0.5  # type: ignore[attr-defined]  # the clock given above: notices last 16 keys
             await pilot.press(key)
             await _quiet(pilot)
         app.poll()

@@ -167,5 +167,5 @@ async def test_who_only_watches_is_told_so_before_any_question(status: dict[str,
         if keys.startswith(":"):
             await pilot.press("enter")
             await settle(pilot)
-        assert app.notices[-1][1] == words
+        assert app.last_line.notices[-1][1] == words
         assert isinstance(app.screen, View)

@@ -470,7 +470,7 @@ async def test_only_the_last_fifty_notices_are_kept() -> None:
         await settle(pilot)
         for number in range(60):
             app.say(f"notice {number}")
-        assert [words for _, words in app.notices] == [f"notice {number}" for number in range(10, 60)]
+        assert [words for _, words in app.last_line.notices] == [f"notice {number}" for number in range(10, 60)]
 
 
 async def test_a_number_opens_its_screen_at_the_first_pane_and_esc_where_it_was_left() -> None:

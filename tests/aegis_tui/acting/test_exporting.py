@@ -54,7 +54,7 @@ def on_screen(pilot: Pilot[None]) -> str:
 
 def said(pilot: Pilot[None]) -> str:
     assert isinstance(pilot.app, AegisApp)
-    return pilot.app.notices[-1][1]
+    return pilot.app.last_line.notices[-1][1]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_pack_is_made_after_its_place_was_asked(key: str, redacted: bool
         app.poll()
         await pilot.press("e", key, *"/tmp", "enter")
         await settle(pilot)
-        assert any("/packs/INC-00000042.zip" in words for _, words in app.notices)
+        assert any("/packs/INC-00000042.zip" in words for _, words in app.last_line.notices)
     assert ("save_pack", "INC-00000042", "/tmp", redacted) in fake.asked
 
 

@@ -107,7 +107,7 @@ async def test_cancel_stands_behind_store_and_says_that_the_text_is_kept() -> No
         await settle(pilot)
         await press(pilot, "o", *"half a", "tab", "tab", "enter")
         assert isinstance(pilot.app, AegisApp)
-        assert "not stored; o brings the text back" in pilot.app.notices[-1][1]
+        assert "not stored; o brings the text back" in pilot.app.last_line.notices[-1][1]
     assert told(fake, "note") == []
 
 

@@ -80,9 +80,7 @@ def entry(number: int = 42, **changes: object) -> LibraryEntry:
 
 
 def console(fake: Host, view: str = "library", studio: FakeStudio | None = None) -> AegisApp:
-    app = AegisApp(fake, first_view=view, monotonic=LateClock())
-    app.studio = studio if studio is not None else FakeStudio()
-    return app
+    return AegisApp(fake, first_view=view, monotonic=LateClock(), studio=studio or FakeStudio())
 
 
 def shown(app: AegisApp) -> str:
@@ -321,7 +319,7 @@ async def _replaying(app: AegisApp, pilot: object) -> None:
     await pilot.press("enter")  # type: ignore[attr-defined]  # a pilot
     for _ in range(20):
         await pilot.pause()  # type: ignore[attr-defined]  # a pilot
-        if app.is_beside:
+        if app.replays.is_beside:
             break
     await pilot.pause()  # type: ignore[attr-defined]  # a pilot
 
@@ -338,7 +336,7 @@ async def test_enter_replays_beside_what_is_live_and_esc_ends_it() -> None:
         await pilot.press("escape")
         for _ in range(50):
             await pilot.pause(0.01)
-            if not app.is_beside:
+            if not app.replays.is_beside:
                 break
         assert (view(app), app.engine is fake, played.over) == ("library", True, True)
     assert studio.made == ["INC-00000042"]
@@ -365,12 +363,11 @@ async def test_what_the_host_answers_late_is_not_shown_as_the_replay_s() -> None
         app.poll()
         await pilot.pause()
         assert fake.waiting == 1
-        app.engine = Played(replace(taped(), incidents=(), alerts=()))
-        app.forget_view()
+        app.show_engine(Played(replace(taped(), incidents=(), alerts=())))
         fake.answers.set()
         await settle(pilot)
         assert "INC-00000042" not in shown(app)
-        assert app._incident is None
+        assert app.selection.incident is None
 
 
 async def test_what_happens_live_is_told_during_a_replay() -> None:
@@ -382,7 +379,7 @@ async def test_what_happens_live_is_told_during_a_replay() -> None:
         fake.queue.put_nowait(proposal)
         await pilot.pause()
         await pilot.pause()
-        assert any(words.startswith("LIVE: P-17") for _, words in app.notices)
+        assert any(words.startswith("LIVE: P-17") for _, words in app.last_line.notices)
         assert "1 PROPOSAL WAITING" in shown(app)
 
 
@@ -402,7 +399,7 @@ async def test_a_capture_is_replayed_by_its_name() -> None:
     app = console(engine(), "overview", studio)
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        await app.do("replay /tmp/a.pcap")
+        await app.commands.do("replay /tmp/a.pcap")
         for _ in range(20):
             await pilot.pause(0.01)
         assert isinstance(app.screen, ReplayScreen)
@@ -448,7 +445,7 @@ async def test_a_notice_of_two_rows_hides_no_newest_row_of_the_trace(monkeypatch
         await settle(pilot)
         pane = app.screen.query_one("#trace", TextPane)
         view = scenario.incident_view()
-        app._incident = replace(view, steps=view.steps * 12)
+        app.selection.incident = replace(view, steps=view.steps * 12)
         app.poll()
         await settle(pilot)
         assert pane.offset_y == len(pane.lines) - pane.room > 0

@@ -103,7 +103,7 @@ async def test_no_dialog_and_no_question_lets_hostile_text_through(size: tuple[i
         for key in keys:
             await pilot.press(names.get(key, key))
             await settle(pilot)
-            pilot.app._monotonic.at += 1  # type: ignore[attr-defined]  # the clock given above
+            pilot.app.monotonic.at += 1  # type: ignore[attr-defined]  # the clock given above
         pilot.app.poll()  # type: ignore[attr-defined]  # run_test gives the base class
         await settle(pilot)
         rows, frames = _rows(pilot), sum(isinstance(screen, Decision) for screen in pilot.app.screen_stack)
