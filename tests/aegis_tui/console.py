@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from textual.pilot import Pilot
 
+from aegis_tui.acting.appearing import Preferences
 from aegis_tui.app import AegisApp
 from engine.types import ProposalState, Snapshot
 from tests.aegis_tui import scenario
@@ -62,6 +63,25 @@ def engine(state: Snapshot | None = None, **changes: object) -> Host:
 def console(fake: FakeEngine | None = None, clock: Clock | None = None, view: str = "overview") -> AegisApp:
     """Return the console, not yet running."""
     return AegisApp(fake or engine(), first_view=view, monotonic=clock or LateClock())
+
+
+def preferring(fake: FakeEngine | None = None, view: str = "overview", **chosen: object) -> AegisApp:
+    """Return the console of a person who set this or that, on a clock that stands still."""
+    preferences = replace(Preferences(), **chosen)  # type: ignore[arg-type]  # a test names the fields it changes
+    return AegisApp(fake or engine(), first_view=view, monotonic=Clock(), preferences=preferences)
+
+
+def keys_of_text(words: str) -> list[str]:
+    """Return the keys that type these words."""
+    return ["space" if char == " " else char for char in words]
+
+
+async def typed(pilot: Pilot[None], line: str) -> None:
+    """Type a line after ``:``, and wait until it is done."""
+    await pilot.press("colon")
+    await settle(pilot)
+    await pilot.press(*keys_of_text(line), "enter")
+    await settle(pilot)
 
 
 def replay() -> Snapshot:

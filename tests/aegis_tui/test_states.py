@@ -31,8 +31,8 @@ from engine.types import (
 )
 from tests.aegis_tui import scenario
 from tests.aegis_tui.acting.test_judging import RULE
-from tests.aegis_tui.acting.test_replaying import CHANGE, FakeStudio, entry, taped
 from tests.aegis_tui.console import Clock, Host, engine, settle
+from tests.aegis_tui.replayside import CHANGE, FakeStudio, entry, taped
 from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
 from tests.fakes import FakeEngine
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aegis_tui.acting.attaching import Presence
 from aegis_tui.clock import clock
 from aegis_tui.screens.ask import Ask
 from aegis_tui.screens.view import View
@@ -18,6 +19,7 @@ from engine.types import Snapshot
 from tests.aegis_tui import scenario
 from tests.aegis_tui.acting.test_judging import RULE
 from tests.aegis_tui.console import console, engine, settle
+from tests.aegis_tui.desk import Desk
 from tests.aegis_tui.scenario import NOW
 from tests.aegis_tui.screens.test_block_dialog import text
 
@@ -169,3 +171,17 @@ async def test_who_only_watches_is_told_so_before_any_question(status: dict[str,
             await settle(pilot)
         assert app.last_line.notices[-1][1] == words
         assert isinstance(app.screen, View)
+
+
+async def test_the_first_key_keeps_what_would_revert_and_the_next_asks_for_nothing() -> None:
+    desk = Desk(engine(scenario.snapshot(status=scenario.status(keep_within_s=42.0))))
+    presence = Presence(desk)
+    assert [presence.prove(), presence.prove()] == [True, False]
+    await desk.done()
+    assert desk.engine.commands() == [("keep", "")]
+
+
+def test_where_nothing_reverts_a_key_asks_for_nothing() -> None:
+    desk = Desk()
+    assert not Presence(desk).prove()
+    assert desk.begun == []

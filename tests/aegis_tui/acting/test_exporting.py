@@ -18,8 +18,8 @@ from aegis_tui.app import AegisApp
 from engine.text import escape
 from engine.types import Snapshot
 from tests.aegis_tui import scenario
-from tests.aegis_tui.acting.test_replaying import console, entry, taped
 from tests.aegis_tui.console import LateClock, engine, settle
+from tests.aegis_tui.replayside import console, entry, taped
 from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
 from tests.aegis_tui.widgets.test_safe import HOSTILE, harmless
 from tests.fakes import FakeEngine

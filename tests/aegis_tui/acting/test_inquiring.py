@@ -14,7 +14,7 @@ from aegis_tui.widgets.line import plain
 from aegis_tui.widgets.pane import TextPane
 from engine.types import Claim, IncidentView, Passage, ReportedEvent, SourcedAnswer
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import Clock, Host, console, engine, settle
+from tests.aegis_tui.console import Clock, Host, console, engine, settle, typed
 from tests.aegis_tui.screens.test_block_dialog import text
 
 ANSWER = SourcedAnswer(
@@ -173,3 +173,30 @@ async def test_what_takes_a_while_says_for_how_long_until_it_is_done() -> None:
         await pilot.press("escape")
         assert "is searched" not in text(pilot)
         assert "enter open" in text(pilot)
+
+
+async def test_a_question_and_an_event_need_no_second_field() -> None:
+    fake = engine(answer_is=SourcedAnswer("what happened", (), (), analyst="playbook"))
+    async with console(fake).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await typed(pilot, "ask what happened")
+        assert isinstance(pilot.app.screen, Reading)
+        await pilot.press("escape")
+        await typed(pilot, "triage 2026/11/22 03:10 203.0.113.9:40000 192.0.2.1:443 scan many ports")
+    assert fake.commands() == [
+        ("ask", "what happened", "INC-00000042"),
+        ("triage", "203.0.113.9", "192.0.2.1", "scan"),
+    ]
+
+
+async def test_what_the_knowledge_base_holds_is_shown_inert() -> None:
+    passage = Passage("T1190", "Exploit\x1b[2J", "attack", "line one\nline \u202etwo", 0.9)
+    fake = engine(answer_is=SourcedAnswer("", (), (passage,), "playbook"))
+    async with console(fake).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await typed(pilot, "knowledge log4shell")
+        shown = text(pilot)
+    assert fake.commands() == [("search", "log4shell", 5, "")]
+    assert "Exploit\\x1b[2J" in shown
+    assert "\\u202etwo" in shown
+    assert "\x1b" not in shown

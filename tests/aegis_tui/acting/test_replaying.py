@@ -1,9 +1,8 @@
-"""Replays inside the console: the tape's keys, the library, a replay beside what is live, comparisons, packs."""
+"""Replays inside the console: its screen, the library, a replay beside what is live, comparisons."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -13,149 +12,15 @@ from aegis_tui.bridge import CaptureFile, Told
 from aegis_tui.screens.difference import DifferenceScreen
 from aegis_tui.screens.library import LibraryScreen
 from aegis_tui.screens.replay import ReplayScreen
-from aegis_tui.screens.view import View
-from aegis_tui.widgets.bars import Footer, Header
+from aegis_tui.widgets.bars import Header
 from aegis_tui.widgets.line import paragraph, plain
-from aegis_tui.widgets.pane import Pane, TextPane
-from aegis_tui.widgets.table import Table
-from engine.stored import Stored
-from engine.types import Change, Comparison, IncidentView, LibraryEntry, Origin, Proposal, Snapshot, Tape
+from aegis_tui.widgets.pane import TextPane
+from engine.types import IncidentView, Proposal
 from tests.aegis_tui import scenario
-from tests.aegis_tui.console import Clock, Host, LateClock, engine, replay, settle
-from tests.aegis_tui.widgets.test_safe import BIDI, HOSTILE
+from tests.aegis_tui.console import Clock, Host, engine, replay, settle
+from tests.aegis_tui.replayside import TAPE, FakeStudio, Played, console, entry, footer, shown, taped, view
 
-TAPE = Tape(5, 9, scenario.NOW, scenario.NOW - 60, scenario.NOW + 60, whole=True, playing=True, speed=1.0,
-            alerts=(scenario.NOW - 13, scenario.NOW + 20))  # fmt: skip
-CHANGE = Change("gone", "alert", scenario.NOW, "203.0.113.9 model.malicious", "high 0.99", "")
-
-
-def taped(**changes: object) -> Snapshot:
-    return replace(replay(), tape=replace(TAPE, **changes))  # type: ignore[arg-type]  # a test names what it changes
-
-
-class Played(Host):
-    """A replay that goes on until it is ended."""
-
-    ran = False
-    over = False
-
-    async def run(self) -> None:
-        self.ran = True
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.over = True
-
-
-@dataclass
-class FakeStudio:
-    """Makes replays that stand still."""
-
-    files: tuple[CaptureFile, ...] = ()
-    made: list[object] = field(default_factory=list)
-    folder: str = "/captures"
-
-    def captures(self) -> Sequence[CaptureFile]:
-        return self.files
-
-    def _play(self, of: object) -> Played:
-        self.made.append(of)
-        return Played(taped(), views={"INC-00000042": scenario.incident_view()})
-
-    def of_incident(self, stored: Stored) -> Played:
-        return self._play(stored.id)
-
-    def of_capture(self, path: str) -> Played:
-        return self._play(path)
-
-    async def compare(self, stored: Stored | None, path: str, changes: Mapping[str, str]) -> Comparison:
-        self.made.append((stored.id if stored else path, dict(changes)))
-        return Comparison("INC", "threshold as shipped", "threshold 0.8", (CHANGE,), 3)
-
-
-def entry(number: int = 42, **changes: object) -> LibraryEntry:
-    incident = scenario.incident(id=f"INC-000000{number}", opened_at=scenario.NOW - number)
-    made = LibraryEntry(incident, "web_exploit", "malicious", Origin.LIVE, "live")
-    return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
-
-
-def console(fake: Host, view: str = "library", studio: FakeStudio | None = None) -> AegisApp:
-    return AegisApp(fake, first_view=view, monotonic=LateClock(), studio=studio or FakeStudio())
-
-
-def shown(app: AegisApp) -> str:
-    return "\n".join(plain(line) for pane in app.screen.query(Pane) for line in pane.lines)
-
-
-def view(app: AegisApp) -> str:
-    return app.screen.view if isinstance(app.screen, View) else type(app.screen).__name__
-
-
-def footer(app: AegisApp) -> str:
-    return " ".join(plain(row) for row in app.screen.query_one(Footer)._rows)
-
-
-# --- the tape ---
-
-
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("p", ("pause", 0.0)), ("full_stop", ("step", 1.0)), ("comma", ("step", -1.0)),
-        ("less_than_sign", ("start", 0.0)), ("greater_than_sign", ("end", 0.0)),
-        ("right_square_bracket", ("speed", 2.0)),
-        ("left_square_bracket", ("speed", 0.5)), ("n", ("alert", 1.0)), ("N", ("alert", -1.0)),
-    ],
-)  # fmt: skip
-async def test_the_keys_of_the_tape_become_commands(key: str, command: tuple[str, float]) -> None:
-    fake = engine(taped())
-    async with console(fake, "replay").run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        await pilot.press(key)
-        await settle(pilot)
-    assert fake.asked == [("transport", *command)]
-
-
-async def test_a_moment_is_typed_and_gone_to() -> None:
-    fake = engine(taped())
-    async with console(fake, "replay").run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        await pilot.press("g", *"+30s", "enter")
-        await pilot.press("g", *"noon", "enter")
-        await settle(pilot)
-    assert fake.asked == [("transport", "seek", scenario.NOW + 30)]
-
-
-async def test_home_and_end_wind_the_tape_where_it_has_the_focus() -> None:
-    fake = engine(taped())
-    async with console(fake, "replay").run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("shift+tab", "home", "end")
-        await settle(pilot)
-    assert fake.asked == [("transport", "start", 0.0), ("transport", "end", 0.0)]
-
-
-async def test_the_alert_whose_number_was_typed_is_looked_at_where_one_step_raised_two() -> None:
-    fake = engine(taped())
-    both = (scenario.alert(id="A-2", first_at=scenario.NOW - 13), scenario.alert(id="A-1", first_at=scenario.NOW - 13))
-    fake.state = replace(fake.state, alerts=both)
-    app = console(fake, "replay")
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("g", *"alert1", "enter")
-        await settle(pilot)
-        assert app.screen.query_one("#replayed", Table).key == "A-1"
-
-
-async def test_what_was_said_of_a_moment_is_gone_when_the_tape_is_moved() -> None:
-    app = AegisApp(engine(taped()), first_view="replay", monotonic=Clock())
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        app.say("P-17: block 203.0.113.9/32 is proposed")
-        assert "is proposed" in footer(app)
-        await pilot.press("less_than_sign")
-        await settle(pilot)
-        assert "is proposed" not in footer(app)
+# --- its screen ---
 
 
 async def test_a_proposal_of_a_moment_that_was_left_is_not_told() -> None:
@@ -187,17 +52,6 @@ async def test_the_screen_counts_one_flow_as_one() -> None:
         assert " 1 flow;" in shown(pilot.app)  # type: ignore[arg-type]  # run_test gives the base class
 
 
-async def test_an_alert_that_was_gone_to_is_looked_at() -> None:
-    fake = engine(taped())
-    app = console(fake, "replay")
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("n")
-        await settle(pilot)
-        newest = max(fake.state.alerts, key=lambda alert: alert.first_at)
-        assert app.screen.query_one("#replayed", Table).key == newest.id
-
-
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
 async def test_the_screen_says_replay_and_that_blocking_is_off(size: tuple[int, int]) -> None:
     app = console(engine(taped()), "replay")
@@ -225,89 +79,12 @@ async def test_screen_4_is_the_library_while_nothing_is_replayed() -> None:
     assert "a.pcap" in text
 
 
-async def test_older_incidents_are_read_when_the_cursor_comes_to_the_last() -> None:
-    fake = engine(shelf=tuple(entry(number) for number in range(10, 99)), page=40)
-    app = console(fake)
-    async with app.run_test(size=(80, 24)) as pilot:
-        for _ in range(3):
-            await settle(pilot)
-            app.poll()
-            await pilot.press("end")
-        await settle(pilot)
-    pages = [call[2] for call in fake.asked if call[0] == "library"]
-    assert pages == [None, *((scenario.NOW - number, f"INC-000000{number}") for number in (49, 89))]
-
-
-async def test_a_page_that_does_not_fill_the_pane_is_followed_by_the_next() -> None:
-    fake = engine(shelf=(entry(42), entry(43), entry(44)), page=1)
-    app = console(fake)
-    async with app.run_test(size=(120, 36)) as pilot:
-        for _ in range(4):
-            await settle(pilot)
-            app.poll()
-        assert "INC-00000044" in shown(app)
-
-
-async def test_a_search_goes_to_the_database() -> None:
-    fake = engine(shelf=(entry(42),))
-    async with console(fake).run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("slash", *"Log", "enter")
-        await settle(pilot)
-        pilot.app.poll()  # type: ignore[attr-defined]  # the console's
-        await settle(pilot)
-    assert [call[1] for call in fake.asked if call[0] == "library"][-1] == "Log"
-
-
-async def test_a_search_that_finds_nothing_does_not_say_that_nothing_is_stored() -> None:
-    app = console(engine(shelf=(entry(42),)))
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("slash", *"zebra", "enter")
-        await settle(pilot)
-        app.poll()
-        await settle(pilot)
-        assert "No stored incident matches 'zebra'. esc clears the filter." in shown(app)
-        assert "No incident is stored" not in shown(app)
-
-
 @pytest.mark.parametrize(("playing", "words"), [(False, "p goes on; n goes"), (True, "It goes on; n goes")])
 async def test_before_the_first_alert_a_replay_says_how_to_come_to_it(playing: bool, words: str) -> None:
     app = console(engine(replace(taped(playing=playing), alerts=())), "replay")
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         assert words in shown(app)
-
-
-async def test_an_empty_library_teaches() -> None:
-    app = console(engine())
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        app.poll()
-        await settle(pilot)
-        app.poll()
-        assert "aegis-tui demo" in shown(app)
-
-
-@pytest.mark.parametrize("part", range(0, len(HOSTILE), 40))
-async def test_hostile_names_of_captures_and_incidents_are_inert(part: int) -> None:
-    texts = HOSTILE[part : part + 40]
-    shelf = tuple(_hostile(number, text) for number, text in enumerate(texts))
-    studio = FakeStudio(tuple(CaptureFile(f"/c/{text}", text, 1, 1.0) for text in texts))
-    app = console(engine(shelf=shelf), studio=studio)
-    async with app.run_test(size=(200, 120)) as pilot:
-        await settle(pilot)
-        app.poll()
-        await settle(pilot)
-        panes = list(app.screen.query(Pane))
-        rows = [pane.render_line(y).text for pane in panes for y in range(pane.size.height)]
-    assert sum("INC-000000" in row for row in rows) == len(texts)
-    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or char in BIDI for row in rows for char in row)
-
-
-def _hostile(number: int, text: str) -> LibraryEntry:
-    found = entry(10 + number, source=text, event_class=text, conclusion=text)
-    return replace(found, incident=replace(found.incident, title=text))
 
 
 # --- a replay beside ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis_tui.keyboard.completing import Known, offers, problem, usage
+from aegis_tui.keyboard.completing import Known, network, no_prefix, no_time, offers, problem, seconds, usage
 
 KNOWN = Known(
     screens=("overview", "blocks"),
@@ -66,3 +66,21 @@ def test_the_usage_of_the_command_is_shown_while_it_is_typed() -> None:
 @pytest.mark.parametrize("text", ["block 203.0.113.9 24h ", "block 203.0.113.9 24h x", "undo 203.0.113.9 x y z "])
 def test_nothing_is_offered_behind_the_last_that_a_command_takes(text: str) -> None:
     assert offers(text, Known(addresses=("203.0.113.9",), blocked=("203.0.113.9/32",))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "prefix"),
+    [("203.0.113.9", "203.0.113.9/32"), (" 2001:db8::/32 ", "2001:db8::/32"), ("203.0.113.9/24", ""), ("soon", "")],
+)
+def test_an_address_is_a_prefix_of_its_own(words: str, prefix: str) -> None:
+    assert network(words) == prefix
+
+
+@pytest.mark.parametrize(("words", "found"), [("10m", 600.0), ("24h", 86400.0), ("soon", None)])
+def test_a_time_has_a_unit(words: str, found: float | None) -> None:
+    assert seconds(words) == found
+
+
+def test_what_is_neither_is_quoted_inert() -> None:
+    assert "'\\x1b[2J'" in no_prefix("\x1b[2J")
+    assert "'\\x1b[2J'" in no_time("\x1b[2J")
