@@ -132,6 +132,10 @@ class AegisApp(TypeaheadApp):
         self._engine_at_work: Worker[None] | None = None
         self._recovery: Recovery | None = None
         """What was told of a run that broke off."""
+        self._is_up = False
+        """Whether the first view stands."""
+        self._told_to_leave: int | None = None
+        """The status to end with once it does."""
         self._drawn: still.Seen | None = None
         self._unseen = 0
         """Polls since all screens were drawn, those below a dialog too."""
@@ -225,9 +229,11 @@ class AegisApp(TypeaheadApp):
     # --- keys ---
 
     async def on_event(self, event: events.Event) -> None:
-        """Drop what comes too soon for the dialog on top; any key proves that the person is not cut off."""
+        """Drop what comes too soon for the dialog on top, or after the end; any key proves that nobody is cut off."""
+        if isinstance(event, events.InputEvent | events.Paste) and self.return_code is not None:
+            return
         if isinstance(event, events.Key | events.MouseDown):
-            proved = self.presence.prove()
+            proved = self.presence.prove(event.time)
             if isinstance(self.screen, View):
                 self.screen.hold(event.time)
                 if (
@@ -270,6 +276,10 @@ class AegisApp(TypeaheadApp):
         """Show the first view, then start the engine."""
         self._watch_hang_up()
         await self.push_screen(self._first_view)
+        self._is_up = True
+        if self._told_to_leave is not None:
+            self._leave(self._told_to_leave)
+            return
         self.poll()
         self.set_interval(POLL_S, lambda: self.poll(again=False))
         self.run_worker(listen(self.engine.subscribe(), self.post_message), name="bridge")
@@ -326,6 +336,9 @@ class AegisApp(TypeaheadApp):
         self.set_interval(HANG_UP_EVERY_S, lambda: self._leave(128 + signal.SIGHUP) if poll.poll(0) else None)
 
     def _leave(self, return_code: int = 0) -> None:
+        if not self._is_up:  # a view that is being laid out cannot be taken away
+            self._told_to_leave = return_code
+            return
         words = _parting(self.home.snapshot())
         if self.return_code is None:  # a lost terminal is noticed by its signal and by looking at it
             why = f" by {signal.Signals(return_code - 128).name}" if return_code > 128 else ""
@@ -340,6 +353,7 @@ class AegisApp(TypeaheadApp):
         if not self.screen_stack:  # an answer came while the console ends
             return
         snapshot = self.engine.snapshot()
+        self.presence.look(snapshot.status)
         self._tell_recovery(snapshot)
         self._rates.add(snapshot.now, snapshot.counters)
         self._started_at = self._started_at or snapshot.now

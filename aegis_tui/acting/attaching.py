@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from aegis_tui.acting.console import Console, Deed, ask_then
 from aegis_tui.bridge import REFUSALS
 from aegis_tui.keyboard.keymap import key_of
 from aegis_tui.widgets.safe import foreign
 from engine.attach.roles import NOBODY
+from engine.types import Status
 
 
 class Roles:
@@ -53,16 +57,24 @@ class Presence:
         self._keeping = False
         self._proved = False
         """Whether a key already answered what asks for any key."""
+        self._asked_at = math.inf
+        """Since when the person is asked, by the clock of the keys."""
 
-    def prove(self) -> bool:
+    def look(self, status: Status) -> None:
+        """Note since when something would revert: a key of before may have come by a way that is cut off now."""
+        if status.keep_within_s > 0:
+            self._asked_at = min(self._asked_at, time.monotonic())
+        else:
+            self._keeping, self._proved, self._asked_at = False, False, math.inf
+
+    def prove(self, typed_at: float) -> bool:
         """Have kept what would revert; returns whether this was the first key since it was asked for."""
-        if self._console.engine.snapshot().status.keep_within_s <= 0:
-            self._keeping = self._proved = False
+        if typed_at < self._asked_at:
             return False
         first, self._proved = not self._proved, True
         if not self._keeping:
             self._keeping = True
-            self._console.work(self._keep(), "alive")
+            self._console.begin("alive", self._keep)
         return first
 
     async def _keep(self) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 import termios
 from collections.abc import Callable
+from io import TextIOWrapper
 from queue import Full
 from typing import Any
 
@@ -34,15 +35,15 @@ class HangUpDriver(LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+        self._file = _screen()
+        encoding = getattr(self._file, "encoding", None) or "ascii"
         self._gate = Gate(os.environ, encoding)
         self._loop = asyncio.get_running_loop()
 
     def start_application_mode(self) -> None:
         """Take the terminal over, without what was typed while nothing was on it.
 
-        The guard has attached by then: a key of before would prove that the person is not cut off when they are,
-        and would answer a question that nobody has read.
+        A key of before would answer a question that nobody has read.
         """
         attributes = self.attrs_before
         if again := self._key_thread is not None and self._key_thread.is_alive():
@@ -100,3 +101,11 @@ class HangUpDriver(LinuxDriver):
                 writer._queue.put(data, timeout=PATIENCE_S)
                 return True
         return False
+
+
+def _screen() -> TextIOWrapper | None:
+    """Return standard output, which is the terminal where a console opens; Textual draws on standard error."""
+    screen = sys.__stdout__
+    if screen is not None:
+        screen.reconfigure(errors="backslashreplace")  # as standard error: what cannot be written stops no drawing
+    return screen

@@ -7,8 +7,10 @@ import logging
 import signal
 import sqlite3
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from aegis_tui.app import BELOW_EVERY, AegisApp
@@ -106,6 +108,31 @@ async def test_a_hang_up_leaves_one_line_in_the_log_with_what_stays_in_force(cap
         app._leave(128 + signal.SIGHUP)
         app._leave(128 + signal.SIGHUP)
     assert caplog.messages == ["the console ends by SIGHUP; 1 block stays in force"]
+
+
+async def test_a_signal_while_the_first_view_is_laid_out_ends_the_console_once_it_stands() -> None:
+    class Told(AegisApp):
+        """A console that is told to end in the worst moment."""
+
+        async def push_screen(self, *screen: Any, **options: Any) -> Any:  # type: ignore[override]  # passed on
+            """Open a view."""
+            self._leave(128 + signal.SIGTERM)
+            return await super().push_screen(*screen, **options)
+
+    app = Told(engine())
+    await app.run_async(headless=True)
+    assert app.return_code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("key", [":", "?", "ctrl+p"])
+async def test_a_key_behind_the_one_that_quits_opens_nothing(key: str) -> None:
+    app = console(engine(scenario.quiet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for each in ("q", {":": "colon", "?": "question_mark"}.get(key, key)):
+            app.post_message(events.Key(each, key if len(key) == 1 else None))
+        await pilot.pause()
+    assert app.return_code == 0
 
 
 async def test_quitting_without_blocks_just_quits() -> None:

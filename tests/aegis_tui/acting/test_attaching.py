@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -174,14 +175,27 @@ async def test_who_only_watches_is_told_so_before_any_question(status: dict[str,
 
 
 async def test_the_first_key_keeps_what_would_revert_and_the_next_asks_for_nothing() -> None:
-    desk = Desk(engine(scenario.snapshot(status=scenario.status(keep_within_s=42.0))))
+    desk = Desk()
     presence = Presence(desk)
-    assert [presence.prove(), presence.prove()] == [True, False]
+    presence.look(scenario.status(keep_within_s=42.0))
+    assert [presence.prove(time.monotonic()), presence.prove(time.monotonic())] == [True, False]
     await desk.done()
     assert desk.engine.commands() == [("keep", "")]
 
 
+def test_a_key_of_before_it_was_asked_for_proves_nothing() -> None:
+    desk = Desk()
+    presence = Presence(desk)
+    typed_at = time.monotonic()
+    for left_s in (0.0, 42.0, 41.0):
+        presence.look(scenario.status(keep_within_s=left_s))
+    assert not presence.prove(typed_at)
+    assert desk.begun == []
+
+
 def test_where_nothing_reverts_a_key_asks_for_nothing() -> None:
     desk = Desk()
-    assert not Presence(desk).prove()
+    presence = Presence(desk)
+    presence.look(scenario.status())
+    assert not presence.prove(time.monotonic())
     assert desk.begun == []
