@@ -414,7 +414,8 @@ class AegisApp(TypeaheadApp):
         status, said = snapshot.status, self.last_line.shown()
         if status.keep_within_s > 0:
             inbound = status.dataplane.partition(",")[0]
-            what = f"any key keeps {inbound} on {status.source}, attached for the first time"
+            ifaces = " ".join(status.on_trial) or status.source
+            what = f"any key keeps {inbound} on {ifaces}, attached for the first time"
             reverts = line((f"{int(status.keep_within_s)} s: {what}", "warn"))
             return (*reverts, *line("; ", *said)) if said else reverts
         return said

@@ -156,7 +156,8 @@ class Blocks:
         )
         if aim is None or not pending:
             what = f"{key_of('refuse')} refuses a proposal that waits"
-            self._console.say(f"{what}: choose one on {screen_of('blocks')}")
+            where = "under Proposals (tab)" if self._sight.name() == "blocks" else f"on {screen_of('blocks')}"
+            self._console.say(f"{what}: choose one {where}")
             return
         proposal_id = aim.proposal_id
         question = f"Refuse {proposal_id}?  y refuses it, any other key leaves it waiting"

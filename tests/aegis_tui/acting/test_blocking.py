@@ -10,15 +10,20 @@ from tests.aegis_tui.console import Clock, console, engine, settle, typed
 from tests.aegis_tui.screens.test_block_dialog import text
 
 
-@pytest.mark.parametrize("view", ["overview", "incident"])
-async def test_refuse_where_no_proposals_are_listed_says_where_they_are_and_writes_no_report(view: str) -> None:
+@pytest.mark.parametrize(
+    ("view", "where"),
+    [("overview", "on screen 3"), ("incident", "on screen 3"), ("blocks", "under Proposals (tab)")],
+)
+async def test_refuse_where_no_proposal_is_chosen_says_where_they_are_and_writes_no_report(
+    view: str, where: str
+) -> None:
     fake = engine()
     async with console(fake, Clock(), view).run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("colon", *"refuse", "enter")
         await settle(pilot)
         assert fake.commands() == []
-        assert "r refuses a proposal that waits: choose one on screen 3" in text(pilot)
+        assert f"r refuses a proposal that waits: choose one {where}" in text(pilot)
 
 
 async def test_undo_of_an_address_asks_first() -> None:

@@ -298,6 +298,13 @@ async def test_any_key_keeps_a_first_attachment_once() -> None:
     assert fake.commands() == [("keep", "")]
 
 
+async def test_only_the_interface_that_would_be_let_go_is_named() -> None:
+    status = scenario.status(source="eth0 eth1", keep_within_s=52.0, on_trial=("eth1",))
+    async with console(engine(scenario.snapshot(status=status)), LateClock()).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert "52 s: any key keeps XDP native on eth1, attached for the first time" in text(pilot)
+
+
 async def test_enter_that_keeps_a_first_attachment_opens_nothing() -> None:
     fake = engine(first_attach(52.0))
     async with console(fake, LateClock()).run_test(size=SMALL) as pilot:
