@@ -2,66 +2,87 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from aegis_tui.arguments.parser import build_parser
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that was typed and return its exit status: 0 done, 1 refused or failed, 2 bad input."""
-    words = sys.argv[1:] if argv is None else argv
-    arguments = build_parser(words).parse_args(words)
-    arguments.own_process = argv is None
-    from aegis_tui.commands.starting import loading  # noqa: PLC0415 - a fifth of the time that --help takes
+    """Run the command that was typed and return its exit status: 0 done, 1 refused or failed, 2 bad input.
 
-    with loading():
-        from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415
-    choose_zone(arguments)
-    status = _status_of(arguments)
-    if arguments.own_process and threading.active_count() > 1:
-        from aegis_tui.commands.ending import leave  # noqa: PLC0415 - only where something goes on
+    Nearly everything is loaded in here, where ctrl-C ends it without a word.
+    """
+    from aegis_tui import streams  # noqa: PLC0415 - as the docstring says
 
-        leave(status)
+    try:
+        if argv is None:
+            streams.take_over()
+        status = _status_of(sys.argv[1:] if argv is None else argv, own_process=argv is None)
+    except SystemExit as stopped:  # the parser has answered
+        stopped.code = streams.written_out(stopped.code if isinstance(stopped.code, int) else 0)
+        raise
+    except BrokenPipeError:
+        status = streams.NOBODY_READS
+    except KeyboardInterrupt:
+        status = streams.INTERRUPTED
+    status = streams.written_out(status)
+    if argv is None:
+        _leave_what_goes_on(status)
     return status
 
 
-def _status_of(arguments: argparse.Namespace) -> int:
+def _status_of(words: Sequence[str], *, own_process: bool) -> int:
+    from aegis_tui.arguments.parser import build_parser  # noqa: PLC0415 - as main() says
+
+    try:
+        arguments = build_parser(words).parse_args(words)
+    except OSError:  # its words are on their way to a stream that takes none, which is told at the end
+        return 2
+    arguments.own_process = own_process
     import sqlite3  # noqa: PLC0415 - a fifth of the time that --help takes
 
-    from aegis_tui.commands.starting import loading  # noqa: PLC0415
-
-    module, function = arguments.run.split(":")
     try:
-        with loading():
-            command = importlib.import_module(f"aegis_tui.commands.{module}")
-        status = int(getattr(command, function)(arguments))
-        sys.stdout.flush()
+        return _obey(arguments)
     except BrokenPipeError:
-        return _nobody_reads()
+        raise
     except (PermissionError, ConnectionError, TimeoutError) as error:
         return _fail(error, 1)
     except (ValueError, LookupError, OSError, sqlite3.Error) as error:
         return _fail(error, 2)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return status
 
 
-def _nobody_reads() -> int:
-    """End quietly when standard output was closed, as by ``| head``; what is still buffered goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+def _obey(arguments: argparse.Namespace) -> int:
+    import importlib  # noqa: PLC0415 - as main() says
+
+    from aegis_tui.commands.starting import loading  # noqa: PLC0415 - a fifth of the time that --help takes
+
+    with loading():
+        from aegis_tui.commands.settings import choose_zone  # noqa: PLC0415 - as above
+    choose_zone(arguments)
+    module, function = arguments.run.split(":")
+    with loading():
+        command = importlib.import_module(f"aegis_tui.commands.{module}")
+    return int(getattr(command, function)(arguments))
+
+
+def _leave_what_goes_on(status: int) -> None:
+    import threading  # noqa: PLC0415 - as main() says
+
+    if threading.active_count() > 1:
+        from aegis_tui.commands.ending import leave  # noqa: PLC0415 - only where something goes on
+
+        leave(status)
 
 
 def _fail(error: Exception, status: int) -> int:
+    from aegis_tui import streams  # noqa: PLC0415 - as main() says
     from aegis_tui.commands.terminal import say  # noqa: PLC0415 - only where something went wrong
     from engine.reason import reason  # noqa: PLC0415 - as above
 
+    if streams.is_of_output(error):
+        return streams.LOST
     say(f"aegis-tui: {reason(error)}", sys.stderr)
     return status

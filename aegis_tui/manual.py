@@ -27,7 +27,7 @@ _VARIABLES = (
 _STATUSES = (
     ("0", "done"),
     ("1", "refused, or failed: no root, the guard's no, an ability that is missing, a pack that differs"),
-    ("2", "what was typed, or a file that was named, does not fit"),
+    ("2", "what was typed, or a file that was named, does not fit, or some of the output was lost"),
     ("130", "ended by ctrl-C"),
 )
 

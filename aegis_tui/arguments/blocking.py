@@ -89,7 +89,7 @@ def add_panic(commands: Parsers) -> None:
     panic = add_command(
         commands, "panic-unblock", "let every packet pass until `blocks resume` (root)", "sudo aegis-tui panic-unblock"
     )
-    panic.set_defaults(run="blocking:panic")
+    panic.set_defaults(run="blocking:panic", reads_settings=False)
 
 
 def _add_lists(actions: Parsers) -> None:

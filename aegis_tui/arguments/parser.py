@@ -56,7 +56,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"aegis-tui {VERSION}")
-    parser.set_defaults(run="live:run")
+    parser.set_defaults(run="live:run", reads_settings=True)
     running.live_flags(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in _needed(words):

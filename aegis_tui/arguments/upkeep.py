@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from aegis_tui.arguments.flags import JSON_LINES, Parsers, add_actions, add_command, engine_flags
 
 
@@ -32,7 +34,7 @@ def add_shell(commands: Parsers) -> None:
     log = add_command(
         commands, "log", "print what the program wrote to its log; as root: the live engine's", "aegis-tui log --follow"
     )
-    log.add_argument("--lines", type=int, default=50, metavar="N", help="the last so many (default 50; 0: all)")
+    log.add_argument("--lines", type=_lines, default=50, metavar="N", help="the last so many (default 50; 0: all)")
     log.add_argument("--follow", action="store_true", help="go on with each new line until ctrl-C")
     log.add_argument("--guard", action="store_true", help="the guard's log instead (root)")
     log.set_defaults(run="log:run")
@@ -40,3 +42,11 @@ def add_shell(commands: Parsers) -> None:
     shell = add_command(commands, "completions", words, "source <(aegis-tui completions bash)")
     shell.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose language to write it in")
     shell.set_defaults(run="completions:run")
+
+
+def _lines(text: str) -> int:
+    """Return how many lines; no log holds as many as may be asked for."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        msg = "takes 0 to 999,999,999; 0 is all of them"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)

@@ -200,17 +200,20 @@ def panic(_: argparse.Namespace) -> int:
     try:
         removed = halt(state=paths.LIVE_STATE)
     except FileNotFoundError:
-        say("nothing is blocked: neither maps of XDP nor a table of nftables are in the kernel")
-        if is_marked(paths.LIVE_STATE):
-            _note_halt()
-            say(_STAYS)
-        return 0
+        said = "nothing is blocked: neither maps of XDP nor a table of nftables are in the kernel"
+        halted = is_marked(paths.LIVE_STATE)
     except OSError as error:
         say(f"aegis-tui: not everything could be emptied: {reason(error)}", sys.stderr)
         return 1
-    say(f"{count(removed, 'block')} removed from XDP and nftables, every packet passes")
-    _note_halt()
-    say(_STAYS)
+    else:
+        said, halted = f"{count(removed, 'block')} removed from XDP and nftables, every packet passes", True
+    try:
+        say(said)
+    finally:  # also where nobody hears it
+        if halted:
+            _note_halt()
+    if halted:
+        say(_STAYS)
     return 0
 
 

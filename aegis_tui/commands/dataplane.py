@@ -150,7 +150,9 @@ def _unattached(iface: str) -> Check:
         found = bpf.attached_xdp(socket.if_nametoindex(iface), iface)
         programs = {mode: (number, bpf.program_by_id(number).name) for mode, number in found.items()}
     except OSError as error:
-        return Check("attachment", Health.DEGRADED, f"{iface}: {reason(error)}", "sudo aegis-tui doctor, on a host with libbpf")
+        return Check(
+            "attachment", Health.DEGRADED, f"{iface}: {reason(error)}", "sudo aegis-tui doctor, on a host with libbpf"
+        )
     ours = [mode for mode, (_, name) in programs.items() if name == OURS]
     if ours:
         return Check("attachment", Health.OK, f"{iface}: inbound by XDP {ours[0]}, left in force by an earlier guard")
@@ -166,7 +168,9 @@ def _heartbeat() -> Check:
     try:
         found = heartbeat()
     except (OSError, struct.error) as error:
-        return Check("heartbeat", Health.DEGRADED, f"cannot read it: {reason(error)}", "start aegis-tui, which checks the maps")
+        return Check(
+            "heartbeat", Health.DEGRADED, f"cannot read it: {reason(error)}", "start aegis-tui, which checks the maps"
+        )
     if found is None:
         return Check("heartbeat", Health.OK, "no maps of this program in the kernel")
     age_s, ports = found

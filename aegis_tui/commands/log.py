@@ -6,7 +6,9 @@ The engine's log lies in a folder of the engine's user, who may be anyone's by n
 from __future__ import annotations
 
 import argparse
+import ast
 import os
+import re
 import sys
 import time
 from collections import deque
@@ -20,9 +22,14 @@ from aegis_tui.commands.logfile import NAME
 from aegis_tui.commands.terminal import say
 from engine import paths
 
+DECISIONS = "what was decided, and by whom, is not in here: sudo aegis-tui audit export"
 LOOK_AGAIN_S = 0.3
 LINE_BYTES = 64 * 1024
 """A longer line is printed in pieces."""
+_ESCAPED = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})"
+_QUOTED = rf"'(?:[^'\\]|{_ESCAPED})*'|\"(?:[^\"\\]|{_ESCAPED})*\""
+_WRITTEN = re.compile(rf"(?P<at>\S+ \S+ [+-]\d{{4}}) (?P<level>[A-Z]+) \S+ (?P<words>{_QUOTED})")
+"""How ``logfile`` writes a line: the sentence is quoted, so that nothing in it can pass for a line of the log."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,19 +37,29 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         LookupError: there is no log yet.
-        ValueError: a negative number of lines is wanted.
     """
-    if arguments.lines < 0:
-        msg = "--lines takes 0 or more; 0 is all of them"
-        raise ValueError(msg)
     if arguments.guard:
         need_root()
     file = place(guards=arguments.guard)
     _give_up_root(arguments, file)
     wait = (lambda: time.sleep(LOOK_AGAIN_S)) if arguments.follow else None
     for line in read(file, arguments.lines, wait):
-        say(line, sys.stdout)
+        say(plain(line), sys.stdout)
+    if sys.stdout.isatty() and file.is_relative_to(paths.LIVE_STATE):
+        say(f"({DECISIONS})", sys.stderr)
     return 0
+
+
+def plain(line: str) -> str:
+    """Return a line of the log for a person: when, how bad where it is worse than usual, and the sentence itself.
+
+    What was quoted in the file has to be made inert again before it is shown; any other line stays as it is.
+    """
+    written = _WRITTEN.fullmatch(line)
+    if written is None:
+        return line
+    level = "" if written["level"] == "INFO" else f"{written['level'].lower()}: "
+    return f"{written['at']}  {level}{ast.literal_eval(written['words'])}"
 
 
 def place(*, guards: bool) -> Path:

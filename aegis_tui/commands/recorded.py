@@ -12,11 +12,13 @@ from pathlib import Path
 from engine import paths
 from engine.config import Settings
 from engine.intake import Intake, Reader
+from engine.plainfile import read_plain
 from engine.plan import Plan
 from engine.stored import Stored, StoredInputs
 
 HOST_SUFFIX = ".host.json"
 """Beside a capture: the watched host's addresses, and what it answered about sockets and processes."""
+_HOST_BYTES = 64 << 20
 
 SUFFIXES = frozenset({".pcap", ".pcapng", ".cap", ".dmp", ".trace"})
 
@@ -94,8 +96,9 @@ def _host_beside(file: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     beside = file.with_name(file.stem + HOST_SUFFIX)
     if not beside.is_file():
         return (), {}
+    text = read_plain(beside, _HOST_BYTES)
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
+        content = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         msg = f"{beside}: not JSON: {error}"
         raise ValueError(msg) from error

@@ -40,8 +40,8 @@ def effective(arguments: argparse.Namespace) -> config.Effective:
     """Return the settings in force for a command.
 
     Raises:
-        ValueError: a setting does not fit.
-        OSError: the file that was named cannot be read.
+        ValueError: a setting does not fit, or the file is no settings file.
+        OSError: the file cannot be read.
     """
     flags = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
     named = getattr(arguments, "config", None)
@@ -60,7 +60,13 @@ def keymap(found: config.Effective) -> Keymap:
 
 
 def choose_zone(arguments: argparse.Namespace) -> None:
-    """Have times written in UTC if that is wanted; settings that are broken are told by who needs them."""
+    """Have times written in UTC if that is wanted; settings that are broken are told by who needs them.
+
+    A command that works whatever the settings hold does not look at them.
+    """
+    if not arguments.reads_settings:
+        show_utc(arguments.utc)
+        return
     found = argparse.Namespace(utc=arguments.utc, config=getattr(arguments, "config", None))
     try:
         show_utc(arguments.utc or effective(found).settings.utc)
@@ -137,6 +143,11 @@ def check_keys(settings: config.Settings, origin: str = "") -> int:
 
 
 def _default_file() -> Path | None:
+    """Return where settings lie; whatever lies there is theirs, so that what it would protect is never left out."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "aegis" / "config.toml"
     file = config.SYSTEM_FILE if os.geteuid() == 0 else home
-    return file if file.is_file() else None
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return file

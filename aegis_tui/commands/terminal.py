@@ -15,9 +15,14 @@ __all__ = ["in_browser", "moment", "need_terminal", "say"]
 def say(line: str, out: TextIO | None = None, *, as_json: bool = False) -> None:
     """Print one finished line; whatever a terminal could take as a command is a visible escape.
 
-    JSON has escapes of its own: in ASCII, only DEL is left to be seen to.
+    JSON has escapes of its own: in ASCII, only DEL is left to be seen to. What standard error does not take stops
+    nothing: it is told at the end, on standard output.
     """
-    print(line.replace("\x7f", "\\u007f") if as_json else escape(line), file=out, flush=out is not None)
+    try:
+        print(line.replace("\x7f", "\\u007f") if as_json else escape(line), file=out, flush=out is not None)
+    except OSError:
+        if out is not sys.stderr:
+            raise
 
 
 def in_browser() -> bool:

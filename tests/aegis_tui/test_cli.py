@@ -73,6 +73,13 @@ def test_bad_input_is_said_in_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+    assert "Errno" not in error
+
+
+def test_what_the_system_refuses_is_told_without_its_number(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = home / "nowhere" / "case.zip"
+    assert main(["export", _only_incident(capsys, home), "-o", str(wanted)]) == 2
+    assert capsys.readouterr().err == f"aegis-tui: {wanted}: No such file or directory\n"
 
 
 def test_a_file_that_is_no_capture_exits_2_and_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +180,9 @@ def test_doctor_tells_a_state_for_each_ability(capsys: pytest.CaptureFixture[str
     assert all(check["health"] in ("ok", "degraded") for check in checks.values())
 
 
-@pytest.mark.parametrize("words", [["incidents", "--json"], ["report", "INC"], ["config", "show"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["incidents", "--json"], ["report", "INC"], ["config", "show"], ["--help"]], ids=" ".join
+)
 def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -181,6 +190,23 @@ def test_a_reader_that_is_gone_ends_a_command_quietly(words: list[str], home: Pa
     done = launch(tmp_path / "live", *words, stdout=writing, timeout=30, env=buffered)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("moment", ["arguments.parser.build_parser", "commands.settings.choose_zone"])
+def test_ctrl_c_ends_a_command_that_has_hardly_begun_without_a_word(
+    moment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"aegis_tui.{moment}", interrupt)
+    assert main(["config", "show"]) == 130
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_a_pack_that_is_a_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"aegis-tui: {tmp_path} is not a regular file\n"
 
 
 @pytest.mark.parametrize(("words", "status"), [(["config", "show"], 2), (["doctor"], 0)], ids=["config", "doctor"])

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.commands import blocking, guarded, kernel
+from engine import paths
 from engine.guard import messages
 from engine.guard.client import GuardClient, GuardError, connect
 from engine.guard.pins import ensure_bpffs
@@ -135,7 +138,7 @@ def test_a_guard_started_for_a_command_protects_what_the_settings_name(
 
 
 def _raising(error: OSError) -> Callable[..., int]:
-    def halt(state: Path) -> int:
+    def halt(**_: Path) -> int:
         raise error
 
     return halt
@@ -166,6 +169,90 @@ def test_panic_tells_what_it_removed(
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert main(["panic-unblock"]) == status
     assert said in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "text", ["dedup_window = 1" + 400 * "0", "a = " + 5000 * "[", "\x00"], ids=["number", "deep", "0"]
+)
+def test_panic_works_whatever_the_settings_hold(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("engine.config.SYSTEM_FILE", file)
+    monkeypatch.setattr("engine.guard.panic.panic", lambda **_: 3)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(blocking, "connect", _raising(ConnectionRefusedError()))
+    assert main(["panic-unblock"]) == 0
+    assert "3 blocks removed" in capsys.readouterr().out
+    assert main(["--config", str(file), "--utc", "panic-unblock"]) == 0
+
+
+def test_panic_reads_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("aegis_tui.commands.settings.effective", asked.append)
+    monkeypatch.setattr("engine.guard.panic.panic", lambda **_: 3)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(blocking, "connect", _raising(ConnectionRefusedError()))
+    assert main(["panic-unblock"]) == 0
+    assert asked == []
+
+
+UNHEARD = """
+import os, sys
+from pathlib import Path
+import engine.guard.panic
+from aegis_tui.commands import blocking
+from aegis_tui.cli import main
+
+class Guard:
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def note_halt(self): Path("noted").touch()
+
+def halt(state):
+    Path("emptied").touch()
+    return 3
+
+os.geteuid = lambda: 0
+engine.guard.panic.panic, blocking.connect = halt, Guard
+sys.argv[1:] = ["panic-unblock"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("where", [">&-", ">/dev/full", ">&- 2>&-"])
+def test_panic_does_its_work_before_it_says_so(where: str, unbuffered: str, tmp_path: Path) -> None:
+    words = ["sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-c", UNHEARD]
+    environ = os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["emptied", "noted"]
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == (0 if "2>" in where else 1)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "no engine runs here, so the record does not say"),
+        (FileNotFoundError(2, "No such file or directory"), "no engine runs here, so the record does not say"),
+        (TimeoutError("the guard did not answer in time"), "the record does not say who did this: the guard did not"),
+        (OSError(5, "Input/output error"), "the record does not say who did this: Input/output error; packets pass"),
+    ],
+    ids=["stopped", "never there", "no answer", "broken"],
+)
+def test_panic_says_in_words_why_the_record_does_not_name_who_it_was(
+    trouble: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engine.guard.panic.panic", lambda **_: 1)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(blocking, "connect", _raising(trouble))
+    assert main(["panic-unblock"]) == 0
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "packets pass all the same" in printed.err
+    assert "Errno" not in printed.err
 
 
 @pytest.mark.root

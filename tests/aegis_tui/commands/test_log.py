@@ -16,7 +16,7 @@ import pytest
 
 from aegis_tui.cli import main
 from aegis_tui.clock import show_utc
-from aegis_tui.commands.log import LINE_BYTES, read
+from aegis_tui.commands.log import LINE_BYTES, plain, read
 from aegis_tui.commands.logfile import NAME, log_to
 from engine.paths import ROOT
 
@@ -58,13 +58,20 @@ def test_the_last_lines_are_printed_and_none_of_them_commands_the_terminal(
     assert lines[1].isprintable()
 
 
-def test_all_of_them_are_printed_for_0_and_a_negative_number_is_refused(
-    file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_of_them_are_printed_for_0(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_bytes(b"line\n" * 300)
     assert main(["log", "--lines", "0"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 300
-    assert main(["log", "--lines", "-1"]) == 2
+
+
+@pytest.mark.parametrize(
+    "lines", ["-1", "9223372036854775808", "1" * 5000, "ten"], ids=["negative", "long", "5000", "word"]
+)
+def test_a_number_of_lines_that_no_log_has_is_refused(lines: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["log", "--lines", lines])
+    assert stopped.value.code == 2
+    assert "--lines: takes 0 to 999,999,999; 0 is all of them" in capsys.readouterr().err
 
 
 def test_without_a_log_the_place_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +155,68 @@ def test_a_line_of_the_log_names_its_zone(tmp_path: Path) -> None:
     file = log_to(tmp_path)
     logging.getLogger("engine.x").error("now")
     assert " +0000 ERROR engine.x " in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_logging")
+def test_a_line_is_printed_as_a_sentence_and_how_bad_it_is_where_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_utc(True)
+    log_to(file.parent, "info")
+    logging.getLogger("engine.x").info('watching %s, "the" user\'s', "eth0")
+    logging.getLogger("engine.x").warning("lost 3 packets")
+    assert main(["log", "--utc"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("+0000")[2] for line in lines] == [
+        '  watching eth0, "the" user\'s',
+        "  warning: lost 3 packets",
+    ]
+
+
+@pytest.mark.usefixtures("_logging")
+def test_what_a_stranger_put_into_a_sentence_stays_inert_and_in_its_line(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to(file.parent, "info")
+    logging.getLogger("engine.x").info(
+        "a name: %s", "\x1b[2J\ud800\u202e\U000e0001'\n2026-11-22 03:10:00 +0000 INFO engine.x 'forged'"
+    )
+    assert main(["log"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith(
+        "a name: \\x1b[2J\\ud800\\u202e\\U000e0001'\\n2026-11-22 03:10:00 +0000 INFO engine.x 'forged'"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  | Traceback (most recent call last):",
+        "2026-11-22 03:10:00 +0000 INFO engine.x 'half a line",
+        "2026-11-22 03:10:00 +0000 INFO engine.x 'one' + 'two'",
+        "2026-11-22 03:10:00 +0000 INFO engine.x '\\N{nothing}'",
+        "2026-11-22 03:10:00 +0000 INFO engine.x '\\x1'",
+        "2026-11-22 03:10:00 +0000 INFO engine.x '\\q'",
+    ],
+)
+def test_a_line_of_any_other_form_stays_as_it_is(line: str) -> None:
+    assert plain(line) == line
+
+
+@pytest.mark.parametrize(("place", "told"), [("live", True), ("own", False)])
+def test_where_the_decisions_are_is_told_at_a_terminal_below_the_engines_log(
+    place: str,
+    told: bool,
+    tmp_path: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    live = tmp_path / "live" / NAME
+    live.parent.mkdir()
+    for one in (live, file):
+        one.write_bytes(b"a line\n")
+    monkeypatch.setattr("aegis_tui.commands.log.place", lambda **_: live if place == "live" else file)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["log"]) == 0
+    assert ("aegis-tui audit export" in capsys.readouterr().err) is told

@@ -12,6 +12,7 @@ import signal
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 from textual.app import App
@@ -21,13 +22,17 @@ from aegis_tui.terminal.driver import HangUpDriver
 from tests.engine.bench import few_rules
 
 
-def _console_until(word: bytes, typed_ahead: bytes = b"") -> tuple[int, int]:
-    """Start the demo on a terminal of its own, and return it and its process once a word is on screen."""
+def _console_until(word: bytes, typed_ahead: bytes = b"", errors: str = "&2") -> tuple[int, int]:
+    """Start the demo on a terminal of its own, and return it and its process once a word is on screen.
+
+    Its standard ``errors`` go where the shell takes them.
+    """
     rules = str(few_rules())
     process, terminal = pty.fork()
     if process == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
-        os.execv(sys.executable, [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8", "--rules", rules])
+        program = [sys.executable, "-m", "aegis_tui", "demo", "--speed", "8", "--rules", rules]
+        os.execv("/bin/sh", ["sh", "-c", f'exec "$@" 2>{errors}', "sh", *program])
     os.write(terminal, typed_ahead)
     shown, until = b"", time.monotonic() + 30
     while word not in shown and time.monotonic() < until:
@@ -59,6 +64,16 @@ def test_a_console_without_its_terminal_ends(signals: tuple[signal.Signals, ...]
     for number in signals:
         os.kill(process, number)
     assert _gone_within(process, 8)
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["into a file", "closed"])
+def test_a_console_is_drawn_where_its_person_is_whatever_became_of_standard_error(closed: bool, tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    process, terminal = _console_until(b"CRIT", errors="&-" if closed else str(errors))
+    os.write(terminal, b"q")
+    assert _gone_within(process, 8)
+    os.close(terminal)
+    assert closed or errors.read_bytes() == b""
 
 
 @pytest.mark.parametrize("typed", [b"q", b"q\n"], ids=["a key", "a line"])
