@@ -15,6 +15,7 @@ from engine.types import Fault, Suppression
 if TYPE_CHECKING:
     from engine.agent.case import HostFacts
     from engine.edge.view import Door
+    from engine.host.links import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Plan:
     speed: float = 1.0
     faults: tuple[Fault, ...] = ()
     """What went wrong before the engine was made."""
+    look_at_link: Callable[[str], Link] | None = None
+    """Live: tells how an interface's link is; ``None`` where what is read is no interface."""
     only: str = ""
     """Replay of a stored incident: tell of no other."""
     suppressions: tuple[Suppression, ...] = ()

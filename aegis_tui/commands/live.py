@@ -186,6 +186,7 @@ def build(
     """Return an engine over what was opened."""
     from engine.core import Engine  # noqa: PLC0415 - after privileges are dropped
     from engine.host.addresses import connected_prefixes, own_ips  # noqa: PLC0415
+    from engine.host.links import link  # noqa: PLC0415
     from engine.hostdoor import HostDoor  # noqa: PLC0415
     from engine.intake import Intake  # noqa: PLC0415
 
@@ -202,6 +203,7 @@ def build(
         local_ips=own_ips(),
         connected=connected_prefixes(),
         faults=watch.faults,
+        look_at_link=link,
         filing=True,
         doors=opened,
     )

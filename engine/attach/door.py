@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -12,6 +11,7 @@ from engine.attach import frames
 from engine.attach.changes import EMPTY, between
 from engine.attach.peer import GARBAGE, Peer, Told
 from engine.attach.roles import Roles
+from engine.attach.socket import hang_up
 from engine.attach.socket import peer as peer_of
 from engine.attach.view import MirroredEngine, Rules
 from engine.types import Snapshot
@@ -71,8 +71,10 @@ class AttachDoor:
         """Serve one console to its end; whatever it sends, and however it goes, is no matter of the engine's."""
         try:
             reader, writer = await asyncio.open_unix_connection(sock=sock, limit=frames.ASKED_BYTES)
-            with contextlib.closing(writer.transport):
+            try:
                 await self._serve(Peer(reader, writer, engine, self._roles, self._facts), engine)
+            finally:
+                await hang_up(writer)
         except* EOFError:
             pass  # a look whether a daemon runs; of a console that attached, its peer tells
         except* GARBAGE as group:

@@ -11,6 +11,7 @@ from typing import Any
 from engine.attach import frames
 from engine.attach.changes import EMPTY, applied
 from engine.attach.roles import Role
+from engine.attach.socket import hang_up
 from engine.attach.values import unpacker
 from engine.attach.view import Pushed, Rules, methods, schema
 from engine.types import Event
@@ -53,7 +54,7 @@ class Line:
                 raise PermissionError(str(message.get("refused", "the engine does not answer as one")))
             ttl_s, role = unpacker(float)(facts.get("block_ttl_s")), _unpack_role(message.get("role"))
         except BaseException:
-            writer.transport.abort()
+            await hang_up(writer)
             raise
         return cls(reader, writer, ttl_s, role)
 
@@ -72,6 +73,7 @@ class Line:
             raise ValueError(msg) from error
         finally:
             self.close()
+            await hang_up(self._writer)
 
     async def ask(self, name: str, *arguments: Any) -> Any:
         """Return the engine's answer to a question.

@@ -14,6 +14,7 @@ from engine.attach.changes import EMPTY, Change
 from engine.attach.roles import Role, Roles
 from engine.attach.values import packer
 from engine.attach.view import DECIDES, ConsoleDoor, Pushed, Rules, methods, schema
+from engine.reason import reason
 from engine.text import escape
 from engine.types import Event, Snapshot
 
@@ -30,6 +31,7 @@ ASKED = 8
 """Questions of one console that are answered at once; it is not read from beyond."""
 WHO = 64
 LINE = 400
+HUNG_UP = "it hung up"
 EVENTS = 256
 """Events in one frame; the others go with the next."""
 _pack_event, _pack_rules = packer(Pushed), packer(Rules)
@@ -129,7 +131,7 @@ class Peer:
             try:
                 await self._send({"n": number, "value": await self._value(message)})
             except REFUSED as error:
-                await self._send({"n": number, "error": [_kind(error), str(error)]})
+                await self._send({"n": number, "error": [_kind(error), reason(error)]})
         finally:
             self._room.release()
 
@@ -154,12 +156,14 @@ class Peer:
             raise
         except Exception as error:  # the stage's boundary: one question must not end the engine
             log.exception("cannot answer %s", name)
-            raise RuntimeError(f"the engine broke on this question: {error}") from error
+            raise RuntimeError(f"the engine broke on this question: {reason(error)}") from error
         return method.pack_answer(answer)
 
     async def _send(self, message: dict[str, Any]) -> None:
         data = frames.frame(message)
         async with self._sending, asyncio.timeout(STALL_S):
+            if self._writer.is_closing():
+                raise ConnectionResetError(HUNG_UP)
             self._writer.write(data)
             await self._writer.drain()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -46,3 +48,13 @@ def peer(sock: socket.socket) -> tuple[int, int]:
     """Return process and user at the other end, as they were when it connected or began to listen."""
     pid, uid, _ = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return pid, uid
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close a connection at once, and read how it ended: of an error that nobody reads, the log would tell at length.
+
+    Nothing is lost by it: what was sent before, the other end has.
+    """
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

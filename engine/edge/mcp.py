@@ -34,7 +34,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.edge import inert, listener
 from engine.edge.access import NAMES, Access
@@ -59,6 +59,8 @@ LISTED = 50
 """Incidents among the listed resources, newest first; each older one can be read by its id."""
 
 _INCIDENTS = "aegis://incidents"
+_UNFIT = {"Parse error": "the body is no JSON", "Validation error": "the body is no message of JSON-RPC 2.0"}
+"""How refusals of the SDK begin that go on in the words of its parser, and what is said instead."""
 _BROKEN = "this could not be answered: the log of the program says why"
 _ASKED = (
     "A person has been asked; nothing is blocked. Target, prefix and term are the program's, and only a person at the"
@@ -285,9 +287,39 @@ def _posted(app: ASGIApp) -> ASGIApp:
             refused = JSONResponse({"error": "only POST is answered here"}, 405, {"allow": "POST"})
             await refused(scope, receive, send)
             return
-        await app(scope, receive, send)
+        await app(scope, receive, _in_own_words(send))
 
     return serve
+
+
+def _in_own_words(send: Send) -> Send:
+    """Hold what begins a refusal until its text is here, which may be put in other words."""
+    held: list[Message] = []
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 400:
+            held.append(message)
+            return
+        if held:
+            start, body = held.pop(), _refused(message.get("body", b""))
+            headers = [one for one in start["headers"] if one[0].lower() != b"content-length"]
+            await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            message = {**message, "body": body}
+        await send(message)
+
+    return told
+
+
+def _refused(body: bytes) -> bytes:
+    """Return a refusal without the text of the SDK's parser, which repeats what was sent and names its maker."""
+    try:
+        told = json.loads(body)
+        words = next((words for head, words in _UNFIT.items() if told["error"]["message"].startswith(head)), None)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return body
+    if words is None:
+        return body
+    return json.dumps({**told, "error": {"code": told["error"]["code"], "message": words}}).encode()
 
 
 class McpDoor:

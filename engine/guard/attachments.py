@@ -9,6 +9,7 @@ from engine.guard.blocker import NFTABLES, Attached, Blocker
 from engine.guard.book import Book
 from engine.guard.clock import Clock
 from engine.guard.grants import Grants
+from engine.reason import reason
 
 TRIAL_S = 60
 """How long a first attachment, or a block that cuts a connection of management, waits for a person to keep it."""
@@ -44,8 +45,7 @@ class Attachments:
         if self.troubles:
             return "; ".join(self.troubles.values())
         if not self.attached:
-            why = "; ".join([*self._unattached.values(), *self._reverted.values()])
-            return why or "monitor only: the guard was started for no interface"
+            return "; ".join(self._lacking()) or "monitor only: the guard was started for no interface"
         return ""
 
     def dataplane(self) -> str:
@@ -53,8 +53,15 @@ class Attachments:
         modes = sorted({found.mode for found in self.attached.values()})
         xdp = ", ".join(mode for mode in modes if mode != NFTABLES)
         planes = [*([f"XDP {xdp}"] if xdp else []), *([NFTABLES] if NFTABLES in modes else [])]
-        troubles = [*self.troubles.values(), *self._unattached.values(), *self._reverted.values()]
+        troubles = [*self.troubles.values(), *self._lacking()]
         return "; ".join([", ".join(planes)] * bool(planes) + troubles) or self.trouble()
+
+    def _lacking(self) -> list[str]:
+        """Say of each interface that nothing is attached to why that is, also of one that is gone again since."""
+        known = {*self.attached, *self._unattached, *self._reverted}
+        gone = [iface for iface in self.ifaces if iface not in known]
+        untold = [f"nothing is attached to {iface}: it went away, or is not attached yet" for iface in gone]
+        return [*self._unattached.values(), *self._reverted.values(), *untold]
 
     def told(self) -> tuple[messages.Attachment, ...]:
         """Return each attachment, and for how long a person may still keep it."""
@@ -197,5 +204,5 @@ class Attachments:
 
 def words(doing: str, error: OSError) -> str:
     """Say what was being done, unless the error says so itself."""
-    told = error.strerror or str(error)
+    told = reason(error)
     return told if told.startswith((doing, "cannot", "monitor only")) else f"{doing}: {told}"

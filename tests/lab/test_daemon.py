@@ -322,6 +322,37 @@ def test_an_interface_that_is_missing_keeps_the_others_from_nothing_and_is_watch
     assert Daemon(lab, asked=both, watched="eth0 later0").stop() == 0
 
 
+def test_a_link_that_is_lost_is_told_and_no_reason_to_start_again(lab: Lab, attach: Attach) -> None:
+    ip = ["ip", "-n", lab.inside, "link"]
+    subprocess.run([*ip, "add", "spare0", "type", "veth", "peer", "name", "spare1"], check=True)
+    for iface in ("spare0", "spare1"):
+        subprocess.run([*ip, "set", iface, "up"], check=True)
+    with service_manager() as (place, _):
+        daemon = Daemon(lab, "env", f"NOTIFY_SOCKET={place}", asked=(IFACE, "spare0"), watched=f"{IFACE} spare0")
+        try:
+            console = attach()
+            console.press("5")
+            console.wait_for("No faults")
+            subprocess.run([*ip, "set", "spare0", "down"], check=True)
+            console.wait_for("spare0 is down since")
+            console.wait_for("ip link set spare0 up")
+            subprocess.run([*ip, "set", "spare0", "up"], check=True)
+            console.wait_for("No faults")
+            subprocess.run([*ip, "set", "spare1", "down"], check=True)
+            console.wait_for("spare0 has no carrier since")
+            assert daemon.lives()
+            attacks.log4shell(lab)
+            console.wait_for("1 open")
+            daemon.process.terminate()
+            assert daemon.process.wait(20) == 0
+            assert daemon.process.stdout is not None
+            said = daemon.process.stdout.read()
+        finally:
+            daemon.stop()
+    told = re.findall(r"^interface: (.*?)(?: since .*)?$", said, re.MULTILINE)
+    assert told == ["spare0 is down", "works again", "spare0 has no carrier"]
+
+
 def _examined(lab: Lab, iface: str) -> str:
     asked = lab.aegis("doctor", "--iface", iface)
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout

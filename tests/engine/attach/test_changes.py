@@ -73,6 +73,11 @@ def test_the_mirror_equals_the_snapshot_after_any_changes(states: list[Snapshot]
         assert mirror == told(state)
 
 
+def test_an_attached_console_is_told_which_interfaces_are_on_trial() -> None:
+    status = replace(EMPTY.status, keep_within_s=31.0, on_trial=("eth1",))
+    assert applied(EMPTY, json.loads(json.dumps(between(EMPTY, replace(EMPTY, status=status))))).status == status
+
+
 def test_the_whole_night_fits_into_one_change() -> None:
     night = scenario.snapshot()
     assert applied(EMPTY, sent(between(EMPTY, night))) == told(night)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
+import logging
 import os
 import random
 import socket
@@ -116,6 +118,33 @@ async def test_a_console_that_does_not_read_holds_up_nobody(tmp_path: Path) -> N
             console = await at.enter("mary")
             wire.send(attack())
             await console.until(lambda: bool(console.line.snapshot.incidents))
+
+
+async def test_a_console_that_hangs_up_while_it_is_told_leaves_no_error_for_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "engine.attach")
+    loop, question = asyncio.get_running_loop(), frames.frame({"n": 1, "ask": "preview", "with": ["INC-1"]})
+    gc.collect()  # what other tests left behind is theirs
+    caplog.clear()
+    gc.disable()
+    try:
+        async with doorway(tmp_path, Wire()) as at:
+            await at.at_work.engine._caseload.ready.wait()
+            with contextlib.closing(at.reach()) as sock:
+                await loop.sock_sendall(sock, frames.frame(HELLO))
+                await loop.sock_recv(sock, 1)
+                sock.shutdown(socket.SHUT_RD)  # it still holds its end, so that the engine cannot but write to it
+                await loop.sock_sendall(sock, question * 100)
+                async with asyncio.timeout(20):
+                    while "console gone: stranger" not in caplog.messages:  # noqa: ASYNC110 - a line has no event
+                        await asyncio.sleep(0.01)
+        ours = [one for one in gc.get_objects() if isinstance(one, asyncio.Future) and one.get_loop() is loop]
+        unread = [one for one in ours if one._log_traceback]
+    finally:
+        gc.enable()
+    assert unread == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_user_that_may_not_attach_is_hung_up_on(tmp_path: Path) -> None:

@@ -321,6 +321,23 @@ async def test_hostile_frames_over_http_are_answered_and_the_door_serves_on(door
         assert len((await client.list_tools()).tools) == len(CALLS)
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"planted", b'{"planted":', b"[" * 5000, b'["planted"]', b'"planted"', b'{"planted": 1}', b"\xff\xfeplanted",
+        b'{"jsonrpc": "1.0", "id": 1, "method": "planted"}', b'{"jsonrpc": "2.0", "id": {"planted": 1}, "method": 5}',
+        b"9" * 5000,
+    ],
+    ids=["word", "cut", "deep", "list", "text", "no message", "no text", "old", "odd id", "large number"],
+)  # fmt: skip
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+async def test_garbage_is_refused_in_the_doors_own_words(door: Open, garbage: bytes, version: str) -> None:
+    reply = await post(door, garbage, f"MCP-Protocol-Version: {version}")
+    told = body(reply)
+    assert (status(reply), told["jsonrpc"], bool(told["error"]["message"])) == (400, "2.0", True)
+    assert not re.search(r"planted|pydantic|https?:|input_value|validation error|line 1", json.dumps(told)), told
+
+
 async def test_hostile_frames_over_stdio_are_answered_and_the_server_serves_on() -> None:
     hostile = [frame.replace(b"\n", b" ") for frame in frames(150)]
     replies = await raw_stdio([*hostile, b"x" * (3 << 20)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from engine.guard.guard import Channel
 from engine.host import people
 from engine.types import BlockState, FiveTuple, ProposalState
 from tests.engine.guard.bench import AT_TERMINAL, HEADLESS, HOST, PERSON, Bench, terms
+from tests.fakes import DryRunBlocker
 
 
 def test_a_proposal_a_review_and_an_approval_make_a_live_block(bench: Bench) -> None:
@@ -220,6 +222,28 @@ def test_without_a_data_plane_the_reason_is_told_and_nothing_is_approved(bench: 
     proposal = bench.propose()
     assert bench.review(proposal.id).refusals == ("monitor only: the guard was started for no interface",)
     assert isinstance(bench.approve(proposal), messages.Refused)
+
+
+class Fleeting(DryRunBlocker):
+    """Attaches to interfaces of which one is deleted at that moment."""
+
+    def attached(self) -> dict[str, Attached]:
+        """Return how each interface that is still there is attached."""
+        return {iface: found for iface, found in super().attached().items() if iface != "eth7"}
+
+
+@pytest.mark.parametrize("others", [(), ("eth0",)], ids=["alone", "beside another"])
+def test_an_interface_that_went_away_while_it_was_attached_is_named(tmp_path: Path, others: tuple[str, ...]) -> None:
+    bench = Bench(tmp_path, Fleeting())
+    bench.ledger.close()
+    bench.blocker.links.clear()
+    bench.start(ifaces=("eth7", *others))
+    told = bench.welcome().dataplane
+    assert told.endswith("nothing is attached to eth7: it went away, or is not attached yet"), told
+    assert "started for no interface" not in told
+    if not others:
+        refusals = bench.review(bench.propose().id).refusals
+        assert refusals == ("nothing is attached to eth7: it went away, or is not attached yet",)
 
 
 def test_a_guard_that_cannot_read_the_addresses_approves_nothing(bench: Bench) -> None:

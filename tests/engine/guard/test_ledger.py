@@ -10,7 +10,7 @@ import pytest
 
 from engine.guard import ledger as ledgers
 from engine.guard import orders, schema
-from engine.guard.ledger import Asked, Ledger
+from engine.guard.ledger import Asked, Asker, Ledger
 from engine.guard.orders import Order
 from engine.types import Proposal, ProposalState, Terms
 from tests.engine.guard.bench import PERSON, terms
@@ -52,6 +52,21 @@ def test_a_proposal_is_read_back_as_it_was_made(ledger: Ledger) -> None:
 
 def test_the_same_terms_ask_once(ledger: Ledger) -> None:
     assert propose(ledger).id == propose(ledger, at=60.0).id
+
+
+def test_what_the_engine_asks_anew_about_an_incident_takes_the_place_of_what_it_asked_before(ledger: Ledger) -> None:
+    def asked(incident_id: str, digest: str, asker: Asker = Asker.ENGINE) -> Proposal:
+        about = replace(terms(), incident_id=incident_id, evidence_digest=digest)
+        return ask(ledger, Asked(about, "why", True, False, asker))
+
+    first, other = asked("INC-1", "a"), asked("INC-2", "a")
+    of_a_person, of_none = asked("INC-1", "b", Asker.CONSOLE), asked("", "a")
+    again, anew = asked("INC-1", "c"), asked("", "b")
+    states = {one.id: one.state for one in ledger.proposals(9, 0)}
+    waiting = [other.id, of_a_person.id, of_none.id, again.id, anew.id]
+    assert states == {first.id: ProposalState.EXPIRED} | dict.fromkeys(waiting, ProposalState.PENDING)
+    told = [json.loads(body).get("instead_of") for _, _, kind, body, _ in ledger.book.chain.entries(99, 0, 0)]
+    assert [one for one in told if one] == [[first.id]]
 
 
 def test_proposals_are_listed_newest_first_and_paged(ledger: Ledger) -> None:
