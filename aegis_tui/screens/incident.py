@@ -16,7 +16,7 @@ from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.proctree import process_tree
 from aegis_tui.widgets.rows import ALERT_COLUMNS, alert_rows
-from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, heading, recorded, trace, verdict
+from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, conclusion, grounds, heading, recorded, trace
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.timeline import timeline
 from aegis_tui.widgets.words import DISPOSITION_WORDS, SEVERITY_STYLES, SEVERITY_WORDS, clock
@@ -79,8 +79,7 @@ class IncidentScreen(View):
         alert = scene.alert()
         if alert:
             alerts.select(alert.id)
-        found = verdict(view)
-        words = [*_about(incident), *found[:1], *asked(view), *found[1:]]
+        words = [*_about(incident), *conclusion(view), *asked(view), *grounds(view)]
         self.query_one("#verdict", TextPane).write(words, "Verdict, proposals")
         self.query_one("#trace", TextPane).write(trace(view.steps) or [NOT_BEGUN], trace_heading(scene.now))
         self.query_one("#timeline", TextPane).write(timeline(view), _timeline_heading(view, scene.now))

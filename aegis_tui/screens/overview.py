@@ -19,7 +19,7 @@ from aegis_tui.widgets.line import Paragraph, Span, line, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.rates import BARS, PLAIN_BARS, sparkline
 from aegis_tui.widgets.rows import FLOW_COLUMNS, INCIDENT_COLUMNS, flow_rows, incident_rows
-from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, recorded, trace, verdict
+from aegis_tui.widgets.story import NOT_BEGUN, alert_facts, asked, conclusion, recorded, trace
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.words import count
 from engine.types import Flow, Incident, StepKind
@@ -112,7 +112,7 @@ class Overview(View):
         if view is None or view.incident.id != incident.id:
             pane.write([paragraph("Reading the incident …")], _heading(incident))
             return
-        ended = verdict(view)[:1] if view.verdict else []
+        ended = conclusion(view) if view.verdict else []
         steps = [step for step in view.steps if not ended or step.kind is not StepKind.VERDICT]
         pane.write([*(trace(steps, 3) or [NOT_BEGUN]), *ended, *asked(view)], _heading(incident))
 

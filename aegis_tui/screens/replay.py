@@ -15,7 +15,7 @@ from aegis_tui.screens.view import Scene, View
 from aegis_tui.widgets.line import Paragraph, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.rows import ALERT_COLUMNS, alert_rows, in_time
-from aegis_tui.widgets.story import asked, heading, trace, verdict
+from aegis_tui.widgets.story import asked, conclusion, heading, trace
 from aegis_tui.widgets.table import Table
 from aegis_tui.widgets.tape import tape_line
 from engine.types import ProposalState, Snapshot, StepKind
@@ -91,7 +91,7 @@ def _retold(scene: Scene) -> tuple[list[Paragraph], str]:
         return [paragraph("What the analyst makes of an alert appears here, step by step.")], "Incident"
     if view is None or view.incident.id != incident.id:
         return [paragraph("Reading the incident …")], heading(incident)
-    ended = verdict(view)[:1] if view.verdict else []
+    ended = conclusion(view) if view.verdict else []
     steps = [step for step in view.steps if not ended or step.kind is not StepKind.VERDICT]
     return [*trace(steps, 3), *ended, *asked(view)], heading(incident)
 

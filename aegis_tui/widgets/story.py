@@ -35,6 +35,7 @@ from engine.types import (
     SourcedAnswer,
     StepKind,
     TraceStep,
+    Verdict,
 )
 
 NOT_BEGUN = paragraph("The analyst has not begun.")
@@ -44,6 +45,9 @@ FENCE = "┆ "
 HOST_KINDS = ("socket_owner", "process")
 KINDS = (*HOST_KINDS, "payload", "alert", "flow")
 """Evidence in the order it is read: who it was on this host, what was sent and answered, then the rest."""
+
+OUTCOME = "Outcome: "
+"""How the first claim of a verdict begins: whether it worked, made by the program whoever the analyst is."""
 
 PASSING = {
     BlockState.PENDING: "none yet",
@@ -75,8 +79,8 @@ def trace(steps: Iterable[TraceStep], rows: int = 12) -> list[Paragraph]:
     return [_step(step, rows) for step in steps]
 
 
-def verdict(view: IncidentView) -> list[Paragraph]:
-    """Return what the analyst concludes, what it rests on, and what was not done."""
+def conclusion(view: IncidentView) -> list[Paragraph]:
+    """Return what the analyst concludes, and whether the attack worked."""
     found = view.verdict
     if found is None:
         return [paragraph("No verdict yet. It appears here when the analyst is done; nothing waits for you.")]
@@ -84,12 +88,35 @@ def verdict(view: IncidentView) -> list[Paragraph]:
     severity = SEVERITY_WORDS[found.severity]
     return [
         paragraph((found.conclusion.upper(), style), f" · {severity} · by {foreign(found.analyst)} {clock(found.at)}"),
+        *(_outcome(claim, view) for claim in _told(found)),
+    ]
+
+
+def grounds(view: IncidentView) -> list[Paragraph]:
+    """Return what a verdict rests on, what to do, and what was not done."""
+    found = view.verdict
+    if found is None:
+        return []
+    return [
         paragraph(" ".join(found.attack_ids)),
         *fenced(found.summary),
-        *(_claim(claim) for claim in found.claims),
+        *(_claim(claim) for claim in found.claims[len(_told(found)) :]),
         *(paragraph(("todo ", "bold"), foreign(action), indent=5) for action in found.actions),
         *(paragraph(("not done ", "warn"), foreign(step), indent=9) for step in found.not_done),
     ]
+
+
+def _told(found: Verdict) -> tuple[Claim, ...]:
+    return found.claims[:1] if found.claims and found.claims[0].text.startswith(OUTCOME) else ()
+
+
+def _outcome(claim: Claim, view: IncidentView) -> Paragraph:
+    """Return whether it worked, and that more came since where it did."""
+    at = view.verdict.at if view.verdict else 0.0
+    later = any(alert.last_at > at for alert in view.alerts)
+    since = (f" As of {clock(at)}: more came since.", "warn") if later else ("", "")
+    ids = (f" {foreign(' '.join(claim.evidence_ids))}", "dim")
+    return paragraph((OUTCOME, "bold"), foreign(claim.text.removeprefix(OUTCOME)), since, ids, indent=len(OUTCOME))
 
 
 def answer(found: SourcedAnswer) -> list[Paragraph]:

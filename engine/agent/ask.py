@@ -15,6 +15,8 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from engine.agent.asking.extract import about, extract, subject
+from engine.agent.asking.intents import intents_of
+from engine.agent.asking.records import told_outcome
 from engine.agent.asking.sources import Sources
 from engine.agent.models import Endpoint, Session
 from engine.agent.shape import TEXT, Shape, many, record
@@ -69,15 +71,23 @@ async def answer(
     reply = await _ask(asked, view, kept, extracted, endpoint, nonce) if endpoint is not None else None
     if endpoint is None or reply is None:
         return SourcedAnswer(asked, extracted, kept, PLAYBOOK)
-    claims = _checked(reply, view, kept)
-    if not any(claim.supported for claim in claims):
-        claims = (*claims, *extracted)
+    said = _checked(reply, view, kept)
+    claims = (*_outcome(asked, view), *said)
+    if not any(claim.supported for claim in said):
+        claims = tuple(dict.fromkeys((*claims, *extracted)))
     return SourcedAnswer(asked, claims, kept, endpoint.name, escape(reply.text, limit=_FREE_CHARACTERS))
 
 
 def language_of(question: str) -> str:
     """Return the language to answer in."""
     return "zh" if _CHINESE.search(question) else "en"
+
+
+def _outcome(asked: str, view: IncidentView | None) -> tuple[Claim, ...]:
+    """Return whether it worked where that is asked: code answers it, whatever a model makes of the question."""
+    if view is None or told_outcome not in intents_of(asked):
+        return ()
+    return tuple(told_outcome(Sources(view), Tongue(language_of(asked))))
 
 
 def _checked(reply: Reply, view: IncidentView | None, passages: Sequence[Passage]) -> tuple[Claim, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -17,18 +17,23 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from engine.agent.case import Case
-from engine.agent.evidence import alert_evidence, flow_evidence, known_flows, ranked
+from engine.agent.evidence import alert_evidence, flow_evidence, known_flows, ranked, record
 from engine.agent.judgement import BENIGN_AT, MALICIOUS_AT, Judgement, is_odd, judge
+from engine.agent.judging.outcome import outcome_of
+from engine.agent.judging.scene import Scene
 from engine.agent.judging.weighing import Reason
+from engine.agent.outcome import OUTCOME
 from engine.agent.steps import steps_of
 from engine.agent.tools import Answer, Result
 from engine.agent.tools.addresses import NamesSeen
+from engine.agent.verdict import ReplyClaim
 from engine.text import escape
 from engine.types import (
     Alert,
     Conclusion,
     Direction,
     Disposition,
+    Evidence,
     FileFacts,
     Finding,
     Logins,
@@ -210,7 +215,7 @@ def _alert_claims(case: Case) -> list[dict[str, Any]]:
 def _reason_claims(case: Case, judgement: Judgement, answers: list[Answer]) -> list[dict[str, Any]]:
     """Return what was weighed, each with the evidence it rests on."""
     return [
-        {"text": f"{_side(reason)}: {reason.words}.", "evidence_ids": _grounds(case, reason, answers)}
+        {"text": f"{_side(reason)}: {reason.words}.", "evidence_ids": grounds(case, reason, answers)}
         for reason in judgement.reasons[:_REASONS]
         if reason.weight
     ]
@@ -221,7 +226,7 @@ def _side(reason: Reason) -> str:
     return f"{strength} {'against the target' if reason.weight > 0 else 'for a harmless cause'}"
 
 
-def _grounds(case: Case, reason: Reason, answers: list[Answer]) -> list[str]:
+def grounds(case: Case, reason: Reason, answers: list[Answer]) -> list[str]:
     """Return the evidence of the tools that a reason rests on, else that of the alerts and their flows."""
     kinds = _KINDS.get(reason.kind, (reason.kind,))
     found = [a.evidence.id for a in answers if a.evidence and a.result is Result.ANSWERED and a.evidence.kind in kinds]
@@ -231,6 +236,21 @@ def _grounds(case: Case, reason: Reason, answers: list[Answer]) -> list[str]:
     if reason.kind == "flow":
         return list(dict.fromkeys(flow_evidence(case, flows[alert.flow.id]).id for alert in alerts))
     return [alert_evidence(case, alert).id for alert in alerts]
+
+
+def outcome_claim(case: Case, judgement: Judgement, answers: list[Answer]) -> tuple[ReplyClaim, Evidence]:
+    """Return the statement and the evidence made for it: the answers and connections that were looked at."""
+    scene = Scene(case, subjects_in(answers))
+    found = outcome_of(scene, judgement.reasons, judgement.conclusion)
+    evidence = record(case, "outcome", found.summary, found.record)
+    ids = [evidence.id, *_ids_of(answers, found.kinds)]
+    ids += [one for reason in found.reasons for one in grounds(case, reason, answers)]
+    text = f"{OUTCOME}{found.words}."
+    return ReplyClaim(text=text, evidence_ids=list(dict.fromkeys(ids))), evidence
+
+
+def _ids_of(answers: Iterable[Answer], kinds: frozenset[str]) -> list[str]:
+    return [one.evidence.id for one in answers if one.evidence is not None and one.evidence.kind in kinds]
 
 
 def _source_claim(case: Case, judgement: Judgement) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from engine.agent.case import Case, KnowledgeView
 from engine.agent.evidence import canonical
 from engine.agent.judgement import Judgement, judge
 from engine.agent.models import fault_answer
+from engine.agent.outcome import with_outcome
 from engine.agent.planning import PlanStep
-from engine.agent.playbook import PlaybookModel, answers_in, next_call, subjects_in
+from engine.agent.playbook import PlaybookModel, answers_in, next_call, outcome_claim, subjects_in
 from engine.agent.prompts import Prompts, brief
 from engine.agent.recorded import name_of
 from engine.agent.steps import steps_not_done
@@ -276,7 +277,10 @@ class Run:
         checker = Checker(self._toolbox.evidence, self._toolbox.absent, self._passage)
         planned = planning.planned_not_done(self._case, self._plan, answers)
         missing = (*steps_not_done(self._case, answers), *planned, *self._overspent)
-        self.verdict = settle(self._case, reply, judgement, checker, self.analyst, missing)
+        outcome, found = outcome_claim(self._case, judgement, answers)
+        self._toolbox.add(found)
+        settled = settle(self._case, reply, judgement, checker, self.analyst, missing)
+        self.verdict = with_outcome(settled, checker.claim(outcome))
         self._trace.step("verdict", StepKind.VERDICT, self.analyst, canonical(self.verdict), limit=None)
 
     def _passage(self, passage_id: str) -> Passage | None:

@@ -18,6 +18,7 @@ from aegis_tui.app import AegisApp
 from aegis_tui.widgets import theme
 from engine.types import (
     BlockState,
+    Claim,
     Disposition,
     Fault,
     FiveTuple,
@@ -185,6 +186,14 @@ def before_the_verdict() -> Host:
     return engine(scenario.snapshot(proposals=()), views={"INC-00000042": view})
 
 
+def refused() -> Host:
+    """Return an attack of which it is known that it came to nothing."""
+    words = "Outcome: every request seen was refused (400, 404); no connection from this host to 203.0.113.9 seen."
+    found = scenario.verdict()
+    told = replace(found, claims=(Claim(words, ("E-aaaaaaaaa1",), (), True), *found.claims))
+    return engine(views={"INC-00000042": scenario.incident_view(verdict=told)})
+
+
 def whole_list() -> Host:
     """Return a host that was asked to block a list."""
     left_out = ("192.0.2.1/32: is a gateway", "10.0.0.0/8: wider than /16")
@@ -235,6 +244,7 @@ CASES = {
     "incident, nothing yet": Case(quiet, ("2",), LARGER),
     "incident, reading": Case(lambda: Unanswered(scenario.snapshot()), ("2",)),
     "incident, before the verdict": Case(before_the_verdict, ("2",), ("80x24", "200x60", "mono")),
+    "incident, refused": Case(refused, ("2",)),
     "incident, no analyst": Case(without_analyst, ("2",)),
     "incident, every proposal": Case(every_proposal, ("2",)),
     "incident, hostile text": Case(hostile, ("2",)),

@@ -28,6 +28,12 @@ _WORDS: Final[tuple[tuple[Answer, str, str], ...]] = (
         r"封禁|封锁|阻断|拦截|提案|批准|决定",
     ),
     (
+        records.told_outcome,
+        r"\b(did|has|have|was|were|is|are|am)\b.{0,60}\b(succe(ed|eded|ss|ssful)|work(ed)?|compromised|breached|hacked"
+        r"|pwned|broken into|g(e|o)t in|gotten in)\b",
+        r"成功|得逞|(攻破|入侵|黑|攻陷)了",
+    ),
+    (
         records.told_process,
         r"\b(process(es)?|programs?|binar(y|ies)|executables?|pid|which user|daemon)\b",
         r"进程|程序|可执行",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.agent.asking.sources import Sources, fact
+from engine.agent.outcome import is_overtaken, outcome_in
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.indicators import indicators
 from engine.agent.report.moments import moment
@@ -26,6 +27,22 @@ def told_what(sources: Sources, tongue: Tongue) -> list[Claim]:
         severity=incident.severity,
     )
     return [sources.claim(text, sources.of_alerts(sources.alerts[:3])), *told_verdict(sources, tongue)[:_LINES]]
+
+
+def told_outcome(sources: Sources, tongue: Tongue) -> list[Claim]:
+    """Return whether it worked, as far as the evidence says, and that evidence."""
+    verdict = sources.view.verdict
+    if verdict is None:
+        return [sources.claim(tongue.say("There is no verdict yet."))]
+    told = outcome_in(verdict)
+    if told is None:
+        return [sources.claim(tongue.say("The verdict was made before outcomes were told: investigate again."))]
+    claims = [sources.claim(tongue.retold(told.text), told.evidence_ids)]
+    if is_overtaken(sources.view):
+        phrase = "That is as of {at}: more alerts came since."
+        claims.append(sources.claim(tongue.say(phrase, at=moment(verdict.at)), sources.of_alerts(sources.alerts[:3])))
+    rests = [one for one in sources.view.evidence if one.id in told.evidence_ids]
+    return [*claims, *(sources.claim(one.summary, (one.id,)) for one in rests[:_LINES])]
 
 
 def told_verdict(sources: Sources, tongue: Tongue) -> list[Claim]:

@@ -101,7 +101,7 @@ def _acceptance(scene: Scene) -> Iterator[str]:
     ]
     if not pairs or not all(_takes(answer) for _, answer in pairs):
         gave = _SECRET.search(scene.ours) or _COMMAND_OUTPUT.search(scene.ours)
-        if pairs and not gave and all(_is_ordinary(answer) for _, answer in pairs) and not _gives_script(scene):
+        if pairs and not gave and all(is_ordinary(answer) for _, answer in pairs) and not _gives_script(scene):
             yield "answer_ordinary_file" if "file_inclusion" in scene.classes else "answer_ordinary"
         return
     yield "answer_stored"
@@ -198,7 +198,7 @@ def _takes(answer: Message) -> bool:
     return status == 200 and answer.kind == "json" and bool(_STORED.search(body))
 
 
-def _is_ordinary(answer: Message) -> bool:
+def is_ordinary(answer: Message) -> bool:
     """Return whether an answer is a page like any other: no error, no refusal, no output."""
     text = answer.decoded.lower()
     signs = (_COMMAND_OUTPUT, _DATABASE, _SECRET, _UNUSUAL)

@@ -11,11 +11,14 @@ from engine.text import escape
 from engine.types import IncidentView
 
 _RISKY = re.compile(
-    r"^\s|^\d+[.)]|://|www\.|mailto:|xmpp:|@|\.(?:[a-z]{2}|aero|asia|biz|com|coop|edu|gov|info|museum|name|net|org|pro|"
+    r"^\s|^\d+[.)]|//|www\.|mailto:|xmpp:|@|\.(?:[a-z]{2}|aero|asia|biz|com|coop|edu|gov|info|museum|name|net|org|pro|"
     r"shop|web|xn--|xxx|рф)\b",
     re.IGNORECASE,
 )
 """What a reader of Markdown makes a link or a list of although no mark asks for it."""
+
+_ACTING = re.compile(r"[\\`*\[\]<>#|~&$^=]|(?<![^\W_])_|_(?![^\W_])|^[-:+]")
+"""Marks that do something where they stand: an underscore within a word does nothing, nor does a lone parenthesis."""
 
 
 def as_markdown(view: IncidentView, tongue: Tongue) -> str:
@@ -42,8 +45,7 @@ def _words(text: str) -> str:
     shown = escape(text, limit=LINE_CHARACTERS)
     if _RISKY.search(shown):
         return code_span(shown)
-    escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~&$^=])", r"\\\1", shown)
-    return re.sub(r"^([-:])", r"\\\1", escaped)
+    return _ACTING.sub(r"\\\g<0>", shown)
 
 
 def code_span(text: str) -> str:

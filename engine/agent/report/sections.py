@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from engine.agent.outcome import OUTCOME
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.event import event_section
 from engine.agent.report.facts import readable
@@ -16,6 +17,9 @@ from engine.agent.report.trace import plan_section, trace_line
 from engine.agent.tongue import Tongue
 from engine.text import escape
 from engine.types import Alert, Claim, Evidence, IncidentView, Note, Proposal, Verdict
+
+_BY_PROGRAM = ("Set by the program: ", OUTCOME)
+"""How claims begin that are the program's whoever the analyst is."""
 
 
 def title(view: IncidentView, tongue: Tongue) -> str:
@@ -108,7 +112,7 @@ def _verdict(verdict: Verdict | None, tongue: Tongue) -> tuple[Line, ...]:
 def _claim(claim: Claim, verdict: Verdict | None, tongue: Tongue) -> Line:
     own = verdict is not None and verdict.analyst == PLAYBOOK
     ids = (*claim.evidence_ids, *claim.knowledge_ids) or (tongue.say("no ids"),)
-    text = tongue.retold(claim.text) if own or claim.text.startswith("Set by the program: ") else claim.text
+    text = tongue.retold(claim.text) if own or claim.text.startswith(_BY_PROGRAM) else claim.text
     if claim.supported:
         return Line(tongue.say("supported"), cut(text), ids, Mark.SUPPORTED)
     return Line(tongue.say("UNSUPPORTED"), cut(text), ids, Mark.UNSUPPORTED)
@@ -184,7 +188,7 @@ def _proposal(proposal: Proposal, tongue: Tongue) -> Line:
         action=terms.action,
         prefix=terms.prefix,
         term=span(terms.ttl_s, tongue),
-        state=proposal.state,
+        state=proposal.state.words,
     )
     return Line(words, cut(tongue.retold(proposal.reason)))
 

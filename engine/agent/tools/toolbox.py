@@ -109,6 +109,10 @@ class Toolbox:
             if answer.result is Result.ABSENT:
                 self.absent.add(answer.evidence.id)
 
+    def add(self, found: Evidence) -> None:
+        """Add evidence that no tool call gave."""
+        self.evidence.setdefault(found.id, found)
+
     def _answer(self, name: str, arguments: Arguments) -> Answer:
         if outside := self._outside(name, arguments):
             return refused(name, outside)

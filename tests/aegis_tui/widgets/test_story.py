@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 
 from aegis_tui.widgets.line import plain
-from aegis_tui.widgets.story import asked, fenced, recorded, trace
-from engine.types import Evidence, StepKind
+from aegis_tui.widgets.story import OUTCOME, asked, conclusion, fenced, grounds, recorded, trace
+from engine.agent.outcome import OUTCOME as analyst_words  # noqa: N811 - the same word in two rooms
+from engine.types import Claim, Evidence, StepKind
 from tests.aegis_tui import scenario
 
 
@@ -47,6 +48,36 @@ def test_a_verdict_step_that_holds_a_whole_verdict_is_told_by_its_conclusion() -
 def test_a_plan_is_not_said_to_plan_a_plan() -> None:
     step = replace(scenario.steps()[0], role="plan", kind=StepKind.PLAN, name="playbook", content="look")
     assert plain(trace([step])[0].spans).endswith("plans playbook look")
+
+
+def with_outcome(**changes: object) -> list[str]:
+    """Return the rows of a verdict that begins with whether it worked."""
+    claim = Claim(f"{OUTCOME}every request seen was refused (404).", ("E-aaaaaaaaa1",), (), True)
+    made = replace(scenario.verdict(), claims=(claim, *scenario.verdict().claims))
+    view = scenario.incident_view(verdict=made, **changes)
+    return [plain(row.spans) for row in (*conclusion(view), *grounds(view))]
+
+
+def test_whether_it_worked_stands_right_below_the_conclusion_and_only_there() -> None:
+    rows = with_outcome(alerts=())
+    assert rows[0].startswith("MALICIOUS · ")
+    assert rows[1] == "Outcome: every request seen was refused (404). E-aaaaaaaaa1"
+    assert not [row for row in rows[2:] if "refused (404)" in row]
+
+
+def test_an_outcome_that_more_came_after_says_so() -> None:
+    late = replace(scenario.alert(), last_at=scenario.verdict().at + 60.0)
+    assert "more came since" in with_outcome(alerts=(late,))[1]
+    assert "more came since" not in with_outcome(alerts=(replace(late, last_at=scenario.verdict().at),))[1]
+
+
+def test_a_verdict_without_an_outcome_is_shown_whole() -> None:
+    rows = [plain(row.spans) for row in grounds(scenario.incident_view())]
+    assert len([row for row in rows if row.startswith(("  + ", "  ? "))]) == len(scenario.verdict().claims)
+
+
+def test_the_outcome_is_known_by_the_words_that_the_analyst_writes() -> None:
+    assert analyst_words == OUTCOME
 
 
 def test_what_is_asked_and_why_are_told_apart() -> None:

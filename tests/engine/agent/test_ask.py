@@ -40,6 +40,34 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("question", ["did it succeed?", "did the attack succeed?", "攻击成功了吗"])
+async def test_whether_it_worked_is_answered_first_with_its_evidence(question: str) -> None:
+    made = await view()
+    found = await answer(question, made, PASSAGES, None, NONCE)
+    assert found.claims[0].text.startswith(("Outcome: ", "结果："))
+    assert made.verdict and found.claims[0].evidence_ids == made.verdict.claims[0].evidence_ids
+    assert {one.evidence_ids for one in found.claims[1:]} == {(one,) for one in found.claims[0].evidence_ids}
+    assert _all_sourced(found, made)
+
+
+async def test_a_model_is_asked_too_and_cannot_take_the_outcome_away() -> None:
+    made = await view()
+    reply = json.dumps({"claims": [{"text": "Nothing happened.", "evidence_ids": [made.evidence[0].id]}], "text": ""})
+    with serving(in_order([Say(reply)])) as server:
+        endpoint = Endpoint(ModelChoice("scripted", server.url, retries=0), Prompts(None))
+        found = await answer("did it work?", made, PASSAGES, endpoint, NONCE)
+    assert made.verdict and found.claims[0].text == made.verdict.claims[0].text
+    assert found.claims[-1].text == "Nothing happened."
+
+
+async def test_a_verdict_from_before_says_that_it_has_no_outcome() -> None:
+    made = await view()
+    assert made.verdict
+    old = replace(made, verdict=replace(made.verdict, claims=made.verdict.claims[1:]))
+    found = await answer("did it work?", old, PASSAGES, None, NONCE)
+    assert "investigate again" in found.claims[0].text
+
+
 async def view(**changes: Any) -> IncidentView:
     subject_of = case(JNDI)
     outcome = await Analyst(None, HostFake(), KnowledgeFake()).investigate(subject_of, lambda _: None)

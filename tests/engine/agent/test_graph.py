@@ -164,7 +164,8 @@ async def test_a_model_with_tool_calls_drives_the_investigation(stream: bool) ->
         Disposition.TRUE_POSITIVE,
     )
     assert verdict.attack_ids == ("T1190",)
-    assert [claim.supported for claim in verdict.claims] == [True, False, False]
+    assert [claim.supported for claim in verdict.claims[1:]] == [True, False, False]
+    assert verdict.claims[0].text.startswith("Outcome: ") and verdict.claims[0].supported
     assert {"payload", "socket_owner", "process"} <= {found.kind for found in outcome.evidence}
     assert (outcome.tool_calls, outcome.model_calls) == (4, 5)
     assert outcome.tokens == sum(step.tokens_in + step.tokens_out for step in steps) > 600
@@ -311,7 +312,7 @@ async def test_a_models_benign_does_not_outweigh_a_rule() -> None:
     verdict = outcome.verdict
     assert (verdict.conclusion, verdict.severity) == (Conclusion.MALICIOUS, Severity.CRITICAL)
     assert verdict.disposition is Disposition.UNDETERMINED
-    assert verdict.claims[0].text.startswith("Set by the program: the model said benign")
+    assert verdict.claims[1].text.startswith("Set by the program: the model said benign")
     assert outcome.propose_block
 
 

@@ -85,7 +85,7 @@ def test_a_link_is_not_followed(folder: Path, status: Path, tmp_path: Path) -> N
 def test_a_pipe_is_not_waited_for(folder: Path, status: Path) -> None:
     (folder / "asset.py").unlink()
     os.mkfifo(folder / "asset.py", 0o644)
-    assert "no regular file" in fault_of(("asset",), folder, status)
+    assert "not a regular file" in fault_of(("asset",), folder, status)
 
 
 BROKEN = {

@@ -60,6 +60,13 @@ async def test_notes_of_persons_stand_in_every_form_word_for_word(form: str) -> 
     assert "Notes" not in report(await view(), "md")
 
 
+async def test_words_of_the_program_bear_no_escapes_that_markdown_does_not_need() -> None:
+    text = report(await view(), "md")
+    words = re.sub(r"`+ .*? `+", "", text)
+    assert "(set by a person only)" in words
+    assert not re.search(r"\\[(){}!]|\w\\_\w", words)
+
+
 async def test_an_unsupported_claim_is_marked() -> None:
     made = await view()
     assert made.verdict
@@ -114,7 +121,7 @@ def test_a_trace_that_was_edited_is_told() -> None:
 
 
 def test_the_plan_is_told() -> None:
-    assert "- flow\\_payload: ` read it `" in report(_planned("flow_payload", "read it"), "md")
+    assert "- flow_payload: ` read it `" in report(_planned("flow_payload", "read it"), "md")
     assert json.loads(report(_planned("a", "b"), "json"))["plan"] == {"by": "m", "steps": [{"tool": "a", "why": "b"}]}
 
 

@@ -29,6 +29,14 @@ from engine.agent.asking.intents import MOST, intents_of
         ("为什么判定为误报？", records.told_verdict),
         ("Which techniques were used?", records.told_techniques),
         ("用了哪些技术？", records.told_techniques),
+        ("Did it succeed?", records.told_outcome),
+        ("did the attack succeed?", records.told_outcome),
+        ("did it work", records.told_outcome),
+        ("Was the attack successful?", records.told_outcome),
+        ("were we hacked?", records.told_outcome),
+        ("did they get in?", records.told_outcome),
+        ("攻击成功了吗", records.told_outcome),
+        ("我们被入侵了吗？", records.told_outcome),
         ("What was not checked?", records.told_missing),
         ("有哪些步骤未执行？", records.told_missing),
         ("What was in the payload?", records.told_payload),
@@ -44,6 +52,14 @@ def test_a_question_may_ask_two_things_and_no_more() -> None:
     assert len(found) == MOST
 
 
-@pytest.mark.parametrize("question", ["lateral movement over SMB", "who do I call when the shop is attacked?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "lateral movement over SMB",
+        "who do I call when the shop is attacked?",
+        "how does password spraying work",
+        "signs of a compromised host",
+    ],
+)
 def test_a_question_about_something_else_has_none(question: str) -> None:
     assert intents_of(question) == []

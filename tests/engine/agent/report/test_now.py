@@ -10,7 +10,7 @@ from engine.agent.report import report
 from engine.agent.report.moments import span
 from engine.agent.report.now import now
 from engine.agent.tongue import Tongue
-from engine.types import Conclusion, Disposition, IncidentView, Proposal, ProposalState, Terms
+from engine.types import Claim, Conclusion, Disposition, IncidentView, Proposal, ProposalState, Terms
 from tests.aegis_tui import scenario
 from tests.factories import incident
 
@@ -54,6 +54,23 @@ def test_it_stands_on_top_in_both_languages() -> None:
     assert report(found, "md", "zh").splitlines()[2] == "## 现在要做什么"
     assert told(found, "zh")[0].startswith("就 P-1 作出决定：封禁 203.0.113.7/32，时长 25 小时 58 分钟")
     assert report(found, "html").index('id="now"') < report(found, "html").index('id="summary"')
+
+
+def test_whether_it_worked_comes_before_anything_to_do() -> None:
+    claim = Claim("Outcome: every request seen was refused (404).", ("E-1",), (), True)
+    found = view(proposals=(PENDING,))
+    assert found.verdict
+    made = replace(found, verdict=replace(found.verdict, claims=(claim, *found.verdict.claims)))
+    assert told(made)[0] == "outcome: every request seen was refused (404)"
+    assert told(made, "zh")[0] == "结果: 所见的每个请求都被拒绝（404）"
+    assert now(made, Tongue())[0].ids == ("E-1",)
+
+
+def test_an_outcome_that_more_alerts_came_after_says_as_of_when_it_is() -> None:
+    claim = Claim("Outcome: every request seen was refused (404).", ("E-1",), (), True)
+    late = replace(scenario.alert(), last_at=scenario.verdict().at + 60.0)
+    found = view(alerts=(late,), verdict=replace(scenario.verdict(), claims=(claim,)))
+    assert told(found)[1].startswith("that is as of ") and told(found)[1].endswith(": more alerts came since")
 
 
 @pytest.mark.parametrize(
