@@ -7,7 +7,7 @@ import gc
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,9 +21,9 @@ from engine.courtesy import aside, giving_way, loading
 from engine.desk import Desk
 from engine.memory import give_back
 from engine.plan import Plan
-from engine.state import State
+from engine.state import KEPT_REPORTED, State
 from engine.store.database import Store
-from engine.types import Alert, Incident, Spending, TraceStep
+from engine.types import NOT_YET, Alert, Disposition, Incident, Spending, TraceStep
 
 if TYPE_CHECKING:
     from engine.agent.case import Outcome
@@ -39,7 +39,10 @@ WAITING_CASES = 256
 """Cases that may wait for the analyst; when full a newcomer waits in the database until these are done."""
 
 RESTORE_S = 1800.0
-"""Incidents this recent may still take alerts after a restart."""
+"""Incidents this recent may still take alerts after a restart; their alerts are read for that, those of others not."""
+
+OPEN_SHOWN = KEPT_REPORTED
+"""Incidents that nobody judged and that are shown again at a start, the gravest: as many leave room for new ones."""
 
 PATIENCE_S = 20.0
 """How long a case waits for its turn at the model, from when it came; then the playbook analyst takes it."""
@@ -91,7 +94,7 @@ class Caseload:
     @property
     def analyst(self) -> str:
         """Who investigates, for the header."""
-        return self._investigator.name if self._investigator else "loading"
+        return self._investigator.name if self._investigator else NOT_YET
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -234,7 +237,9 @@ class Caseload:
             self._announcer.fault("agent", f"cannot read what was spent today: {error}", "the day counts from now")
 
     async def take_up(self, store: Store, desk: Desk) -> TakenUp:
-        """Continue the incidents of an earlier run; those never judged are investigated now.
+        """Continue the incidents of an earlier run; those without a verdict are investigated now.
+
+        Whatever its age, one that no person judged is shown: a list without it would be an all-clear.
 
         Raises:
             sqlite3.Error: they cannot be read.
@@ -246,6 +251,7 @@ class Caseload:
         ]
         undone = await store.uninvestigated(source, WAITING_CASES)
         incidents = {incident.id: incident for incident in (*undone, *recent)}
+        others = await self._take_up_open(store, incidents)
         alerts = {incident_id: await store.alerts(incident_id) for incident_id in incidents}
         held = {incident_id: await store.held(incident_id) for incident_id in incidents}
         # What is only reported takes no alert of a sensor: its time and its target are what somebody wrote.
@@ -260,7 +266,20 @@ class Caseload:
             self._state.name_processes(incident_id, await store.processes_of(incident_id))
         for incident in undone:
             self.add(_stored_case(incident, alerts[incident.id]))
-        return TakenUp(len(incidents), sum(map(len, alerts.values())), len(undone))
+        told = sum(map(len, alerts.values())) + sum(len(incident.alert_ids) for incident in others)
+        return TakenUp(len(incidents) + len(others), told, len(undone))
+
+    async def _take_up_open(self, store: Store, besides: Mapping[str, Incident]) -> list[Incident]:
+        """Show the incidents that nobody judged and nothing is added to any more, and say how many are not shown."""
+        entries, total = await store.undecided(self._plan.source, OPEN_SHOWN)
+        others = [entry for entry in entries if entry.incident.id not in besides]
+        self._state.take_up(reversed(others))
+        undecided = sum(one.disposition is Disposition.UNDETERMINED for one in besides.values())
+        if (left := total - len(others) - undecided) > 0:
+            more = "incident is" if left == 1 else "incidents are"
+            message = f"{left:,} more {more} open than are shown: those shown are the gravest"
+            self._announcer.fault("incidents", message, "`aegis-tui incidents` lists them all")
+        return [entry.incident for entry in others]
 
     async def _take_up_postponed(self, store: Store, in_hand: set[str]) -> None:
         """Turn to the incidents that came while too many waited; those ``in_hand`` have no verdict yet either."""

@@ -25,11 +25,13 @@ from engine.hostfacts import from_loop
 from engine.impact import Traffic
 from engine.inquiries import Inquiries
 from engine.intake import Batch, Reader
+from engine.linkwatch import LinkWatch
 from engine.names import Names
 from engine.notary import Notary
 from engine.pacing import Pacer
-from engine.parts import NO_MODEL, Detectors, load_detectors
+from engine.parts import Detectors, load_detectors
 from engine.plan import Plan, Recording
+from engine.reason import reason
 from engine.recovery import recovered
 from engine.retention import Retention
 from engine.runmark import RunMark
@@ -46,6 +48,7 @@ from engine.tally import Tally
 from engine.transport import Transport
 from engine.triage import SEEN_FLOWS, Triage
 from engine.types import (
+    NOT_YET,
     Alert,
     Counters,
     Detection,
@@ -345,6 +348,10 @@ class Engine:
             await self._suppressing.load(store)
             if self.plan.live:
                 lasting.append(tasks.create_task(self._suppressing.follow(), name="suppressions"))
+            if self.plan.look_at_link is not None:
+                watch = LinkWatch(self.plan.look_at_link, self.plan.faults)
+                links = watch.follow(self._watched, time.time, self._announcer.fault, self._announcer.clear)
+                lasting.append(tasks.create_task(links, name="links"))
             if self._door is not None:
                 lasting.append(tasks.create_task(self.decisions.follow(), name="guard"))
             if self._door is not None and self.plan.live and store.file == self.plan.database:
@@ -378,7 +385,7 @@ class Engine:
             await door.serve(self)
         except OSError as error:
             remedy = "another program may listen there: choose another port"
-            self._announcer.fault(door.name, f"cannot open the {door.name} door: {error}", remedy)
+            self._announcer.fault(door.name, f"cannot open the {door.name} door: {reason(error)}", remedy)
             self.shut_doors.append(door.name)
             if len(self.shut_doors) == len(self.plan.doors) and not self.plan.open_readers:
                 self._deserted.set()
@@ -537,7 +544,10 @@ class Engine:
             self._caseload.add(due)
 
     async def _propose(self, incident: Incident, outcome: Outcome) -> None:
-        await self.decisions.propose_for(incident, outcome, [reader.name for reader in self._tally.readers])
+        await self.decisions.propose_for(incident, outcome, self._watched())
+
+    def _watched(self) -> list[str]:
+        return [reader.name for reader in self._tally.readers]
 
     async def _note_trace(self, anchor: Anchor) -> None:
         assert self._door is not None  # noqa: S101 - the notary works beside a guard only
@@ -567,11 +577,12 @@ class Engine:
         mode = "live" if decisions.blocking else "monitor only"
         if not self.plan.live:
             mode = "library" if self.plan.shelves else "replay"
-        model = self._detectors.model_name if self._detectors else NO_MODEL
+        model = self._detectors.model_name if self._detectors else NOT_YET
         return Status(
             mode, self.plan.title, decisions.dataplane, self._caseload.analyst, model, decisions.blocking,
             decisions.keep_within_s, self._caseload.spending(), self._retention.storage, self._caseload.endpoints,
             len(self.plan.settings.notify) if self.plan.tells else 0, loading=self._loading,
+            on_trial=decisions.on_trial,
         )  # fmt: skip
 
     def _clock(self) -> float:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.alerts import content_id
+from engine.books import stamp
 from engine.guard.client import GuardClient
 from engine.guard.clock import RateLimit
 from engine.guard.messages import Attachment, Welcome
@@ -18,7 +19,7 @@ from engine.halting import Halting
 from engine.petitions import Petitions, holds
 from engine.plan import Plan
 from engine.state import State
-from engine.store.rows import put_decision, put_proposal
+from engine.store.rows import Row, put_decision, put_lapse, put_proposal
 from engine.store.writer import Writer
 from engine.types import Block, BlockState, Event, Fault, Impact, Incident, Proposal, ProposalState, Terms
 
@@ -55,6 +56,8 @@ class Decisions(Petitions):
         self.blocking = False
         self.keep_within_s = 0.0
         """Seconds left to keep a first attachment; 0 when none is on trial."""
+        self.on_trial: tuple[str, ...] = ()
+        """Interfaces that are attached for the first time and not kept yet."""
         self._plan = plan
         self._door = door
         self._state = state
@@ -64,6 +67,10 @@ class Decisions(Petitions):
         self.block_ttl_s, self.connected = plan.settings.block_ttl, plan.connected
         self._for_reports, self._for_programs = RateLimit(UNSEEN_PER_MINUTE), RateLimit(UNSEEN_PER_MINUTE)
         self._halting = Halting()
+        self._analysts: set[str] = set()
+        """Proposals that wait and that the analyst asked for in this run, and no person since."""
+        self._instead: dict[str, str] = {}
+        """By such a proposal, the one that was asked for in its place."""
         self.file: Callable[[str], None] | None = None
         """Told of each incident whose report is to be written anew."""
 
@@ -82,16 +89,31 @@ class Decisions(Petitions):
 
     def may_ask(self, incident: Incident) -> bool:
         """Whether no proposal of an incident waits for a person, and no block of its target is in force."""
+        return not self._asked_for(incident) and not self._is_blocked(incident)
+
+    def _asked_for(self, incident: Incident) -> list[Proposal]:
+        """Return the proposals of an incident that wait, or that a replay shows."""
         now = time.time()
         asked = [one for one in self._state.proposals.newest() if one.terms.incident_id == incident.id]
-        if any(one.state is ProposalState.REPLAY or _waits(one, now) for one in asked):
-            return False
+        return [one for one in asked if one.state is ProposalState.REPLAY or _waits(one, now)]
+
+    def _is_blocked(self, incident: Incident) -> bool:
         live = [block for block in self._state.blocks if block.state is BlockState.LIVE and not block.watch]
-        return not any(holds(block.prefix, incident.target_ip) for block in live)
+        return any(holds(block.prefix, incident.target_ip) for block in live)
+
+    def _is_stale(self, proposal: Proposal, reason: str) -> bool:
+        """Whether it is the analyst's own and does not name what the analyst now finds the gravest."""
+        own = proposal.state is ProposalState.REPLAY or proposal.id in self._analysts
+        return own and _gravest(reason) != _gravest(proposal.reason)
 
     async def propose_for(self, incident: Incident, outcome: Outcome, ifaces: Sequence[str]) -> None:
-        """Make the proposal that an investigation ended in, unless one of this incident waits or is in force."""
-        if not self.may_ask(incident):
+        """Make the proposal that an investigation ended in, unless one of this incident waits or is in force.
+
+        One of the analyst's that waits and names less than what was found since gives way to the new one: what a person
+        approves is always what they reviewed, and what they review names the gravest.
+        """
+        waiting = self._asked_for(incident)
+        if self._is_blocked(incident) or not all(self._is_stale(one, outcome.block_reason) for one in waiting):
             return
         self._ifaces = tuple(ifaces) if self._plan.live else ()
         prefix = default_prefix(incident.target_ip, self._plan.connected)
@@ -102,7 +124,7 @@ class Decisions(Petitions):
         try:
             if outcome.reported_only:
                 _count(self._for_reports, "about reported events")
-            await self._propose(
+            made = await self._propose(
                 terms,
                 outcome.block_reason,
                 incident.handshake,
@@ -111,6 +133,11 @@ class Decisions(Petitions):
             )
         except OSError as error:
             self._note(incident.id, f"no proposal for {terms.prefix}: {error}")
+            return
+        self._analysts.add(made.id)
+        self._instead |= {one.id: made.id for one in waiting if one.id != made.id}
+        if waiting:
+            await self._read_blocks()  # the guard tells what became of those: a person may have been faster
 
     async def propose_by_program(self, incident: Incident, reported_only: bool) -> Proposal:
         """Ask a person to block an incident's target because a program outside wants it.
@@ -143,10 +170,12 @@ class Decisions(Petitions):
             if proposal.state is not ProposalState.PENDING:
                 continue
             state = states.get(proposal.id, ProposalState.PENDING)
-            if state is not ProposalState.PENDING:
+            if state is ProposalState.EXPIRED or (state is ProposalState.PENDING and not _waits(proposal, now)):
+                instead = self._instead.get(proposal.id)
+                told_so = f"{instead} takes the place of {proposal.id}: it names what was found since"
+                self._change(proposal, ProposalState.EXPIRED, told_so if instead else _lapsed(proposal, now))
+            elif state is not ProposalState.PENDING:
                 self._change(proposal, state, f"{proposal.id} is {state.value}, not decided at this console")
-            elif not _waits(proposal, now):
-                self._change(proposal, ProposalState.EXPIRED, f"{proposal.id} expired: nothing was done")
 
     def _propose_in_replay(self, terms: Terms, incident: Incident, reason: str) -> None:
         proposal_id = content_id("P-", 8, incident.id, terms.prefix)
@@ -178,6 +207,7 @@ class Decisions(Petitions):
         return self._door is not None and await super()._completed_handshake(target)
 
     async def _asked(self, proposal: Proposal) -> None:
+        self._analysts.discard(proposal.id)  # a person who asks for the same makes it their own
         self._writer.add([put_proposal(proposal)])
         self._publish(proposal)
 
@@ -216,6 +246,8 @@ class Decisions(Petitions):
 
     def _change(self, proposal: Proposal, state: ProposalState, line: str) -> None:
         changed = replace(proposal, state=state)
+        self._analysts.discard(proposal.id)
+        self._instead.pop(proposal.id, None)
         self._writer.add([put_proposal(changed)])
         self._note(proposal.terms.incident_id, line)
         self._publish(changed)
@@ -224,8 +256,8 @@ class Decisions(Petitions):
         """Write a decision down with its incident; one without an incident is in the guard's audit chain only."""
         if not (incident_id and text):
             return
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-        self._writer.add([put_decision(incident_id, time.time(), f"{stamp} {text}")])
+        now = time.time()
+        self._writer.add([put_decision(incident_id, now, f"{stamp(now)} {text}")])
         if self.file is not None:
             self.file(incident_id)
 
@@ -236,7 +268,7 @@ class Decisions(Petitions):
             blocks, page = await guard.ask(lambda client: client.block_list(limit=POLLED_BLOCKS))
             told = await guard.ask(lambda client: client.proposals())
         except OSError as error:
-            self.blocking, self.dataplane, self.keep_within_s = False, NO_GUARD, 0.0
+            self.blocking, self.dataplane, self.keep_within_s, self.on_trial = False, NO_GUARD, 0.0, ()
             remedy = "start aegis-tui again; blocks stay in force"
             if not any(fault.ability == "guard" for fault in self._state.faults()):
                 self._publish(Fault("guard", f"the guard does not answer: {error}", remedy, time.time()))
@@ -276,6 +308,7 @@ class Decisions(Petitions):
         self.blocking = welcome.blocking
         self.dataplane = HALTED if welcome.halted else _in_words(welcome)
         self.keep_within_s = max((one.keep_within_s for one in welcome.attached), default=0.0)
+        self.on_trial = tuple(one.iface for one in welcome.attached if one.keep_within_s > 0)
         missing, remedy = "", ""
         if not (self.blocking or self._plan.settings.no_dataplane):
             halted = self.dataplane == HALTED
@@ -289,12 +322,12 @@ class Decisions(Petitions):
         self._tell("proposals", held_off, "it ends by itself; what a person asks for is taken all the same")
 
     def adopt(self, told: Iterable[Proposal]) -> None:
-        """Take over the proposals of incidents known here that were made or decided while no console ran."""
+        """Take over the proposals of incidents known here that were made, decided or let lapse while none ran here."""
         for proposal in reversed(list(told)):
             known = self._state.proposals.get(proposal.id) is not None
             if not known and self._state.incidents.get(proposal.terms.incident_id) is not None:
                 self._state.apply(proposal)
-                self._writer.add([put_proposal(proposal)])
+                self._writer.add([*_lapse(proposal), put_proposal(proposal)])
 
     def _tell(self, ability: str, missing: str, remedy: str) -> None:
         """Tell what is missing once as long as it stands unchanged, and once that nothing is any more."""
@@ -307,6 +340,26 @@ class Decisions(Petitions):
 
 def _waits(proposal: Proposal, now: float) -> bool:
     return proposal.state is ProposalState.PENDING and now < proposal.expires_at
+
+
+def _gravest(reason: str) -> str:
+    """Return what the analyst's reason names first, with its severity: ``log4shell.jndi (critical, rules``."""
+    return reason.partition(")")[0]
+
+
+def _lapsed(proposal: Proposal, now: float) -> str:
+    """Return what became of a proposal that nobody decided on."""
+    if now < proposal.expires_at - GUARD_POLL_S:
+        return f"{proposal.id} gave way to newer ones before anybody answered: nothing was done"
+    minutes = round((proposal.expires_at - proposal.created_at) / 60)
+    return f"nobody answered {proposal.id} within {minutes} min: nothing was done"
+
+
+def _lapse(proposal: Proposal) -> list[Row]:
+    """Return what tells, with its moment, that a proposal lapsed while no engine ran; a list has no incident."""
+    if proposal.state is not ProposalState.EXPIRED or not proposal.terms.incident_id:
+        return []
+    return [put_lapse(proposal, f"{stamp(proposal.expires_at)} {_lapsed(proposal, proposal.expires_at)}")]
 
 
 def _count(limit: RateLimit, what: str) -> None:

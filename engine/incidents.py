@@ -45,6 +45,9 @@ CLASS_NAMES = {
 }
 
 
+NAMED = 3
+"""Names in a title; of the others it gives the number."""
+
 UNNAMED = "suspicious payload"
 """What the model alone can say; left out of a title that says more."""
 
@@ -62,7 +65,8 @@ def name_of(alert: Alert) -> str:
 @dataclass(slots=True)
 class _Open:
     incident: Incident
-    names: list[str] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+    """What it is about, in the order it came, each with the rank of its gravest alert."""
     labels: set[tuple[str, str]] = field(default_factory=set)
     due_at: float | None = None
     looked_at: float = 0.0
@@ -82,8 +86,10 @@ class Correlator:
         for incident in incidents:
             known = [by_id[alert_id] for alert_id in incident.alert_ids if alert_id in by_id]
             labels = {(alert.detection.detector, alert.detection.label) for alert in known}
-            names = list(dict.fromkeys(name_of(alert) for alert in known))
-            self._open[incident.target_ip] = _Open(incident, names, labels, None, incident.updated_at, investigations=1)
+            entry = _Open(incident, {}, labels, None, incident.updated_at, investigations=1)
+            for alert in known:
+                _name(entry.names, alert)
+            self._open[incident.target_ip] = entry
 
     def add(self, alert: Alert) -> Incident:
         """Return the incident that a new or repeated alert belongs to, brought up to date."""
@@ -115,11 +121,9 @@ class Correlator:
     def _update(self, entry: _Open, alert: Alert) -> None:
         incident = entry.incident
         label = (alert.detection.detector, alert.detection.label)
-        name = name_of(alert)
+        _name(entry.names, alert)
         if label not in entry.labels:
             entry.labels.add(label)
-            if name not in entry.names:
-                entry.names.append(name)
             self._ask_for_analyst(entry, alert.last_at)
         elif alert.last_at - entry.looked_at >= PAUSE_S * 6 ** (entry.investigations - 1):
             self._ask_for_analyst(entry, alert.last_at)
@@ -152,8 +156,15 @@ def _handshake(alert: Alert) -> bool:
     return alert.flow.handshake
 
 
-def _title(names: list[str]) -> str:
-    told = [name for name in names if name != UNNAMED] or names
-    title = ", then ".join(told[:3])
-    title += f" and {len(told) - 3} more" if len(told) > 3 else ""
+def _name(names: dict[str, int], alert: Alert) -> None:
+    name = name_of(alert)
+    names[name] = max(names.get(name, 0), alert.detection.severity.rank)
+
+
+def _title(names: dict[str, int]) -> str:
+    """Return the gravest names in the order they came: of a Log4Shell after much else, "1 more" would say nothing."""
+    told = [name for name in names if name != UNNAMED] or list(names)
+    gravest = sorted(told, key=lambda name: -names[name])[:NAMED]
+    title = ", then ".join(name for name in told if name in gravest)
+    title += f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
     return title[:1].upper() + title[1:]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from engine import paths
 from engine.config import Settings
 from engine.courtesy import giving_way
+from engine.reason import reason
 from engine.types import Detector, Fault
 
 if TYPE_CHECKING:
@@ -119,5 +120,5 @@ def _try(detectors: Detectors, ability: str, remedy: str, now: float, make: Call
     try:
         return make()
     except (OSError, ValueError, ImportError) as error:
-        detectors.faults.append(Fault(ability, str(error), remedy, now))
+        detectors.faults.append(Fault(ability, reason(error), remedy, now))
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from engine.types import (
@@ -14,6 +14,8 @@ from engine.types import (
     Fault,
     Flow,
     Incident,
+    LibraryEntry,
+    Origin,
     Processes,
     Proposal,
     Recovery,
@@ -105,6 +107,19 @@ class State:
                 self.recovery = event
             case _:
                 pass
+
+    def take_up(self, entries: Iterable[LibraryEntry]) -> None:
+        """Show stored incidents again, without their alerts; the last is displaced last, and what is shown stays."""
+        named = {}
+        for entry in entries:
+            incident = entry.incident
+            if self.incidents.get(incident.id) is not None:
+                continue
+            self._reported.put(incident.id, entry.origin is Origin.EVENT)
+            self.apply(incident)
+            if entry.processes != Processes():
+                named[incident.id] = entry.processes
+        self._processes = {**self._processes, **named}
 
     def name_processes(self, incident_id: str, processes: Processes) -> None:
         """Take note of what the host named behind an incident: the mapping that is shown is never changed."""

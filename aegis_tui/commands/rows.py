@@ -55,7 +55,7 @@ def question(review: Review) -> list[str]:
         f"{proposal.id}: block {target(proposal)} on {where} for {span(asked.ttl_s)}",
         f"  why       {proposal.reason}",
         f"  incident  {asked.incident_id or 'none'}",
-        f"  state     {proposal.state}, expires {moment(proposal.expires_at)}",
+        f"  state     {proposal.state.words}, expires {moment(proposal.expires_at)}",
     ]
     lines += _sum(proposal.listed) if proposal.listed else []
     lines += [f"  entry     {review.entry}"] if review.entry else []

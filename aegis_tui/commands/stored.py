@@ -274,7 +274,7 @@ def _outcome_lines(view: IncidentView) -> Iterator[tuple[str, str]]:
     if view.verdict is not None:
         yield from _verdict_lines(view.verdict)
     for item in view.proposals:
-        yield "proposal", f"{item.id}  block {item.terms.prefix} for {span(item.terms.ttl_s)}: {item.state}"
+        yield "proposal", f"{item.id}  block {item.terms.prefix} for {span(item.terms.ttl_s)}: {item.state.words}"
     yield from (("decision", line) for line in view.decisions)
     yield from (("note", f"{moment(one.at)} {one.by}: {' / '.join(one.text.splitlines())}") for one in view.notes)
 

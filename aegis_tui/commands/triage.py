@@ -177,7 +177,7 @@ def _verdict_lines(view: IncidentView) -> Iterator[str]:
         yield f"claim     {claim.text} [{ids}]{'' if claim.supported else ' UNSUPPORTED'}"
     yield from (f"not done  {step}" for step in verdict.not_done)
     yield from (f"action    {action}" for action in verdict.actions)
-    yield from (f"proposal  {one.id}  block {one.terms.prefix}: {one.state}" for one in view.proposals)
+    yield from (f"proposal  {one.id}  block {one.terms.prefix}: {one.state.words}" for one in view.proposals)
 
 
 def _end(ip: str, port: int) -> str:

@@ -21,6 +21,7 @@ from engine.guard.surroundings import Surroundings
 from engine.guard.traces import Traces
 from engine.host import people, processes, sockets
 from engine.host.loglines import find_journal
+from engine.reason import reason
 from engine.types import Approver, HostAddresses
 
 TICK_S = 5.0
@@ -101,7 +102,7 @@ class Guard:
             self._enforcer.reconcile()
             self._sick = ""
         except (OSError, sqlite3.Error) as error:
-            self._sick = f"cannot keep the guard's ledger: {error}"
+            self._sick = f"cannot keep the guard's ledger: {reason(error)}"
 
     def look_again(self) -> None:
         """Look at this host and the kernel now: something about its addresses or interfaces changed."""
@@ -128,7 +129,7 @@ class Guard:
         try:
             return codec.encode(self._reply_or_tell(request, channel), number)
         except (OSError, sqlite3.Error, ValueError) as error:
-            return codec.encode(_refused(f"cannot do {type(request).__name__}: {error}"), number)
+            return codec.encode(_refused(f"cannot do {type(request).__name__}: {reason(error)}"), number)
 
     def _reply_or_tell(self, request: messages.Request, channel: Channel) -> messages.Reply:
         try:
@@ -136,7 +137,7 @@ class Guard:
             self._notice(request, channel)
             return self._reply(request, channel)
         except PermissionError as error:
-            refused = _refused(str(error))
+            refused = _refused(reason(error))
             self._tell_refusal(request, channel, refused.reason)
             return refused
 
@@ -169,7 +170,7 @@ class Guard:
             try:
                 self._plane.keep("", people.in_words(channel.approver))
             except OSError as error:
-                self._ledger.book.note(self._clock.wall(), "keep_failed", why=str(error))
+                self._ledger.book.note(self._clock.wall(), "keep_failed", why=reason(error))
         if isinstance(request, messages.Show) and self._plane.try_again():
             self._enforcer.reconcile()
 

@@ -1,15 +1,17 @@
-"""Which incidents are stored: the newest, those of a library, those with a target, the one that a name means."""
+"""Which incidents are stored: the newest, the open ones, those of a library or with a target, the one a name means."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from engine.store.connection import Connection, readable
 from engine.store.rows import storable
 from engine.types import (
     PROCESS_KINDS,
+    Disposition,
     Incident,
     LibraryEntry,
     Origin,
@@ -27,11 +29,18 @@ INCIDENTS_LOOKED_AT = 20
 """Incidents with a target among which one with a handshake is looked for."""
 
 _VERDICT = "(SELECT body FROM verdict WHERE incident_id = incident.id ORDER BY seq DESC LIMIT 1)"
-_CLASS = "(SELECT json_extract(body, '$.detection.event_class') FROM alert WHERE incident_id = incident.id LIMIT 1)"
+_FIRST_ALERT = "FROM alert WHERE incident_id = incident.id AND json_valid(body) LIMIT 1"
+_CLASS = f"(SELECT json_extract(body, '$.detection.event_class') {_FIRST_ALERT})"
 _PROCESSES = (
     "(SELECT json_group_array(json_extract(body, '$.content')) FROM evidence WHERE incident_id = incident.id"  # noqa: S608 - a constant
     f" AND json_valid(body) AND json_extract(body, '$.kind') IN {PROCESS_KINDS})"
 )
+
+_DETECTOR = f"(SELECT json_extract(body, '$.detection.detector') {_FIRST_ALERT})"
+_ENTRY = f"body, source, {_VERDICT}, {_CLASS}, {_PROCESSES}, {_DETECTOR}"
+"""The columns of a library's entry."""
+_UNDECIDED = f"json_valid(body) AND json_extract(body, '$.disposition') = '{Disposition.UNDETERMINED.value}'"
+_RANK = "CASE severity " + " ".join(f"WHEN '{one.value}' THEN {one.rank}" for one in Severity) + " END"
 
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
@@ -51,17 +60,30 @@ class Incidents(Connection):
     async def library(self, before: tuple[float, str] | None, limit: int) -> list[LibraryEntry]:
         """Return the newest incidents, those that come after the one opened at ``before`` with that id."""
         query = (
-            f"SELECT body, source, {_VERDICT}, {_CLASS}, {_PROCESSES},"  # noqa: S608 - the constants above
-            " (SELECT json_extract(body, '$.detection.detector') FROM alert WHERE incident_id = incident.id LIMIT 1)"
-            " FROM incident WHERE (opened_at, id) < (?, ?) ORDER BY opened_at DESC, id DESC LIMIT ?"
+            f"SELECT {_ENTRY} FROM incident"  # noqa: S608 - the constants above
+            " WHERE (opened_at, id) < (?, ?) ORDER BY opened_at DESC, id DESC LIMIT ?"
         )
-        found = []
-        for body, source, verdict, event_class, told_of, detector in await self._all(query, *(before or _LAST), limit):
-            origin = Origin.EVENT if detector == "event" else Origin.LIVE if source == "live" else Origin.REPLAY
-            processes = Processes.named_in(json.loads(told_of))
-            told = (str(event_class or ""), _conclusion(verdict), origin, str(source), processes)
-            found += [LibraryEntry(incident, *told) for incident in readable(Incident, [(body,)])]
-        return found
+        return _entries(await self._all(query, *(before or _LAST), limit))
+
+    async def undecided(self, source: str, limit: int) -> tuple[list[LibraryEntry], int]:
+        """Return the incidents of a source that no person judged, the gravest and then the newest first.
+
+        The number is that of all of them, those beyond the limit too.
+        """
+        # The subqueries of an entry are for those that are within the limit only.
+        chosen = (
+            f"SELECT id FROM incident WHERE source = ? AND {_UNDECIDED}"  # noqa: S608 - the constants above
+            f" ORDER BY {_RANK} DESC, updated_at DESC, id LIMIT ?"
+        )
+        query = (
+            f"SELECT {_ENTRY} FROM incident WHERE id IN ({chosen})"  # noqa: S608 - the constants above
+            f" ORDER BY {_RANK} DESC, updated_at DESC, id"
+        )
+        rows = await self._all(query, source, limit)
+        if len(rows) < limit:
+            return _entries(rows), len(rows)
+        counted = await self._all(f"SELECT COUNT(*) FROM incident WHERE source = ? AND {_UNDECIDED}", source)  # noqa: S608 - the constant above
+        return _entries(rows), int(counted[0][0])
 
     async def uninvestigated(self, source: str, limit: int) -> list[Incident]:
         """Return the newest incidents of a source without a verdict, oldest first: a run that died is run again."""
@@ -140,6 +162,17 @@ class Incidents(Connection):
             for incident_id, target_ip, detector, label, severity, count, first_at in await self._all(query, limit)
             if severity in _SEVERITIES
         ]
+
+
+def _entries(rows: Iterable[Sequence[Any]]) -> list[LibraryEntry]:
+    """Return what rows of ``_ENTRY`` tell; one that is damaged is passed over."""
+    found = []
+    for body, source, verdict, event_class, told_of, detector in rows:
+        origin = Origin.EVENT if detector == "event" else Origin.LIVE if source == "live" else Origin.REPLAY
+        processes = Processes.named_in(json.loads(told_of))
+        told = (str(event_class or ""), _conclusion(verdict), origin, str(source), processes)
+        found += [LibraryEntry(incident, *told) for incident in readable(Incident, [(body,)])]
+    return found
 
 
 def _conclusion(verdict: str | None) -> str:

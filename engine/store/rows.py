@@ -41,6 +41,10 @@ _PUT_VERDICT = "INSERT INTO verdict SELECT ?, COALESCE(MAX(seq), 0) + 1, ? FROM 
 _PUT_RECORDING = "INSERT INTO recording SELECT ?, COALESCE(MAX(seq), 0) + 1, ? FROM recording WHERE incident_id = ?"
 _PUT_PROPOSAL = "INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?)"
 _PUT_DECISION = "INSERT INTO decision (incident_id, at, line) VALUES (?, ?, ?)"
+_PUT_LAPSE = (
+    "INSERT INTO decision (incident_id, at, line) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM proposal WHERE id = ?"
+    " AND json_valid(body) AND json_extract(body, '$.state') = 'pending')"
+)
 _PUT_INPUT = "INSERT OR REPLACE INTO input VALUES (?, ?, ?)"
 _PUT_PACKETS = (
     "INSERT INTO packets VALUES (?, ?) ON CONFLICT DO UPDATE SET pcap = excluded.pcap"
@@ -63,8 +67,8 @@ _PUT_QUARANTINE = "INSERT INTO quarantine (at, stage, reason, item) VALUES (?, ?
 _FORGET = tuple(f"DELETE FROM {table} WHERE incident_id = ?" for table in CHILDREN)  # noqa: S608 - names from the constant above
 _INCIDENT_AT = dict.fromkeys(
     (
-        *_FORGET, _PUT_INCIDENT, _PUT_EVIDENCE, _PUT_STEP, _PUT_VERDICT, _PUT_RECORDING, _PUT_DECISION, _PUT_INPUT,
-        _PUT_PACKETS, _PUT_NOTE,
+        *_FORGET, _PUT_INCIDENT, _PUT_EVIDENCE, _PUT_STEP, _PUT_VERDICT, _PUT_RECORDING, _PUT_DECISION, _PUT_LAPSE,
+        _PUT_INPUT, _PUT_PACKETS, _PUT_NOTE,
     ), 0,
 ) | dict.fromkeys((_PUT_DISPOSITION, _PUT_ALERT, _PUT_PROPOSAL), 1)  # fmt: skip
 """Which parameter of a statement is the incident's id."""
@@ -115,6 +119,12 @@ def put_proposal(proposal: Proposal) -> Row:
 def put_decision(incident_id: str, at: float, line: str) -> Row:
     """Store what a person decided and what came of it."""
     return _PUT_DECISION, (incident_id, at, storable(line))
+
+
+def put_lapse(proposal: Proposal, line: str) -> Row:
+    """Store that nobody decided on a proposal in time, where it is stored as one that waits: so once."""
+    told = (proposal.terms.incident_id, proposal.expires_at, storable(line))
+    return _PUT_LAPSE, (*told, proposal.id)
 
 
 def put_input(incident_id: str, seq: int, update: FlowUpdate) -> Row:

@@ -12,14 +12,16 @@ from engine.agent.spending import day_of
 from engine.announcer import Announcer
 from engine.books import Books
 from engine.casebook import Due
-from engine.caseload import PATIENCE_S, WAITING_CASES, Caseload
+from engine.caseload import OPEN_SHOWN, PATIENCE_S, WAITING_CASES, Caseload
+from engine.desk import Desk
 from engine.sources.event import parse
 from engine.state import State
 from engine.store.database import open_store
-from engine.store.rows import put_spending
+from engine.store.rows import Row, put_incident, put_spending
 from engine.store.writer import Writer
-from engine.types import Fault, Incident, Severity
-from tests.engine.bench import live_plan
+from engine.types import Disposition, Fault, Incident, Severity
+from tests.engine import bench
+from tests.engine.bench import live_plan, running
 from tests.factories import alert, detection, incident
 
 
@@ -197,3 +199,44 @@ async def test_reported_events_leave_a_turn_at_the_model_to_what_was_seen(tmp_pa
         assert model.begun == [("INC-0", "scripted"), ("INC-8", "scripted")]
         model.answering.set()
     assert [name for _, name in model.begun] == ["scripted"] * 9
+
+
+async def _shown_at_start(folder: Path) -> list[str]:
+    """Start an engine, judge one of the incidents that are open then, and return the ids of all of those."""
+    async with running(live_plan(folder)) as at_work:
+        async with asyncio.timeout(bench.PATIENCE_S):
+            while at_work.engine.snapshot().status.loading:  # noqa: ASYNC110 - polled, as a console does
+                await asyncio.sleep(0.02)
+        shown = [one for one in at_work.engine.snapshot().incidents if one.disposition is Disposition.UNDETERMINED]
+        for one in shown[:1]:
+            await at_work.engine.set_disposition(one.id, Disposition.TRUE_POSITIVE)
+    return [one.id for one in shown]
+
+
+async def test_what_nobody_judged_is_open_after_every_restart_whatever_its_age(tmp_path: Path) -> None:
+    reports = [parse(f"2023/10/9 11:23 203.0.113.{last}:4000 192.0.2.1:80 name content") for last in (8, 9)]
+    async with running(live_plan(tmp_path)) as at_work:
+        undecided = {(await at_work.engine.triage(report)).incident.id for report in reports}
+    for _ in range(3):
+        shown = await _shown_at_start(tmp_path)
+        assert set(shown) == undecided
+        undecided -= set(shown[:1])
+    assert undecided == set()
+
+
+async def test_of_more_open_incidents_than_are_shown_it_is_the_gravest_and_the_rest_is_told_as_a_count(
+    tmp_path: Path,
+) -> None:
+    rows: list[Row] = []
+    for number in range(OPEN_SHOWN + 7):
+        severity = Severity.LOW if number % 2 else Severity.HIGH
+        old = incident(id=f"INC-{number}", severity=severity, updated_at=number - 1e6)
+        rows += [put_incident(old, "live"), ("INSERT INTO verdict VALUES (?, 1, '{}')", (old.id,))]
+    caseload, state, _ = _caseload(tmp_path)
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write(rows)
+        taken_up = await caseload.take_up(store, Desk((), 60.0, ()))
+    shown = {one.id for one in state.incidents.newest()}
+    assert taken_up == (OPEN_SHOWN, OPEN_SHOWN, 0)
+    assert {f"INC-{number}" for number in range(OPEN_SHOWN + 7)} - shown == {f"INC-{n}" for n in range(1, 14, 2)}
+    assert [fault.message.partition(":")[0] for fault in state.faults()] == ["7 more incidents are open than are shown"]

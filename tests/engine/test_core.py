@@ -20,7 +20,18 @@ from engine.plan import Plan
 from engine.sources.pcapfile import PcapFile
 from engine.store.database import Store, open_store
 from engine.stored import StoredInputs, stored_of
-from engine.types import Alert, Event, Fault, Frame, Incident, IncidentView, Proposal, ProposalState, Verdict
+from engine.types import (
+    NOT_YET,
+    Alert,
+    Event,
+    Fault,
+    Frame,
+    Incident,
+    IncidentView,
+    Proposal,
+    ProposalState,
+    Verdict,
+)
 from tests.engine.bench import settings
 from tests.factories import conversation, pcap_file
 
@@ -153,6 +164,15 @@ async def _view(store: Store, incident_id: str) -> IncidentView:
     view = await store.view(incident_id)
     assert view is not None
     return view
+
+
+async def test_while_the_model_and_the_analyst_load_nobody_is_told_that_there_is_none(tmp_path: Path) -> None:
+    engine = Engine(_plan(tmp_path, [_attack(tmp_path)]))
+    assert (engine.snapshot().status.model, engine.snapshot().status.analyst) == (NOT_YET, NOT_YET)
+    async with asyncio.timeout(60):
+        await engine.run()
+    status = engine.snapshot().status
+    assert (status.model.split()[0], status.analyst) == ("model", "playbook")
 
 
 async def test_a_missing_model_is_a_fault_and_the_rules_judge_alone(tmp_path: Path) -> None:

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 
 from engine import wire as codec
+from engine.books import stamp
+from engine.core import Engine
 from engine.decisions import HALTED, RESUMED, UNSEEN_PER_MINUTE, Decisions
 from engine.guard.messages import Attachment, Welcome
 from engine.host.people import in_words
 from engine.state import State
+from engine.store.database import open_store
+from engine.store.rows import put_incident, put_proposal
 from engine.store.writer import Writer
 from engine.types import (
     Approver,
@@ -194,14 +198,98 @@ async def _no_traffic(_: Sequence[str]) -> Impact:
     return Impact(600.0, 0, 0, 0, 0, 0, (), 0, (), 0.0)
 
 
-def test_a_proposal_that_nobody_decided_on_expires_and_waits_no_longer(tmp_path: Path) -> None:
+WAITING = Proposal("P-1", Terms("INC-1", "203.0.113.9/32", 60.0, (), ""), "", 0.0, 900.0, ProposalState.PENDING)
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "line"),
+    [
+        (ProposalState.PENDING, 900.0, "nobody answered P-1 within 15 min: nothing was done"),
+        (ProposalState.EXPIRED, 900.0, "nobody answered P-1 within 15 min: nothing was done"),
+        (ProposalState.EXPIRED, 300.0, "P-1 gave way to newer ones before anybody answered: nothing was done"),
+    ],
+    ids=["by the clock here", "by the guard's", "full of others"],
+)
+async def test_a_proposal_that_nobody_decided_on_expires_waits_no_longer_and_its_incident_tells_so_once(
+    tmp_path: Path, told: ProposalState, now: float, line: str
+) -> None:
     decisions, state = _decisions(tmp_path)
-    waiting = Proposal("P-1", Terms("INC-1", "203.0.113.9/32", 60.0, (), ""), "", 0.0, 900.0, ProposalState.PENDING)
-    state.apply(waiting)
-    decisions.catch_up([waiting], now=899.0)
-    assert state.proposals.newest() == (waiting,)
-    decisions.catch_up([waiting], now=900.0)
-    assert [one.state for one in state.proposals.newest()] == [ProposalState.EXPIRED]
+    state.apply(WAITING)
+    decisions.catch_up([WAITING], now=min(899.0, now))
+    assert state.proposals.newest() == (WAITING,)
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write([put_incident(incident(id="INC-1"), "live")])
+        for _ in range(2):
+            decisions.catch_up([replace(WAITING, state=told)], now=now)
+        await decisions._writer.finish(store)
+        view = await store.view("INC-1")
+    assert view is not None
+    assert [one.state for one in state.proposals.newest()] == [one.state for one in view.proposals] == ["expired"]
+    assert [one.partition(" ")[2].partition(" ")[2].partition(" ")[2] for one in view.decisions] == [line]
+
+
+async def test_what_lapsed_while_no_console_ran_is_told_once_with_its_moment(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write([put_incident(incident(id="INC-1"), "live"), put_proposal(WAITING)])
+        for _ in range(2):
+            decisions, state = _decisions(tmp_path)
+            state.apply(incident(id="INC-1"))
+            decisions.adopt([replace(WAITING, state=ProposalState.EXPIRED)])
+            await decisions._writer.finish(store)
+        view = await store.view("INC-1")
+    assert view is not None
+    assert view.decisions == (f"{stamp(900.0)} nobody answered P-1 within 15 min: nothing was done",)
+    assert [one.state for one in view.proposals] == [ProposalState.EXPIRED]
+
+
+def _outcome(label: str, severity: str, *evidence: str) -> Any:
+    reason = f"{label} ({severity}, rules): found"
+    return SimpleNamespace(
+        evidence=[SimpleNamespace(id=one) for one in evidence], block_reason=reason, reported_only=False
+    )
+
+
+async def test_a_proposal_of_the_analyst_gives_way_to_one_that_names_what_is_graver(tmp_path: Path) -> None:
+    about = incident(id="INC-met", target_ip="203.0.113.9", handshake=True)
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path), guard.door) as at_work:
+            decisions = at_work.engine.decisions
+            await decisions.propose_for(about, _outcome("file.traversal", "high", "E-1"), ())
+            first = await at_work.hears(Proposal)
+            token = (await at_work.engine.review(first.id)).token
+            await decisions.propose_for(about, _outcome("file.traversal", "high", "E-1", "E-2"), ())
+            await decisions.propose_for(about, _outcome("log4shell.jndi", "critical", "E-1", "E-3"), ())
+            graver, over = await at_work.hears(Proposal), await at_work.hears(Proposal)
+            with pytest.raises(PermissionError, match="expired"):
+                await at_work.engine.decide(first.id, token, approve=True)
+            await decisions.look()
+            shown = {one.id: one.state for one in at_work.engine.snapshot().proposals}
+            assert (await _approved(at_work, graver)).reason == graver.reason
+    assert (graver.state, graver.reason[:14]) == (ProposalState.PENDING, "log4shell.jndi")
+    assert (over.id, over.state) == (first.id, ProposalState.EXPIRED)
+    assert shown == {first.id: ProposalState.EXPIRED, graver.id: ProposalState.PENDING}
+
+
+async def test_what_a_person_asked_for_does_not_give_way(tmp_path: Path) -> None:
+    about = incident(id="INC-met", target_ip="203.0.113.9", handshake=True)
+    with guarding(tmp_path) as guard:
+        async with running(live_plan(tmp_path), guard.door) as at_work:
+            decisions = at_work.engine.decisions
+            await decisions.propose_for(about, _outcome("file.traversal", "high", "E-1"), ())
+            revised = await at_work.engine.revise((await at_work.hears(Proposal)).id, "203.0.113.0/24", 600.0)
+            await decisions.propose_for(about, _outcome("log4shell.jndi", "critical", "E-1", "E-2"), ())
+            waiting = [one for one in at_work.engine.snapshot().proposals if one.state is ProposalState.PENDING]
+    assert [one.id for one in waiting] == [revised.id]
+
+
+async def test_a_replay_shows_the_gravest_that_was_found_at_last(tmp_path: Path) -> None:
+    state = State()
+    writer = Writer(lambda _: None, lambda _: None)
+    decisions = Decisions(replay_plan(tmp_path), None, state, writer, state.apply, _no_traffic)
+    for label, severity in (("file.traversal", "high"), ("log4shell.jndi", "critical")):
+        await decisions.propose_for(incident(), _outcome(label, severity), ())
+    (shown,) = state.proposals.newest()
+    assert (shown.state, shown.reason) == (ProposalState.REPLAY, "log4shell.jndi (critical, rules): found")
 
 
 @pytest.mark.parametrize(
@@ -407,6 +495,15 @@ def test_the_longest_of_the_first_attachments_is_waited_for(tmp_path: Path) -> N
     assert decisions.keep_within_s == 40.0
     decisions.take_in(WELCOME)
     assert decisions.keep_within_s == 0.0
+
+
+async def test_the_console_is_told_which_interfaces_are_on_trial_and_which_were_kept_before(tmp_path: Path) -> None:
+    engine = Engine(live_plan(tmp_path))
+    kept, tried = Attachment("eth0", "native", "tcx"), Attachment("eth1", "native", "tcx", 40.0)
+    engine.decisions.take_in(replace(WELCOME, attached=(kept, tried)))
+    assert (engine.snapshot().status.keep_within_s, engine.snapshot().status.on_trial) == (40.0, ("eth1",))
+    engine.decisions.take_in(replace(WELCOME, attached=(kept, kept)))
+    assert engine.snapshot().status.on_trial == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.incidents import GAP_S, MAX_INVESTIGATIONS, PAUSE_S, SETTLE_S, Correlator
 from engine.types import Severity
 from tests.factories import alert, detection
@@ -85,3 +87,35 @@ def test_the_models_word_is_in_the_title_only_when_nothing_else_is() -> None:
     unnamed = detection("model.malicious", detector="model", event_class="")
     assert book.add(alert(id="A-1", detection=unnamed)).title == "Suspicious payload"
     assert book.add(alert(id="A-2")).title == "Log4Shell"
+
+
+def test_a_title_names_the_gravest_of_what_there_is_in_the_order_it_came() -> None:
+    book = Correlator()
+    for number, (label, event_class, severity) in enumerate(
+        (
+            ("file.traversal", "file_inclusion", Severity.HIGH),
+            ("scan.ports", "scan", Severity.LOW),
+            ("sql.union", "sql_injection", Severity.MEDIUM),
+            ("log4shell.jndi", "vulnerability_exploit", Severity.CRITICAL),
+        )
+    ):
+        found = detection(label, event_class=event_class, severity=severity)
+        incident = book.add(alert(id=f"A-{number}", detection=found))
+    assert incident.title == "Path traversal, then SQL injection, then Log4Shell and 1 more"
+    graver = detection("scan.sweep", event_class="scan", severity=Severity.HIGH)
+    assert book.add(alert(id="A-9", detection=graver)).title == "Path traversal, then scan, then Log4Shell and 1 more"
+
+
+def test_a_title_names_the_gravest_after_a_restart_too() -> None:
+    found = [
+        alert(id=f"A-{n}", detection=detection(f"rule.{n}", event_class=name, severity=severity))
+        for n, (name, severity) in enumerate(
+            (("scan", Severity.LOW), ("xss", Severity.LOW), ("dos", Severity.LOW), ("xxe", Severity.HIGH))
+        )
+    ]
+    before, after = Correlator(), Correlator()
+    for one in found:
+        stored = before.add(one)
+    after.restore([stored], found)
+    assert after.add(replace(found[0], last_at=1010.0)).title == stored.title
+    assert "XML external entity and 1 more" in stored.title

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.state import KEPT, KEPT_REPORTED, State
-from engine.types import Counters, Fault, Processes, Status
+from engine.types import Counters, Fault, LibraryEntry, Origin, Processes, Status
 from tests.factories import alert, detection, flow, incident
 
 STATUS = Status("replay", "a.pcap", "off", "playbook", "no model", False)
@@ -42,6 +42,16 @@ def test_an_incident_that_was_removed_is_shown_no_more_nor_are_its_alerts() -> N
     assert [one.id for one in shown.incidents] == ["INC-new"]
     assert [one.id for one in shown.alerts] == ["A-INC-new"]
     assert list(shown.processes) == ["INC-new"]
+
+
+def test_what_is_taken_up_is_shown_with_its_processes_and_reports_displace_reports() -> None:
+    state, java = State(), Processes(("java",))
+    told = [LibraryEntry(incident(id="INC-seen"), "", "", Origin.LIVE, "live", java)]
+    told += [LibraryEntry(incident(id=f"INC-{n}"), "", "", Origin.EVENT, "live") for n in range(KEPT_REPORTED + 1)]
+    state.take_up(told)
+    shown = state.snapshot(STATUS, Counters(), 5.0, (), {}, finished=False)
+    assert {one.id for one in shown.incidents} == {entry.incident.id for entry in told} - {"INC-0"}
+    assert shown.processes == {"INC-seen": java}
 
 
 def test_a_fault_stands_once_for_each_ability_until_it_is_cleared() -> None:

@@ -83,6 +83,16 @@ def test_a_person_reads_class_verdict_and_what_was_not_done(capsys: Captured) ->
         assert word in out
 
 
+def test_a_block_that_nobody_is_asked_for_is_only_shown_and_nobody_reads_of_a_replay(capsys: Captured) -> None:
+    line = "2023/10/9 11:23 203.0.113.9:4000 192.0.2.1:80 SQL injection GET /?id=1 UNION SELECT"
+    told = triage(capsys, line)
+    assert [one["state"] for one in told["proposals"]] == ["replay"]
+    for words in (["triage", line], ["show", told["incident_id"]], ["report", told["incident_id"]]):
+        assert main(words) == 0
+        (asked,) = [row for row in capsys.readouterr().out.splitlines() if told["proposals"][0]["id"] in row]
+        assert ("only shown" in asked, "replay" in asked) == (True, False)
+
+
 def test_the_incident_is_stored_and_replays_to_the_same_alerts_and_verdict(capsys: Captured) -> None:
     told = triage(capsys, SAMPLE)
     assert main(["replay", told["incident_id"], "--headless", "--json"]) == 0

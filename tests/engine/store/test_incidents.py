@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.store.database import open_store
-from engine.store.rows import put_alert, put_evidence, put_incident
-from engine.types import Evidence, Processes, SeenAlert
+from engine.store.rows import put_alert, put_disposition, put_evidence, put_incident
+from engine.types import Disposition, Evidence, Origin, Processes, SeenAlert, Severity
 from tests.factories import alert, detection, incident
 
 
@@ -75,3 +75,32 @@ async def test_incidents_of_other_sources_are_told_with_theirs(tmp_path: Path) -
         sources = ("live", "a.pcap", "b\udce9")
         await store.write([put_incident(incident(id=f"INC-{at}"), source) for at, source in enumerate(sources)])
         assert await store.of_other_sources("b\udce9") == {"INC-0": "live", "INC-1": "a.pcap"}
+
+
+async def test_the_undecided_are_found_gravest_and_then_newest_first_and_counted_beyond_the_limit(
+    tmp_path: Path,
+) -> None:
+    low, high = Severity.LOW, Severity.HIGH
+    found = [("INC-1", low, 90.0), ("INC-2", high, 10.0), ("INC-3", high, 50.0), ("INC-4", low, 95.0)]
+    rows = [
+        put_incident(incident(id=name, severity=severity, updated_at=at, opened_at=at), "live")
+        for name, severity, at in (*found, ("INC-judged", Severity.CRITICAL, 60.0))
+    ]
+    rows += [put_disposition("INC-judged", Disposition.FALSE_POSITIVE), put_incident(incident(id="INC-5"), "a.pcap")]
+    damaged = ("INSERT INTO incident VALUES (?, 'live', '', 1, 1, 'critical', '{}', ?)", ("INC-damaged", "{"))
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write([*rows, damaged])
+        for limit, names in ((9, ["INC-3", "INC-2", "INC-4", "INC-1"]), (2, ["INC-3", "INC-2"])):
+            entries, total = await store.undecided("live", limit)
+            assert ([entry.incident.id for entry in entries], total) == (names, 4)
+
+
+async def test_an_undecided_incident_tells_whether_it_was_only_reported(tmp_path: Path) -> None:
+    rows = []
+    for name, detector in (("INC-1", "event"), ("INC-2", "rules")):
+        seen = alert(id=f"A-{name}", incident_id=name, detection=detection(detector=detector))
+        rows += [put_incident(incident(id=name), "live"), put_alert(seen)]
+    async with open_store(tmp_path / "a.db") as store:
+        await store.write([("INSERT INTO alert VALUES ('A-0', 'INC-1', 3.0, '{')", ()), *rows])
+        entries, _ = await store.undecided("live", 9)
+    assert {entry.incident.id: entry.origin for entry in entries} == {"INC-1": Origin.EVENT, "INC-2": Origin.LIVE}
