@@ -6,6 +6,7 @@ import gc
 import os
 import stat
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -55,6 +56,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 10)
+
+
+def pytest_sessionfinish() -> None:
+    """Wait for what an engine of the last test still loads: native code that is cut off at the end aborts a process."""
+    for thread in threading.enumerate():
+        if thread.name == "load":
+            thread.join(60)
 
 
 @pytest.fixture(autouse=True)

@@ -223,6 +223,7 @@ def test_manual_and_completions_are_placed_where_shells_look_and_taken_away_agai
     page = ROOT / "docs" / "aegis-tui.1"
     theirs = holding(tmp_path, "man/man1/other.1")
     vendor = tmp_path / "usr" / "fish" / "vendor_completions.d"
+    vendor.mkdir(parents=True)
     for words, left in ((["place", program, page], 6), (["place", program, page], 6), (["remove"], 1)):
         environ = os.environ | {"SHARE": str(theirs), "VENDOR": str(vendor)}
         subprocess.run([ROOT / "install" / "shell.sh", *words], env=environ, check=True)
@@ -231,6 +232,14 @@ def test_manual_and_completions_are_placed_where_shells_look_and_taken_away_agai
             assert (theirs / "man/man1/aegis-tui.1").read_bytes() == page.read_bytes()
             assert "complete -F" in (theirs / "bash-completion/completions/aegis-tui").read_text(encoding="utf-8")
             assert "complete -c" in (vendor / "aegis-tui.fish").read_text(encoding="utf-8")
+    assert list(vendor.iterdir()) == [], "the folder is fish's, and stays"
+
+
+def test_a_folder_of_fish_s_is_not_made_where_there_is_no_fish(tmp_path: Path) -> None:
+    environ = os.environ | {"SHARE": str(tmp_path / "share"), "VENDOR": str(tmp_path / "fish" / "vendor")}
+    for words in (["place", "/bin/echo", ROOT / "docs" / "aegis-tui.1"], ["remove"]):
+        subprocess.run([ROOT / "install" / "shell.sh", *words], env=environ, check=True)
+        assert not (tmp_path / "fish").exists()
 
 
 def settings(etc: Path, *words: str) -> str:
@@ -277,7 +286,24 @@ def test_make_help_says_what_a_prefix_has_to_end_in() -> None:
     told = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "Its last part has to be\n" in told
     assert "PURGE=1" in told
+    for outside in ("/usr/local/bin", "/usr/local/share", "/usr/share/fish", "/etc/aegis", "/etc/systemd/system"):
+        assert outside in told
     assert "sudo make uninstall$given" in (ROOT / "install" / "install.sh").read_text(encoding="utf-8")
+
+
+@AS_ROOT
+@pytest.mark.root
+def test_an_installation_that_breaks_off_says_so_and_uninstalling_clears_it(tmp_path: Path) -> None:
+    holding(tmp_path / "tools", "useradd", "apt-get")
+    prefix = tmp_path / "aegis-tui"
+    both = f"{ROOT}/install/install.sh && exit 9; ls -A {prefix}; {MAKE_UNINSTALL} PREFIX={prefix}"
+    done = uninstall(tmp_path, str(prefix), Path("sh"), "-c", both, PYTHON="/bin/false")
+    assert done.returncode == 0, done.stderr
+    assert MARK in done.stdout
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("aegis-tui is half installed")]
+    assert f"sudo make uninstall PREFIX={prefix} " in said
+    assert "not found" not in done.stderr
+    assert not prefix.exists()
 
 
 @AS_ROOT

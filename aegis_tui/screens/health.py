@@ -12,7 +12,7 @@ from aegis_tui.widgets.line import Paragraph, inked, paragraph
 from aegis_tui.widgets.pane import TextPane
 from aegis_tui.widgets.safe import foreign
 from aegis_tui.widgets.words import clock
-from engine.types import Counters, Snapshot, Status
+from engine.types import NOT_YET, Counters, Snapshot, Status
 
 BAR_CELLS = 12
 
@@ -42,7 +42,7 @@ GLOSSES = {
     "rows": "for the database",
 }
 
-STATE_STYLES = {"ok": "good", "DEGRADED": "warn", "MISSING": "danger", "off": "dim"}
+STATE_STYLES = {"ok": "good", "DEGRADED": "warn", "MISSING": "danger", "off": "dim", NOT_YET: "dim"}
 
 DOINGS = {
     "live": "live on {}",
@@ -170,7 +170,7 @@ def abilities(snapshot: Snapshot) -> list[Ability]:
     rows = [
         _capture(status, broken),
         _blocking(status, broken),
-        ("model", "MISSING" if "model" in broken else "ok", status.model + _see(broken & {"model"})),
+        _model(status, broken),
         ("rules", "MISSING", "no rule is loaded; see rules below") if "rules" in broken else None,
         _analyst(status, broken),
         ("knowledge", *_worn(broken, KNOWLEDGE, "ATT&CK, playbooks and your documents")),
@@ -184,13 +184,21 @@ def abilities(snapshot: Snapshot) -> list[Ability]:
 
 
 KNOWN = frozenset(
-    {"capture", "daemon", "blocking", "guard", "bpf", "proposals", "model", "rules", "llm", "agent", *KNOWLEDGE,
-     "store", "reports", "quarantine", "disk budget", "notify"}
+    {"capture", "interface", "daemon", "blocking", "guard", "bpf", "proposals", "model", "rules", "llm", "agent",
+     *KNOWLEDGE, "store", "reports", "quarantine", "disk budget", "notify"}
 )  # fmt: skip
 """Abilities of faults that a row of its own tells of."""
 
 
+def _model(status: Status, broken: set[str]) -> Ability:
+    if status.model == NOT_YET:
+        return "model", NOT_YET, "it is being read"
+    return "model", "MISSING" if "model" in broken else "ok", status.model + _see(broken & {"model"})
+
+
 def _analyst(status: Status, broken: set[str]) -> Ability:
+    if status.analyst == NOT_YET:
+        return "analyst", NOT_YET, "it begins once it is loaded"
     troubled = broken & {"llm", "agent"}
     return "analyst", "DEGRADED" if troubled else "ok", status.analyst + _see(troubled)
 
@@ -210,7 +218,8 @@ def _capture(status: Status, broken: set[str]) -> Ability:
         return "capture", "MISSING", f"the daemon does not answer since {clock(status.stale_since)}"
     if "capture" in broken:
         return "capture", "MISSING", f"packets of {status.source} are not read; see capture below"
-    return "capture", "ok", DOINGS.get(status.mode, status.mode).format(status.source)
+    doing = DOINGS.get(status.mode, status.mode).format(status.source)
+    return "capture", *(("DEGRADED", f"{doing}; see interface below") if "interface" in broken else ("ok", doing))
 
 
 def _blocking(status: Status, broken: set[str]) -> Ability:

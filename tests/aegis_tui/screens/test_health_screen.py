@@ -7,7 +7,7 @@ import pytest
 from aegis_tui.screens.health import abilities, accounting
 from aegis_tui.widgets.line import plain
 from aegis_tui.widgets.pane import TextPane
-from engine.types import Fault, Spending, Status, Storage
+from engine.types import NOT_YET, Fault, Spending, Status, Storage
 from tests.aegis_tui import scenario
 from tests.aegis_tui.console import console, engine
 
@@ -109,3 +109,13 @@ def test_a_queue_that_is_nearly_full_stands_first() -> None:
     rows = accounting(scenario.counters(queues={"batches": (0, 64), "rows": (19_000, 20_000)}))
     assert "rows" in plain(rows[0].spans)
     assert "batches" in plain(rows[-1].spans)
+
+
+def test_what_is_still_loaded_is_not_called_ok() -> None:
+    status = scenario.status(analyst=NOT_YET, model=NOT_YET)
+    states = {name: state for name, state, _ in abilities(scenario.snapshot(status=status, faults=()))}
+    assert (states["analyst"], states["model"]) == ("loading", "loading")
+
+
+def test_a_lost_link_is_a_capture_that_is_not_whole() -> None:
+    assert _states(scenario.status(), "interface")["capture"] == "DEGRADED"
