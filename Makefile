@@ -33,6 +33,8 @@ help:
 	@echo 'make lock              pin every dependency anew'
 	@echo 'PREFIX=FOLDER          where install puts the program; uninstall finds it by itself. Its last part has to be'
 	@echo '                       aegis-tui, as in /srv/aegis-tui (now $(PREFIX))'
+	@echo 'outside PREFIX         a link in /usr/local/bin, manual and completions in /usr/local/share and /usr/share/fish,'
+	@echo '                       units in /etc/systemd/system, a sample in /etc/aegis; and the user aegis, without a login'
 
 install:
 	@install/install.sh

@@ -7,6 +7,14 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 prefix=$("$source/install/prefix.sh" check "${PREFIX:-/opt/aegis-tui}")
 [ "$source" != "$prefix" ] || { echo "run make install in a clone, not in $prefix" >&2; exit 1; }
 
+mkdir -p "$prefix"
+"$source/install/prefix.sh" own "$prefix" # with its mark, without which uninstall.sh would take nothing away
+[ "$prefix" = /opt/aegis-tui ] && given= || given=" PREFIX=$prefix"
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+trap '[ $? = 0 ] || echo "aegis-tui is half installed, in $prefix, with the user aegis: sudo make uninstall$given" \
+	"clears it, and sudo make install$given goes on" >&2' EXIT
+
 getent passwd aegis >/dev/null ||
 	useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin aegis
 ldconfig -p | grep -q 'libbpf\.so\.1' || "$source/install/packages.sh" iproute2 ||
@@ -14,8 +22,6 @@ ldconfig -p | grep -q 'libbpf\.so\.1' || "$source/install/packages.sh" iproute2 
 PATH=$PATH:/usr/sbin:/sbin command -v nft >/dev/null ||
 	echo "nft is missing: an interface that XDP cannot attach to is only watched (apt-get install nftables)" >&2
 
-mkdir -p "$prefix"
-"$source/install/prefix.sh" own "$prefix"
 mkdir -p "$prefix/install"
 for room in aegis_tui engine knowledge models bpf; do
 	rm -rf "${prefix:?}/$room"
@@ -40,7 +46,6 @@ if [ -d /etc/systemd/system ]; then
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 
-[ "$prefix" = /opt/aegis-tui ] && given= || given=" PREFIX=$prefix"
 cat <<TOLD
 installed in $prefix; now: sudo aegis-tui --iface eth0
 to have it run without a console: put interface = ["eth0"] into /etc/aegis/config.toml (a sample lies there), then

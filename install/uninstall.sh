@@ -42,8 +42,12 @@ if [ -e $lock ] && ! flock --nonblock $lock true; then
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
-echo "lifting every block that is in force:"
-"$prefix/venv/bin/aegis-tui" panic-unblock || echo "not by the program; what held them in the kernel goes now" >&2
+if [ -x "$prefix/venv/bin/aegis-tui" ]; then
+	echo "lifting every block that is in force:"
+	"$prefix/venv/bin/aegis-tui" panic-unblock || echo "not by the program; what held them in the kernel goes now" >&2
+else
+	echo "the program was never ready here: what holds blocks in the kernel goes without it"
+fi
 for iface in /sys/class/net/*; do # what tells our filter from another one: engine/guard/bpf.py
 	tc filter del dev "${iface##*/}" egress protocol all prio 2 handle 0xae615 bpf 2>/dev/null || true
 done
