@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ from textual.pilot import Pilot
 
 from aegis_tui.acting.appearing import Preferences
 from aegis_tui.app import AegisApp
+from aegis_tui.screens.dialog import Dialog
 from engine.types import ProposalState, Snapshot
 from tests.aegis_tui import scenario
 from tests.fakes import FakeEngine, FakeReview
@@ -94,9 +96,18 @@ def replay() -> Snapshot:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Wait until every question the console asked the engine is answered and drawn."""
+    """Wait until every question the console asked the engine is answered and drawn, and a dialog hears keys."""
     await pilot.pause()
     for worker in list(pilot.app.workers):
         if worker.name != "bridge":
             await worker.wait()
     await pilot.pause()
+    await heard(pilot)
+
+
+async def heard(pilot: Pilot[None]) -> None:
+    """Wait until a dialog on top hears keys: it is deaf until it was drawn."""
+    top = pilot.app.screen
+    async with asyncio.timeout(30):
+        while isinstance(top, Dialog) and top.is_current and top._shown_at is None:
+            await pilot.pause(0.01)

@@ -31,7 +31,7 @@ from engine.types import (
 )
 from tests.aegis_tui import scenario
 from tests.aegis_tui.acting.test_judging import RULE
-from tests.aegis_tui.console import Clock, Host, engine, settle
+from tests.aegis_tui.console import Clock, Host, engine, heard, settle
 from tests.aegis_tui.replayside import CHANGE, FakeStudio, entry, taped
 from tests.aegis_tui.screens.test_blocks_screen import ended, every_state
 from tests.fakes import FakeEngine
@@ -354,6 +354,7 @@ async def _quiet(pilot: Pilot[None]) -> None:
         if worker.name not in ("bridge", "replay", "replay events"):
             await worker.wait()
     await pilot.pause()
+    await heard(pilot)
 
 
 @pytest.mark.parametrize(("size", "look"), LOOKS)
