@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from ipaddress import IPv4Network, IPv6Network
-from operator import methodcaller
 from socket import AF_INET, inet_pton
 from typing import Any
 
@@ -171,14 +170,14 @@ def _begins_of(term: Term) -> str:
 
 def _beginning(begins: str, answer: Callable[[Any], bool], read: Callable[[Any], Sequence[str]]) -> Sieve:
     """Return what picks by how addresses begin; a prefix may have one in common and begin otherwise."""
-    starts, is_prefix = methodcaller("startswith", begins), methodcaller("__contains__", "/")
+    start = f" {begins}"
 
     def pick(items: Sequence[Any]) -> list[Any]:
         return [
             item
             for item in items
-            if True in map(starts, (values := read(item)))
-            or (True in map(is_prefix, values) and True in map(answer, values))
+            if start in (text := f" {' '.join(values := read(item))}")  # looked through at once: half of the time
+            or ("/" in text and True in map(answer, values))
         ]
 
     return pick
