@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 WINDOW_BYTES = 512
 """Payload bytes kept from the start of each direction of a flow: what the model judges."""
@@ -717,6 +717,10 @@ class Conclusion(StrEnum):
     UNDETERMINED = "undetermined"
 
 
+OUTCOME: Final = "Outcome: "
+"""How the first claim of a verdict begins, and none of an analyst's own does: whether it worked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The analyst's conclusion on an incident. It closes nothing and blocks nothing."""
@@ -737,6 +741,12 @@ class Verdict:
     """Recommended next steps."""
     summary: str
     """The program's words for the playbook analyst; a model's own text otherwise."""
+
+    @property
+    def outcome(self) -> Claim | None:
+        """The claim of whether it worked; None where the verdict was made before there was one."""
+        first = self.claims[0] if self.claims else None
+        return first if first is not None and first.text.startswith(OUTCOME) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1124,6 +1134,11 @@ class IncidentView:
     """One line for each decision: when, by whom, what, and what the kernel did."""
     notes: tuple[Note, ...] = ()
     """What persons wrote beside it, oldest first."""
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether alerts came after the verdict, which its outcome knows nothing of."""
+        return self.verdict is not None and any(alert.last_at > self.verdict.at for alert in self.alerts)
 
 
 class Origin(StrEnum):

@@ -22,6 +22,7 @@ from aegis_tui.widgets.words import (
     span,
 )
 from engine.types import (
+    OUTCOME,
     Alert,
     Block,
     BlockState,
@@ -35,7 +36,6 @@ from engine.types import (
     SourcedAnswer,
     StepKind,
     TraceStep,
-    Verdict,
 )
 
 NOT_BEGUN = paragraph("The analyst has not begun.")
@@ -45,9 +45,6 @@ FENCE = "┆ "
 HOST_KINDS = ("socket_owner", "process")
 KINDS = (*HOST_KINDS, "payload", "alert", "flow")
 """Evidence in the order it is read: who it was on this host, what was sent and answered, then the rest."""
-
-OUTCOME = "Outcome: "
-"""How the first claim of a verdict begins: whether it worked, made by the program whoever the analyst is."""
 
 PASSING = {
     BlockState.PENDING: "none yet",
@@ -88,7 +85,7 @@ def conclusion(view: IncidentView) -> list[Paragraph]:
     severity = SEVERITY_WORDS[found.severity]
     return [
         paragraph((found.conclusion.upper(), style), f" · {severity} · by {foreign(found.analyst)} {clock(found.at)}"),
-        *(_outcome(claim, view) for claim in _told(found)),
+        *([_outcome(found.outcome, found.at, view.is_overtaken)] if found.outcome else []),
     ]
 
 
@@ -100,21 +97,15 @@ def grounds(view: IncidentView) -> list[Paragraph]:
     return [
         paragraph(" ".join(found.attack_ids)),
         *fenced(found.summary),
-        *(_claim(claim) for claim in found.claims[len(_told(found)) :]),
+        *(_claim(claim) for claim in found.claims if claim is not found.outcome),
         *(paragraph(("todo ", "bold"), foreign(action), indent=5) for action in found.actions),
         *(paragraph(("not done ", "warn"), foreign(step), indent=9) for step in found.not_done),
     ]
 
 
-def _told(found: Verdict) -> tuple[Claim, ...]:
-    return found.claims[:1] if found.claims and found.claims[0].text.startswith(OUTCOME) else ()
-
-
-def _outcome(claim: Claim, view: IncidentView) -> Paragraph:
+def _outcome(claim: Claim, at: float, is_overtaken: bool) -> Paragraph:
     """Return whether it worked, and that more came since where it did."""
-    at = view.verdict.at if view.verdict else 0.0
-    later = any(alert.last_at > at for alert in view.alerts)
-    since = (f" As of {clock(at)}: more came since.", "warn") if later else ("", "")
+    since = (f" As of {clock(at)}: more came since.", "warn") if is_overtaken else ("", "")
     ids = (f" {foreign(' '.join(claim.evidence_ids))}", "dim")
     return paragraph((OUTCOME, "bold"), foreign(claim.text.removeprefix(OUTCOME)), since, ids, indent=len(OUTCOME))
 

@@ -22,13 +22,13 @@ from engine.agent.judgement import BENIGN_AT, MALICIOUS_AT, Judgement, is_odd, j
 from engine.agent.judging.outcome import outcome_of
 from engine.agent.judging.scene import Scene
 from engine.agent.judging.weighing import Reason
-from engine.agent.outcome import OUTCOME
 from engine.agent.steps import steps_of
 from engine.agent.tools import Answer, Result
 from engine.agent.tools.addresses import NamesSeen
 from engine.agent.verdict import ReplyClaim
 from engine.text import escape
 from engine.types import (
+    OUTCOME,
     Alert,
     Conclusion,
     Direction,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.agent.asking.sources import Sources, fact
-from engine.agent.outcome import is_overtaken, outcome_in
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.indicators import indicators
 from engine.agent.report.moments import moment
@@ -34,11 +33,10 @@ def told_outcome(sources: Sources, tongue: Tongue) -> list[Claim]:
     verdict = sources.view.verdict
     if verdict is None:
         return [sources.claim(tongue.say("There is no verdict yet."))]
-    told = outcome_in(verdict)
-    if told is None:
+    if (told := verdict.outcome) is None:
         return [sources.claim(tongue.say("The verdict was made before outcomes were told: investigate again."))]
     claims = [sources.claim(tongue.retold(told.text), told.evidence_ids)]
-    if is_overtaken(sources.view):
+    if sources.view.is_overtaken:
         phrase = "That is as of {at}: more alerts came since."
         claims.append(sources.claim(tongue.say(phrase, at=moment(verdict.at)), sources.of_alerts(sources.alerts[:3])))
     rests = [one for one in sources.view.evidence if one.id in told.evidence_ids]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.agent.outcome import OUTCOME, is_overtaken, outcome_in
 from engine.agent.report.lines import Line, cut
 from engine.agent.report.moments import moment, span
 from engine.agent.report.stopped import stopped
 from engine.agent.tongue import Tongue
-from engine.types import Conclusion, Disposition, IncidentView, ProposalState
+from engine.types import OUTCOME, Conclusion, Disposition, IncidentView, ProposalState
 
 _BAD = (Conclusion.MALICIOUS, Conclusion.SUSPICIOUS)
 _TO_BLOCK = re.compile(r"block\b", re.IGNORECASE)
@@ -24,12 +23,11 @@ def now(view: IncidentView, tongue: Tongue) -> tuple[Line, ...]:
 
 def _outcome(view: IncidentView, tongue: Tongue) -> tuple[Line, ...]:
     """Return whether it worked, as the verdict says it, and that more came since where it did."""
-    told = outcome_in(view.verdict)
-    if told is None or view.verdict is None:
+    if view.verdict is None or (told := view.verdict.outcome) is None:
         return ()
     words = told.text.removeprefix(OUTCOME).removesuffix(".")
     line = Line(tongue.say("outcome"), cut(tongue.retold(words)), told.evidence_ids)
-    if not is_overtaken(view):
+    if not view.is_overtaken:
         return (line,)
     return (line, Line(tongue.say("that is as of {at}: more alerts came since", at=moment(view.verdict.at))))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.agent.outcome import OUTCOME
 from engine.agent.report.attack import attack_chain
 from engine.agent.report.event import event_section
 from engine.agent.report.facts import readable
@@ -16,7 +15,7 @@ from engine.agent.report.now import now
 from engine.agent.report.trace import plan_section, trace_line
 from engine.agent.tongue import Tongue
 from engine.text import escape
-from engine.types import Alert, Claim, Evidence, IncidentView, Note, Proposal, Verdict
+from engine.types import OUTCOME, Alert, Claim, Evidence, IncidentView, Note, Proposal, Verdict
 
 _BY_PROGRAM = ("Set by the program: ", OUTCOME)
 """How claims begin that are the program's whoever the analyst is."""

@@ -6,9 +6,8 @@ import json
 from dataclasses import replace
 
 from aegis_tui.widgets.line import plain
-from aegis_tui.widgets.story import OUTCOME, asked, conclusion, fenced, grounds, recorded, trace
-from engine.agent.outcome import OUTCOME as analyst_words  # noqa: N811 - the same word in two rooms
-from engine.types import Claim, Evidence, StepKind
+from aegis_tui.widgets.story import asked, conclusion, fenced, grounds, recorded, trace
+from engine.types import OUTCOME, Claim, Evidence, StepKind
 from tests.aegis_tui import scenario
 
 
@@ -74,10 +73,6 @@ def test_an_outcome_that_more_came_after_says_so() -> None:
 def test_a_verdict_without_an_outcome_is_shown_whole() -> None:
     rows = [plain(row.spans) for row in grounds(scenario.incident_view())]
     assert len([row for row in rows if row.startswith(("  + ", "  ? "))]) == len(scenario.verdict().claims)
-
-
-def test_the_outcome_is_known_by_the_words_that_the_analyst_writes() -> None:
-    assert analyst_words == OUTCOME
 
 
 def test_what_is_asked_and_why_are_told_apart() -> None:

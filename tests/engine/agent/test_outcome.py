@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from engine.agent.graph import Analyst
 from engine.agent.models import ModelChoice
-from engine.agent.outcome import OUTCOME, is_overtaken, outcome_in, with_outcome
-from engine.types import Claim, IncidentView
+from engine.agent.outcome import with_outcome
+from engine.types import OUTCOME, Claim, IncidentView
 from tests.aegis_tui import scenario
 from tests.engine.agent.cases import HostFake, KnowledgeFake, case
 from tests.model_server import Say, in_order, serving
@@ -25,7 +25,7 @@ async def test_both_analysts_give_the_same_outcome_with_evidence_that_exists() -
     with serving(in_order([Say("Fine."), Say("None."), Say(json.dumps(SAYS))])) as server:
         analyst = Analyst(ModelChoice("scripted", server.url, retries=0), HostFake(), KnowledgeFake())
         helped = await analyst.investigate(case(), lambda _: None)
-    told, same = outcome_in(alone.verdict), outcome_in(helped.verdict)
+    told, same = alone.verdict.outcome, helped.verdict.outcome
     assert told and same and told.text == same.text
     assert helped.verdict.analyst == "scripted"
     known = {found.id: found.kind for found in alone.evidence}
@@ -42,14 +42,14 @@ async def test_a_model_cannot_speak_in_its_manner() -> None:
 
 
 def test_a_verdict_from_before_has_none() -> None:
-    assert outcome_in(scenario.verdict()) is None
-    assert outcome_in(None) is None
+    assert scenario.verdict().outcome is None
+    assert not scenario.incident_view(verdict=None).is_overtaken
 
 
 def test_alerts_after_the_verdict_overtake_it() -> None:
     claim = Claim(f"{OUTCOME}not known: no answer was seen.", ("E-1",), (), True)
     made = with_outcome(scenario.verdict(), claim)
     view = IncidentView(scenario.incident(), (scenario.alert(),), (), (), made, (), ())
-    assert outcome_in(made) == claim
-    assert is_overtaken(replace(view, verdict=replace(made, at=scenario.alert().last_at - 1.0)))
-    assert not is_overtaken(replace(view, verdict=replace(made, at=scenario.alert().last_at)))
+    assert made.outcome == claim
+    assert replace(view, verdict=replace(made, at=scenario.alert().last_at - 1.0)).is_overtaken
+    assert not replace(view, verdict=replace(made, at=scenario.alert().last_at)).is_overtaken
